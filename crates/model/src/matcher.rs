@@ -1,0 +1,329 @@
+use std::fmt;
+
+use regex::Regex;
+
+use crate::Labels;
+use crate::label::is_label_name;
+
+/// How much memory one compiled expression may take, in bytes.
+const REGEX_SIZE_LIMIT: usize = 1 << 20;
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`, anchored at both ends.
+    Matches,
+    /// `!~`, anchored at both ends.
+    NotMatches,
+}
+
+/// One condition on a label, with Prometheus' meaning: a missing label is the
+/// empty string, and expressions are anchored.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    label: String,
+    op: MatchOp,
+    value: String,
+    regex: Option<Regex>,
+}
+
+/// Matchers that must all hold: `role="web",site=~"fra|ams"`. `*` selects every server.
+#[derive(Debug, Clone)]
+pub struct Selector {
+    text: String,
+    matchers: Vec<Matcher>,
+}
+
+/// The servers that a user may see: those that any of the selectors selects.
+/// An empty scope holds no server.
+#[derive(Debug, Clone, Default)]
+pub struct Scope(Vec<Selector>);
+
+/// Why a selector was refused, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectorError {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// What is wrong there.
+    pub why: String,
+}
+
+impl fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at byte {})", self.why, self.at)
+    }
+}
+
+impl std::error::Error for SelectorError {}
+
+impl Matcher {
+    /// A matcher on `label`.
+    ///
+    /// # Errors
+    /// The regular expression's own words when `op` needs one and `value` is none.
+    pub fn new(label: &str, op: MatchOp, value: &str) -> Result<Self, String> {
+        let regex = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Matches | MatchOp::NotMatches => Some(anchored(value)?),
+        };
+        Ok(Self { label: label.to_owned(), op, value: value.to_owned(), regex })
+    }
+
+    /// True when `labels` satisfies the condition.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels) -> bool {
+        let value = labels.get(&self.label).unwrap_or("");
+        let by_regex = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));
+        match self.op {
+            MatchOp::Equal => value == self.value,
+            MatchOp::NotEqual => value != self.value,
+            MatchOp::Matches => by_regex(),
+            MatchOp::NotMatches => !by_regex(),
+        }
+    }
+}
+
+impl Selector {
+    /// Reads `label op "value"` conditions separated by commas, or `*`.
+    /// Values may be in double or single quotes; `\\`, `\"`, `\'` and `\n` are escapes.
+    ///
+    /// # Errors
+    /// [`SelectorError`] names the place and what was expected there.
+    pub fn parse(text: &str) -> Result<Self, SelectorError> {
+        let matchers = if text.trim() == "*" { Vec::new() } else { Parser::new(text).selector()? };
+        Ok(Self { text: text.trim().to_owned(), matchers })
+    }
+
+    /// True when every matcher holds.
+    #[must_use]
+    pub fn selects(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels))
+    }
+
+    /// The text the selector was read from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Scope {
+    /// A scope of the servers that any of `selectors` selects.
+    #[must_use]
+    pub fn new(selectors: Vec<Selector>) -> Self {
+        Self(selectors)
+    }
+
+    /// Every server.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self(vec![Selector { text: "*".to_owned(), matchers: Vec::new() }])
+    }
+
+    /// True when a server with `labels` is in the scope.
+    #[must_use]
+    pub fn holds(&self, labels: &Labels) -> bool {
+        self.0.iter().any(|selector| selector.selects(labels))
+    }
+
+    /// The selectors, in the order in which they were given.
+    #[must_use]
+    pub fn selectors(&self) -> &[Selector] {
+        &self.0
+    }
+}
+
+fn anchored(pattern: &str) -> Result<Regex, String> {
+    // The pattern must be whole by itself: otherwise "a)|(b" would escape the anchors.
+    regex::RegexBuilder::new(pattern)
+        .size_limit(REGEX_SIZE_LIMIT)
+        .build()
+        .and_then(|_| {
+            regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+                .size_limit(REGEX_SIZE_LIMIT)
+                .build()
+        })
+        .map_err(|error| error.to_string())
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn selector(mut self) -> Result<Vec<Matcher>, SelectorError> {
+        let mut matchers = Vec::new();
+        loop {
+            matchers.push(self.matcher()?);
+            self.skip_space();
+            if self.rest().is_empty() {
+                return Ok(matchers);
+            }
+            if !self.take(",") {
+                return Err(self.error("expected ',' or the end"));
+            }
+            self.skip_space();
+            if self.rest().is_empty() {
+                return Ok(matchers);
+            }
+        }
+    }
+
+    fn matcher(&mut self) -> Result<Matcher, SelectorError> {
+        self.skip_space();
+        let label = self.label()?;
+        self.skip_space();
+        let op = self.op()?;
+        self.skip_space();
+        let value_at = self.at;
+        let value = self.value()?;
+        Matcher::new(label, op, &value).map_err(|why| SelectorError { at: value_at, why })
+    }
+
+    fn label(&mut self) -> Result<&'a str, SelectorError> {
+        let rest = self.rest();
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
+        let label = &rest[..end];
+        if !is_label_name(label) {
+            return Err(self.error("expected a label name, as in role=\"web\", or *"));
+        }
+        self.at += end;
+        Ok(label)
+    }
+
+    fn op(&mut self) -> Result<MatchOp, SelectorError> {
+        let ops = [
+            ("=~", MatchOp::Matches),
+            ("!~", MatchOp::NotMatches),
+            ("!=", MatchOp::NotEqual),
+            ("=", MatchOp::Equal),
+        ];
+        ops.into_iter()
+            .find(|(sign, _)| self.take(sign))
+            .map(|(_, op)| op)
+            .ok_or_else(|| self.error("expected =, !=, =~ or !~"))
+    }
+
+    fn value(&mut self) -> Result<String, SelectorError> {
+        let quote = match self.rest().chars().next() {
+            Some(c @ ('"' | '\'')) => c,
+            _ => return Err(self.error("expected a value in quotes, as in role=\"web\"")),
+        };
+        let opened_at = self.at;
+        self.at += 1;
+        let mut value = String::new();
+        let mut chars = self.rest().char_indices();
+        while let Some((offset, c)) = chars.next() {
+            match c {
+                _ if c == quote => {
+                    self.at += offset + 1;
+                    return Ok(value);
+                }
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => value.push('\n'),
+                    Some((_, escaped @ ('\\' | '"' | '\''))) => value.push(escaped),
+                    Some((_, other)) => value.extend(['\\', other]),
+                    None => break,
+                },
+                _ => value.push(c),
+            }
+        }
+        Err(SelectorError { at: opened_at, why: "this quote is never closed".to_owned() })
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn take(&mut self, what: &str) -> bool {
+        let found = self.rest().starts_with(what);
+        if found {
+            self.at += what.len();
+        }
+        found
+    }
+
+    fn skip_space(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn error(&self, why: &str) -> SelectorError {
+        SelectorError { at: self.at, why: why.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        let mut labels = Labels::new();
+        for (name, value) in pairs {
+            labels.insert(name, value).expect("a label name");
+        }
+        labels
+    }
+
+    #[test]
+    fn every_operator_selects_as_prometheus_does() {
+        let web = labels(&[("role", "web"), ("site", "fra")]);
+        for (text, selected) in [
+            (r#"role="web""#, true),
+            (r#"role='web',site="fra""#, true),
+            (r#" role = "web" , site != "fra" , "#, false),
+            (r#"role=~"we.""#, true),
+            (r#"role=~"we""#, false),
+            (r#"role!~"db|cache""#, true),
+            (r#"rack="""#, true),
+            (r#"rack!="""#, false),
+            ("*", true),
+        ] {
+            let selector = Selector::parse(text).expect(text);
+            assert_eq!(selector.selects(&web), selected, "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        for (text, at) in [
+            ("", 0),
+            ("role", 4),
+            ("role=web", 5),
+            (r#"role="web"#, 5),
+            (r#"role="web" site="fra""#, 11),
+            (r#"role=~"(""#, 6),
+            (r#"role=~"a)|(b""#, 6),
+            ("1=\"x\"", 0),
+        ] {
+            let error = Selector::parse(text).expect_err(text);
+            assert_eq!(error.at, at, "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_scope_holds_nothing() {
+        assert!(!Scope::default().holds(&labels(&[("role", "web")])));
+        assert!(Scope::everything().holds(&Labels::new()));
+    }
+
+    #[test]
+    fn a_scope_holds_what_any_selector_selects() {
+        let selectors = [r#"role="web""#, r#"name="db-1""#];
+        let scope =
+            Scope::new(selectors.iter().map(|s| Selector::parse(s).expect("valid")).collect());
+        assert!(scope.holds(&labels(&[("role", "web")])));
+        assert!(scope.holds(&labels(&[("name", "db-1")])));
+        assert!(!scope.holds(&labels(&[("name", "db-2")])));
+    }
+}

@@ -1,0 +1,179 @@
+use std::fmt;
+
+use crate::{IncidentId, Moment};
+
+/// The number of a notification; they grow by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotificationId(pub i64);
+
+/// What a notification tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotificationKind {
+    /// A server is in trouble.
+    Down,
+    /// Its verdict changed while the trouble goes on.
+    Changed,
+    /// It is back.
+    Recovered,
+    /// The daily report.
+    Report,
+}
+
+impl NotificationKind {
+    /// Every kind, in the order of this enum.
+    pub const ALL: [NotificationKind; 4] =
+        [Self::Down, Self::Changed, Self::Recovered, Self::Report];
+
+    /// The word used in JSON and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Changed => "changed",
+            Self::Recovered => "recovered",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// A way to reach a user, as the config gives it: `mailto:ada@example.org`.
+///
+/// Its text may hold a secret in later channels, so `Debug` shows the scheme only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel(String);
+
+impl Channel {
+    /// Takes a channel's URL as it stands; whether it is understood is `notify`'s to say.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+
+    /// The whole URL, secrets included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the first colon: `mailto`.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split(':').next().unwrap_or("")
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Channel({}:…)", self.scheme())
+    }
+}
+
+/// The words of a notification, ready for any channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content {
+    /// One line that decides at 3 a.m.
+    pub subject: String,
+    /// The whole as plain text.
+    pub text: String,
+    /// The same facts as HTML.
+    pub html: String,
+}
+
+/// Where a notification stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotificationState {
+    /// It waits to be sent, or to be tried again.
+    Pending,
+    /// A provider accepted it.
+    Delivered,
+    /// A later notification of the same incident told it as well.
+    Merged,
+    /// Every channel refused it for good.
+    Dead,
+}
+
+impl NotificationState {
+    /// Every state, in the order of this enum.
+    pub const ALL: [NotificationState; 4] =
+        [Self::Pending, Self::Delivered, Self::Merged, Self::Dead];
+
+    /// The word used in JSON and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Merged => "merged",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// One message to one user, as the outbox keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Its number, which is also its place in its user's order.
+    pub id: NotificationId,
+    /// The incident it tells of; `None` for a report.
+    pub incident: Option<IncidentId>,
+    /// Who is told.
+    pub user: String,
+    /// What it tells.
+    pub kind: NotificationKind,
+    /// The ways to reach the user, preferred first.
+    pub channels: Vec<Channel>,
+    /// The words.
+    pub content: Content,
+    /// The words instead, when none before it about this incident was ever
+    /// sent: "was down 12 s". `None` where that cannot be.
+    pub content_if_first: Option<Content>,
+    /// The mail `Message-ID`, without brackets: the same on every try.
+    pub message_id: String,
+    /// The `Message-ID`s of earlier ones of this incident to this user.
+    pub references: Vec<String>,
+    /// When it was written down.
+    pub created: Moment,
+    /// Where it stands.
+    pub state: NotificationState,
+}
+
+/// How one try to hand over a notification ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The try began and its end is not known: the hub died in it.
+    Unknown,
+    /// The provider took it; its words or id.
+    Accepted {
+        /// What the provider said.
+        reply: String,
+    },
+    /// It failed and may be tried again.
+    Retry {
+        /// Why.
+        why: String,
+        /// True when the provider may have taken it all the same.
+        maybe_accepted: bool,
+    },
+    /// The channel refuses it for good.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// One try to hand a notification to one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The notification.
+    pub notification: NotificationId,
+    /// The channel.
+    pub channel: Channel,
+    /// 1 for the first try of this notification.
+    pub attempt: u32,
+    /// When the try began.
+    pub began: Moment,
+    /// When it ended; `None` while it goes on or when the hub died in it.
+    pub ended: Option<Moment>,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+}

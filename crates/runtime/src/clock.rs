@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::watch;
+use watchfire_model::Moment;
+
+/// Tells the time and waits for it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System,
+    Manual(watch::Receiver<Moment>),
+}
+
+/// Moves a manual [`Clock`]. Time stands still between the calls.
+#[derive(Debug)]
+pub struct ManualClock(watch::Sender<Moment>);
+
+impl Clock {
+    /// The machine's clocks: `CLOCK_MONOTONIC` and `CLOCK_REALTIME`.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until it is moved by hand.
+    #[must_use]
+    pub fn manual(start: Moment) -> (Self, ManualClock) {
+        let (sender, receiver) = watch::channel(start);
+        (Self(Source::Manual(receiver)), ManualClock(sender))
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(receiver) => *receiver.borrow(),
+        }
+    }
+
+    /// Waits until `moment` on the monotonic clock. Returns at once when it is past.
+    pub async fn sleep_until(&self, moment: Moment) {
+        match &self.0 {
+            Source::System => {
+                let rest = moment.since(system_now());
+                tokio::time::sleep(rest).await;
+            }
+            Source::Manual(receiver) => {
+                let mut receiver = receiver.clone();
+                let reached = receiver.wait_for(|now| now.monotonic >= moment.monotonic);
+                if reached.await.is_err() {
+                    // Nobody can move this clock any more, so the moment never comes.
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+
+    /// Waits for `duration`.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.now().after(duration)).await;
+    }
+
+    /// Runs `work` for at most `limit`; `None` when it took longer and was dropped.
+    pub async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.sleep(limit) => None,
+        }
+    }
+}
+
+impl ManualClock {
+    /// Moves both clocks forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.send_modify(|now| *now = now.after(by));
+    }
+
+    /// Moves the wall clock alone, as an operator or a time server would.
+    pub fn jump_wall(&self, by_ms: i64) {
+        self.0.send_modify(|now| now.unix_ms = now.unix_ms.saturating_add(by_ms));
+    }
+}
+
+fn system_now() -> Moment {
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    let wall = clock_gettime(ClockId::Realtime);
+    Moment {
+        monotonic: Duration::new(
+            u64::try_from(monotonic.tv_sec).unwrap_or(0),
+            u32::try_from(monotonic.tv_nsec).unwrap_or(0),
+        ),
+        unix_ms: wall.tv_sec.saturating_mul(1000).saturating_add(wall.tv_nsec / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manual_clock_moves_only_by_hand() {
+        let start = Moment { monotonic: Duration::from_secs(10), unix_ms: 1000 };
+        let (clock, hand) = Clock::manual(start);
+        let waiter = {
+            let (clock, until) = (clock.clone(), start.after(Duration::from_secs(5)));
+            tokio::spawn(async move { clock.sleep_until(until).await })
+        };
+        hand.advance(Duration::from_millis(4999));
+        tokio::task::yield_now().await;
+        assert!(!waiter.is_finished());
+        hand.jump_wall(3_600_000);
+        tokio::task::yield_now().await;
+        assert!(!waiter.is_finished(), "a jump of the wall clock must not end a wait");
+        hand.advance(Duration::from_millis(1));
+        waiter.await.expect("the wait ends");
+        assert_eq!(clock.now().unix_ms, 1000 + 3_600_000 + 5000);
+    }
+
+    #[tokio::test]
+    async fn within_gives_up() {
+        let (clock, hand) = Clock::manual(Moment::default());
+        let never = std::future::pending::<()>();
+        let limited = clock.within(Duration::from_secs(1), never);
+        let (answer, ()) = tokio::join!(limited, async { hand.advance(Duration::from_secs(1)) });
+        assert_eq!(answer, None);
+        assert_eq!(clock.within(Duration::ZERO, async { 7 }).await, Some(7));
+    }
+
+    #[test]
+    fn the_system_clock_goes_forward() {
+        let clock = Clock::system();
+        let first = clock.now();
+        assert!(clock.now().monotonic >= first.monotonic);
+        assert!(first.unix_ms > 1_700_000_000_000);
+    }
+}

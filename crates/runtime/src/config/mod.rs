@@ -1,0 +1,20 @@
+//! Config layers: defaults < file < `WATCHFIRE_*` environment < flags.
+//!
+//! Every value remembers its [`Place`], so that each mistake is told with file,
+//! line, what is wrong and a hint, and all mistakes are told together where
+//! that is possible.
+
+mod expand;
+mod layers;
+mod problem;
+mod source;
+mod suggest;
+mod values;
+
+pub use expand::{Machine, Outside, expand};
+pub use layers::Overrides;
+pub use problem::{Place, Problem, Problems};
+pub use source::{Located, Source};
+pub use suggest::closest;
+pub use toml::Spanned;
+pub use values::{duration, socket_address, time_of_day};

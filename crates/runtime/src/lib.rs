@@ -1,0 +1,20 @@
+//! What any of Watchfire's daemons needs: a clock, tasks with a failure
+//! policy, shutdown, layered config with places, logging, backoff.
+//!
+//! This is the only crate that reads the machine's clock, draws a random
+//! number for jitter, or starts a task or thread. Everyone else is handed a
+//! [`Clock`] and asks [`task`] to start things, so that a test can hold time
+//! still and no failure of a task goes unseen.
+
+pub mod backoff;
+mod clock;
+pub mod config;
+pub mod log;
+pub mod queue;
+mod secret;
+mod shutdown;
+pub mod task;
+
+pub use clock::{Clock, ManualClock};
+pub use secret::Secret;
+pub use shutdown::{Shutdown, ShutdownHandle};
