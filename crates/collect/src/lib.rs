@@ -1,0 +1,56 @@
+//! `/proc` and `/sys` -> [`watchfire_model::Status`] and
+//! [`watchfire_model::ProcessTable`], under a root path.
+//!
+//! A [`StatusSampler`] runs the visible list of collectors (`collectors::all`),
+//! one collector a file. A [`ProcessSampler`] walks the process directories.
+//! Both read below a [`Root`]: the live machine, or a folder that
+//! `xtask record-root` wrote, which gives the same answer every time.
+//!
+//! # What holds
+//!
+//! * No clock is read: `now` is an argument. Rates are over the interval
+//!   between two `now`s on the monotonic clock.
+//! * A recorded root is closed: nothing of the live machine shows through.
+//!   What files cannot tell (space of a filesystem, architecture, clock ticks,
+//!   page size, owners) stands in `recorded/` or in files of the root.
+//! * Nothing panics on bad content. What could not be read has its default
+//!   value and a [`Fault`] that names the file and the reason.
+//! * A rate is `None` on the first reading and when its counter went back.
+//!   It is never negative.
+//! * No call waits for another machine: network and user-space filesystems are
+//!   listed as stale and never asked, because one dead file server would stop
+//!   the signs of life of a healthy server.
+//! * Arguments that look like secrets are masked here, before anything else
+//!   can see, store or send them. `/proc/PID/environ` is never opened.
+//! * Memory is bounded: a file of at most [`MAX_FILE_BYTES`], at most
+//!   [`MAX_DEVICES`] rows of a kind (the rest is dropped and counted in a
+//!   fault), at most [`MAX_PROCESSES`] processes (the rest is counted in
+//!   `ProcessTable::total`), a command line of at most [`MAX_COMMAND_BYTES`].
+//!
+//! # What is absent
+//!
+//! No async runtime, thread, socket, unsafe code or write to disk. No cgroup
+//! version 1: on such a host the limits of a container are not seen.
+
+mod collectors;
+mod error;
+mod mask;
+mod processes;
+mod rate;
+mod record;
+mod recorded;
+mod root;
+mod source;
+mod status;
+mod text;
+mod users;
+
+pub use collectors::MAX_DEVICES;
+pub use error::{CollectError, Fault};
+pub use mask::{MASK, mask_arguments};
+pub use processes::{MAX_COMMAND_BYTES, MAX_PROCESSES, ProcessSampler};
+pub use record::{RecordedPath, Rewrite, machine_facts, recorded_paths, statfs_table};
+pub use recorded::{FACTS_PATH, STATFS_PATH};
+pub use root::Root;
+pub use source::MAX_FILE_BYTES;
+pub use status::StatusSampler;

@@ -1,0 +1,117 @@
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use crate::{CollectError, Root};
+
+/// The most of one file that is read, in bytes. A larger file is an error,
+/// because half a table would be a wrong table.
+pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+const FIRST_BUFFER_BYTES: usize = 4096;
+
+/// One file that is read again and again, with its own buffer.
+///
+/// On a live root it stays open between readings: the kernel makes the content
+/// of `/proc` files anew for each reading from offset 0, so this saves the
+/// walk through the path. Recorded files are opened each time, because tests
+/// replace them.
+#[derive(Debug)]
+pub(crate) struct Source {
+    relative: &'static str,
+    path: PathBuf,
+    open: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl Source {
+    pub(crate) fn new(relative: &'static str) -> Self {
+        Self { relative, path: PathBuf::new(), open: None, buffer: Vec::new() }
+    }
+
+    /// The whole content as it is now.
+    pub(crate) fn read(&mut self, root: &Root) -> Result<&[u8], CollectError> {
+        if self.path.as_os_str().is_empty() {
+            self.path = root.join(self.relative);
+        }
+        match self.fill(root.is_live()) {
+            Ok(length) => Ok(&self.buffer[..length]),
+            Err(source) => {
+                self.open = None;
+                Err(CollectError::unreadable(&self.path, source))
+            }
+        }
+    }
+
+    /// An error about the content of this file.
+    pub(crate) fn malformed(&self, what: impl Into<String>) -> CollectError {
+        CollectError::malformed(&self.path, what)
+    }
+
+    fn fill(&mut self, keep_open: bool) -> io::Result<usize> {
+        if let Some(file) = &self.open {
+            // A kept file can go bad, when its filesystem was mounted anew for
+            // example; then a fresh one decides.
+            if let Ok(length) = read_whole(file, &mut self.buffer) {
+                return Ok(length);
+            }
+        }
+        let file = File::open(&self.path)?;
+        let length = read_whole(&file, &mut self.buffer)?;
+        self.open = keep_open.then_some(file);
+        Ok(length)
+    }
+}
+
+fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            if length >= MAX_FILE_BYTES {
+                return Err(io::Error::other(format!("larger than {MAX_FILE_BYTES} bytes")));
+            }
+            buffer.resize((length * 2).max(FIRST_BUFFER_BYTES), 0);
+        }
+        let offset = u64::try_from(length).unwrap_or(u64::MAX);
+        match file.read_at(&mut buffer[length..], offset) {
+            Ok(0) => return Ok(length),
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source_in(dir: &tempfile::TempDir, content: &[u8]) -> (Source, Root) {
+        std::fs::write(dir.path().join("file"), content).unwrap();
+        (Source::new("file"), Root::recorded(dir.path()))
+    }
+
+    #[test]
+    fn a_shorter_second_reading_leaves_nothing_of_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut source, root) = source_in(&dir, &[b'a'; 9000]);
+        assert_eq!(source.read(&root).unwrap().len(), 9000);
+        std::fs::write(dir.path().join("file"), b"short").unwrap();
+        assert_eq!(source.read(&root).unwrap(), b"short");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let root = Root::recorded("/nowhere");
+        let error = Source::new("proc/stat").read(&root).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read /nowhere/proc/stat: "), "{error}");
+    }
+
+    #[test]
+    fn a_huge_file_is_an_error_and_not_half_a_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut source, root) = source_in(&dir, &vec![b'a'; MAX_FILE_BYTES + 1]);
+        assert!(source.read(&root).unwrap_err().to_string().contains("larger than"));
+    }
+}

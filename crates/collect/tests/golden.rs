@@ -1,0 +1,53 @@
+//! Recorded machines give the same status and process table every time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+#[allow(dead_code, reason = "each test crate uses its own part")]
+mod common;
+
+use std::fmt::Write;
+
+use common::{Frames, moment, testdata};
+use watchfire_collect::{ProcessSampler, StatusSampler};
+
+#[test]
+fn status_of_a_two_core_machine() {
+    let frames = Frames::new("recorded/two-core-vm");
+    let mut sampler = StatusSampler::new(frames.root());
+    let mut seen = String::new();
+    for (number, at_ms) in [(0, 2_743_760), (1, 2_748_730)] {
+        frames.show(number);
+        let status = sampler.sample(moment(at_ms));
+        writeln!(seen, "{status:#?}\nfaults: {:#?}", sampler.faults()).unwrap();
+    }
+    compare("two-core-vm.status.txt", &seen);
+}
+
+#[test]
+fn processes_of_a_two_core_machine() {
+    let frames = Frames::new("recorded/two-core-vm");
+    let mut sampler = ProcessSampler::new(frames.root());
+    let mut seen = String::new();
+    for (number, at_ms) in [(0, 2_743_760), (1, 2_748_730)] {
+        frames.show(number);
+        let table = sampler.sample(moment(at_ms)).unwrap();
+        writeln!(seen, "{:?}, {} in all", table.at, table.total).unwrap();
+        for row in &table.processes {
+            writeln!(seen, "{row:?}").unwrap();
+        }
+    }
+    compare("two-core-vm.processes.txt", &seen);
+}
+
+/// `UPDATE_GOLDEN=1` writes the file anew instead.
+fn compare(name: &str, seen: &str) {
+    let path = testdata().join("golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, seen).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    for (number, (golden, seen)) in golden.lines().zip(seen.lines()).enumerate() {
+        assert_eq!(golden, seen, "line {} of {}", number + 1, path.display());
+    }
+    assert_eq!(golden.lines().count(), seen.lines().count(), "{}", path.display());
+}
