@@ -1,0 +1,208 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use watchfire_model::{Moment, Presence};
+
+/// `0.4 s`, `12 s`, `4 min 5 s`, `3 h 12 min`, `2 days 5 h`: two units at most, the
+/// smaller one cut off, never rounded up.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => tenths(duration),
+        10..60 => format!("{seconds} s"),
+        60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        _ => {
+            let days = seconds / 86_400;
+            two(days, if days == 1 { "day" } else { "days" }, seconds % 86_400 / 3600, "h")
+        }
+    }
+}
+
+/// Bytes in binary units: `512 B`, `12.3 GiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    // 1023.95 would be shown as "1024.0" of the smaller unit.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `93.1 %`; `–` for what is no number.
+pub(crate) fn percent(percent: f64) -> String {
+    if percent.is_finite() { format!("{percent:.1} %") } else { "–".to_owned() }
+}
+
+/// `22 Nov 2025, 03:12:45 CET (02:12:45 UTC)`: the user's zone, then UTC.
+pub(crate) fn moment(moment: Moment, zone: &TimeZone) -> String {
+    let Ok(stamp) = Timestamp::from_millisecond(moment.unix_ms) else {
+        return "at an unknown time".to_owned();
+    };
+    let local = stamp.to_zoned(zone.clone());
+    let utc = stamp.to_zoned(TimeZone::UTC);
+    let shown = local.strftime("%-d %b %Y, %H:%M:%S %Z").to_string();
+    if local.datetime() == utc.datetime() {
+        return shown;
+    }
+    let other = if local.date() == utc.date() { "%H:%M:%S" } else { "%-d %b, %H:%M:%S" };
+    format!("{shown} ({} UTC)", utc.strftime(other))
+}
+
+/// `03:12:45.2`: the time of day in the user's zone, to the tenth, for timelines.
+pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
+    let Ok(stamp) = Timestamp::from_millisecond(moment.unix_ms) else {
+        return "??:??:??".to_owned();
+    };
+    let local = stamp.to_zoned(zone.clone());
+    format!("{}.{}", local.strftime("%H:%M:%S"), local.millisecond() / 100)
+}
+
+/// `22 Nov 2025` in the user's zone.
+pub(crate) fn date(moment: Moment, zone: &TimeZone) -> String {
+    Timestamp::from_millisecond(moment.unix_ms).map_or_else(
+        |_| "an unknown day".to_owned(),
+        |stamp| stamp.to_zoned(zone.clone()).strftime("%-d %b %Y").to_string(),
+    )
+}
+
+/// How long it took from `earlier` to `later`. The hub's machine may have been
+/// started anew in between, which sets its monotonic clock back: then the wall clock
+/// is all there is.
+pub(crate) fn elapsed(earlier: Moment, later: Moment) -> Duration {
+    if later.monotonic >= earlier.monotonic {
+        return later.since(earlier);
+    }
+    let millis = later.unix_ms.saturating_sub(earlier.unix_ms);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The words with a capital letter first.
+pub(crate) fn capitalised(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// The presence as words of a sentence.
+pub(crate) fn presence(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Unknown => "not heard of yet",
+        Presence::Up => "up",
+        Presence::Late => "late",
+        Presence::Down => "down",
+        Presence::AgentDown => "agent down",
+        Presence::Unreachable => "unreachable",
+        Presence::Leaving => "leaving",
+    }
+}
+
+/// That the hub stood still within a silence; `None` when that is not worth a word.
+pub(crate) fn hub_stalled(stalled: Duration) -> Option<String> {
+    let note = |stalled| {
+        let shown = duration(stalled);
+        format!("the hub itself stood still for {shown} of it, which was not counted")
+    };
+    (stalled >= Duration::from_millis(100)).then(|| note(stalled))
+}
+
+fn tenths(duration: Duration) -> String {
+    let tenths = duration.as_millis() / 100;
+    if tenths.is_multiple_of(10) {
+        format!("{} s", tenths / 10)
+    } else {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 {
+        format!("{large} {large_unit}")
+    } else {
+        format!("{large} {large_unit} {small} {small_unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(unix_ms: i64) -> Moment {
+        Moment { monotonic: Duration::ZERO, unix_ms }
+    }
+
+    #[test]
+    fn durations() {
+        for (millis, shown) in [
+            (0, "0 s"),
+            (449, "0.4 s"),
+            (5000, "5 s"),
+            (5099, "5 s"),
+            (9999, "9.9 s"),
+            (12_700, "12 s"),
+            (59_999, "59 s"),
+            (60_000, "1 min"),
+            (130_000, "2 min 10 s"),
+            (245_000, "4 min 5 s"),
+            (3_600_000, "1 h"),
+            (11_520_000, "3 h 12 min"),
+            (86_400_000, "1 day"),
+            (190_800_000, "2 days 5 h"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(millis)), shown);
+        }
+    }
+
+    #[test]
+    fn byte_counts() {
+        for (count, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (13_207_024_435, "12.3 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(bytes(count), shown);
+        }
+        assert_eq!(percent(93.14), "93.1 %");
+        assert_eq!(percent(f64::NAN), "–");
+    }
+
+    #[test]
+    fn moments_are_shown_in_the_users_zone_and_in_utc() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let cases = [
+            (1_763_777_565_249, "22 Nov 2025, 03:12:45 CET (02:12:45 UTC)"),
+            (1_763_767_800_000, "22 Nov 2025, 00:30:00 CET (21 Nov, 23:30:00 UTC)"),
+            (1_752_000_000_000, "8 Jul 2025, 20:40:00 CEST (18:40:00 UTC)"),
+            (i64::MAX, "at an unknown time"),
+        ];
+        for (unix_ms, shown) in cases {
+            assert_eq!(moment(at(unix_ms), &berlin), shown);
+        }
+        assert_eq!(moment(at(0), &TimeZone::UTC), "1 Jan 1970, 00:00:00 UTC");
+        assert_eq!(time_of_day(at(1_763_777_565_249), &berlin), "03:12:45.2");
+        assert_eq!(date(at(1_763_767_800_000), &berlin), "22 Nov 2025");
+        assert_eq!(time_of_day(at(i64::MIN), &berlin), "??:??:??");
+    }
+
+    #[test]
+    fn a_restart_of_the_hubs_machine_does_not_shorten_an_outage() {
+        let before = Moment { monotonic: Duration::from_secs(9000), unix_ms: 1_000_000 };
+        let after = Moment { monotonic: Duration::from_secs(60), unix_ms: 1_300_000 };
+        assert_eq!(elapsed(before, after), Duration::from_secs(300));
+        let jumped = Moment { monotonic: Duration::from_secs(9010), unix_ms: 0 };
+        assert_eq!(elapsed(before, jumped), Duration::from_secs(10));
+    }
+}
