@@ -1,0 +1,86 @@
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{StoreError, migrations};
+
+/// The oldest SQLite that is free of known faults in WAL, as
+/// `sqlite3_libversion_number` counts: 3.51.3.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// How long a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The WAL is cut back to this size after it grew.
+const WAL_LIMIT_BYTES: i64 = 64 << 20;
+/// A database up to this size is looked through when it is opened; beyond it,
+/// that would hold up the start for too long.
+const CHECKED_AT_OPEN_BYTES: i64 = 64 << 20;
+
+/// Refuses to go on with an SQLite that is too old.
+pub(crate) fn check_sqlite() -> Result<(), StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::OldSqlite { found: rusqlite::version() });
+    }
+    Ok(())
+}
+
+/// Opens the database for the first time in this process: checks that it is
+/// ours and whole, and brings it to the newest format.
+pub(crate) fn open_first(database: &Path) -> Result<Connection, StoreError> {
+    let mut connection = plain(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    migrations::check(&connection)?;
+    prepare_writer(&connection)?;
+    check_pages(&connection)?;
+    migrations::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens another connection that may write.
+pub(crate) fn open_writer(database: &Path) -> Result<Connection, StoreError> {
+    let connection = plain(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare_writer(&connection)?;
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write.
+pub(crate) fn open_reader(database: &Path) -> Result<Connection, StoreError> {
+    let connection = plain(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Looks for damage in every page, and in every index if `thorough`.
+pub(crate) fn look_through(connection: &Connection, thorough: bool) -> Result<(), StoreError> {
+    let check = if thorough { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
+    let found: String = connection.query_row(check, [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { why: found }) }
+}
+
+fn plain(database: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let why = format!("its journal mode stays {mode}; is the folder on a network disk?");
+        return Err(StoreError::Io { why });
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    connection
+        .query_row(&format!("PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}"), [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn check_pages(connection: &Connection) -> Result<(), StoreError> {
+    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let bytes = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?);
+    if bytes > CHECKED_AT_OPEN_BYTES { Ok(()) } else { look_through(connection, false) }
+}

@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use rusqlite::{ErrorCode, OptionalExtension, Row, ToSql, named_params, params};
+use watchfire_model::{Incident, IncidentId, IncidentState, Moment, Presence, ServerName};
+
+use crate::row::{duration, found, moment, moment_if_any, nanos, server, word};
+use crate::{Batch, Store, StoreError};
+
+/// The most incidents that one call of [`Store::incidents`] returns.
+pub const MAX_PAGE: usize = 500;
+/// What [`IncidentFilter::default`] asks for.
+const USUAL_PAGE: usize = 100;
+
+const SELECT: &str = "SELECT id, server, presence, cause, silence_mono_ns, silence_unix_ms, \
+     judged_mono_ns, judged_unix_ms, hub_stalled_ns, closed_mono_ns, closed_unix_ms FROM incident";
+
+/// An incident that is about to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIncidentRow {
+    /// The server.
+    pub server: ServerName,
+    /// The verdict.
+    pub presence: Presence,
+    /// One plain sentence that says what happened.
+    pub cause: String,
+    /// The last sign of life; `None` when the hub never had one.
+    pub silence_began: Option<Moment>,
+    /// When the hub judged.
+    pub judged: Moment,
+    /// The part of the silence in which the hub itself stood still.
+    pub hub_stalled: Duration,
+}
+
+/// Which incidents are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// Leave out those that are over.
+    pub open_only: bool,
+    /// Those of this server only.
+    pub server: Option<ServerName>,
+    /// Those with a smaller number than this only: the last one of the page before.
+    pub before_id: Option<IncidentId>,
+    /// No more than this many, and never more than [`MAX_PAGE`].
+    pub limit: usize,
+}
+
+impl Default for IncidentFilter {
+    /// The newest hundred of all.
+    fn default() -> Self {
+        Self { open_only: false, server: None, before_id: None, limit: USUAL_PAGE }
+    }
+}
+
+impl Store {
+    /// All incidents that go on, oldest first: one a server at the most.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn open_incidents(&self) -> Result<Vec<Incident>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("{SELECT} WHERE closed_unix_ms IS NULL ORDER BY id");
+            connection.prepare_cached(&sql)?.query_and_then([], incident)?.collect()
+        })
+    }
+
+    /// A page of incidents, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, StoreError> {
+        let limit = i64::try_from(filter.limit.min(MAX_PAGE)).unwrap_or(i64::MAX);
+        let server = filter.server.as_ref().map(ServerName::as_str);
+        let before = filter.before_id.map(|id| id.0);
+        let mut params: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
+        if server.is_some() {
+            params.push((":server", &server));
+        }
+        if before.is_some() {
+            params.push((":before", &before));
+        }
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(&page_sql(filter))?;
+            query.query_and_then(params.as_slice(), incident)?.collect()
+        })
+    }
+
+    /// One incident, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
+            query.query_and_then([id.0], incident)?.next().transpose()
+        })
+    }
+}
+
+impl Batch<'_> {
+    /// Opens an incident.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyOpen`] when the server has an open one.
+    pub fn open_incident(&self, new: &NewIncidentRow) -> Result<IncidentId, StoreError> {
+        let sql = "INSERT INTO incident (server, presence, cause, silence_mono_ns, \
+             silence_unix_ms, judged_mono_ns, judged_unix_ms, hub_stalled_ns) \
+             VALUES (:server, :presence, :cause, :silence_mono, :silence_unix, \
+             :judged_mono, :judged_unix, :hub_stalled)";
+        let inserted = self.connection.prepare_cached(sql)?.insert(named_params! {
+            ":server": new.server.as_str(),
+            ":presence": new.presence.as_str(),
+            ":cause": new.cause,
+            ":silence_mono": new.silence_began.map(|at| nanos(at.monotonic)),
+            ":silence_unix": new.silence_began.map(|at| at.unix_ms),
+            ":judged_mono": nanos(new.judged.monotonic),
+            ":judged_unix": new.judged.unix_ms,
+            ":hub_stalled": nanos(new.hub_stalled),
+        });
+        match inserted {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                Err(StoreError::AlreadyOpen { server: new.server.as_str().to_owned() })
+            }
+            other => Ok(IncidentId(other?)),
+        }
+    }
+
+    /// The server's open incident, as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn open_incident_of(&self, server: &ServerName) -> Result<Option<IncidentId>, StoreError> {
+        let sql = "SELECT id FROM incident WHERE server = ?1 AND closed_unix_ms IS NULL";
+        let mut query = self.connection.prepare_cached(sql)?;
+        Ok(query.query_row([server.as_str()], |row| row.get(0)).optional()?.map(IncidentId))
+    }
+
+    /// Gives an incident another verdict and cause.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such open incident.
+    pub fn change_incident(
+        &self,
+        id: IncidentId,
+        presence: Presence,
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE incident SET presence = ?2, cause = ?3 \
+             WHERE id = ?1 AND closed_unix_ms IS NULL";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![
+            id.0,
+            presence.as_str(),
+            cause
+        ])?;
+        found(changed, "open incident", id.0)
+    }
+
+    /// Ends an incident.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such open incident.
+    pub fn close_incident(&self, id: IncidentId, at: Moment) -> Result<(), StoreError> {
+        let sql = "UPDATE incident SET closed_mono_ns = ?2, closed_unix_ms = ?3 \
+             WHERE id = ?1 AND closed_unix_ms IS NULL";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![
+            id.0,
+            nanos(at.monotonic),
+            at.unix_ms
+        ])?;
+        found(changed, "open incident", id.0)
+    }
+}
+
+/// Only the conditions that are asked for: with "or is null" in their place,
+/// SQLite would not use its indexes.
+fn page_sql(filter: &IncidentFilter) -> String {
+    let mut conditions = vec!["TRUE"];
+    if filter.open_only {
+        conditions.push("closed_unix_ms IS NULL");
+    }
+    if filter.server.is_some() {
+        conditions.push("server = :server");
+    }
+    if filter.before_id.is_some() {
+        conditions.push("id < :before");
+    }
+    format!("{SELECT} WHERE {} ORDER BY id DESC LIMIT :limit", conditions.join(" AND "))
+}
+
+fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
+    Ok(Incident {
+        id: IncidentId(row.get(0)?),
+        server: server(row, 1)?,
+        presence: word(row, 2, &Presence::ALL, Presence::as_str, "presence")?,
+        cause: row.get(3)?,
+        silence_began: moment_if_any(row, 4)?,
+        judged: moment(row, 6)?,
+        hub_stalled: duration(row, 8)?,
+        state: moment_if_any(row, 9)?.map_or(IncidentState::Open, IncidentState::Closed),
+    })
+}

@@ -1,0 +1,91 @@
+use rusqlite::{Row, params};
+use watchfire_model::{Delivery, IncidentId, Notification, NotificationId};
+
+use crate::{Store, StoreError, outbox, tries};
+
+/// The most lanes that [`Store::lanes`] returns. The others come once these are done.
+pub const MAX_LANES: usize = 10_000;
+
+/// What the notifications of a lane are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LaneAbout {
+    /// This incident.
+    Incident(IncidentId),
+    /// Nothing but itself: a report waits for no other.
+    Report(NotificationId),
+}
+
+/// Notifications that must reach one user in order: those about one incident,
+/// or one report alone. Lanes do not wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneKey {
+    /// Who is told.
+    pub user: String,
+    /// What about.
+    pub about: LaneAbout,
+}
+
+impl LaneKey {
+    /// The lane that `notification` is in.
+    #[must_use]
+    pub fn of(notification: &Notification) -> Self {
+        let about = match notification.incident {
+            Some(incident) => LaneAbout::Incident(incident),
+            None => LaneAbout::Report(notification.id),
+        };
+        Self { user: notification.user.clone(), about }
+    }
+}
+
+impl Store {
+    /// The lanes that hold a pending notification, the one with the oldest such
+    /// notification first, and no more than [`MAX_LANES`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn lanes(&self) -> Result<Vec<LaneKey>, StoreError> {
+        let most = i64::try_from(MAX_LANES).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let sql = "SELECT user, incident, min(id) AS oldest FROM notification \
+                 WHERE state = 'pending' \
+                 GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END \
+                 ORDER BY oldest LIMIT ?1";
+            connection.prepare_cached(sql)?.query_and_then([most], key)?.collect()
+        })
+    }
+
+    /// All notifications of a lane, whatever their state, in the order in which
+    /// they are to be sent, each with its tries.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn lane(&self, key: &LaneKey) -> Result<Vec<(Notification, Vec<Delivery>)>, StoreError> {
+        self.read(|connection| {
+            let notifications = match key.about {
+                LaneAbout::Incident(incident) => outbox::select(
+                    connection,
+                    "WHERE user = ?1 AND incident = ?2 ORDER BY id",
+                    params![key.user, incident.0],
+                ),
+                LaneAbout::Report(id) => outbox::select(
+                    connection,
+                    "WHERE user = ?1 AND id = ?2 AND incident IS NULL",
+                    params![key.user, id.0],
+                ),
+            }?;
+            let with_tries = |notification: Notification| {
+                let tries = tries::select(connection, notification.id)?;
+                Ok((notification, tries))
+            };
+            notifications.into_iter().map(with_tries).collect()
+        })
+    }
+}
+
+fn key(row: &Row<'_>) -> Result<LaneKey, StoreError> {
+    let about = match row.get::<_, Option<i64>>(1)? {
+        Some(incident) => LaneAbout::Incident(IncidentId(incident)),
+        None => LaneAbout::Report(NotificationId(row.get(2)?)),
+    };
+    Ok(LaneKey { user: row.get(0)?, about })
+}

@@ -1,0 +1,50 @@
+//! Everything the hub keeps on disk, in one SQLite file, `watchfire.db`.
+//! `FORMAT.md` beside this crate draws its tables.
+//!
+//! This is the only crate that links SQLite. It is synchronous, starts no
+//! thread and reads no clock; the hub calls it from blocking tasks and passes
+//! every moment in.
+//!
+//! What it promises, and how:
+//!
+//! * What [`Store::write`] said `Ok` to is on the disk: one transaction, WAL,
+//!   `synchronous=FULL`. What it said `Err` to left nothing that a reader sees.
+//! * After an error of the disk itself, the writer's connection is not trusted
+//!   any more: it is closed, and the next write opens another.
+//! * Readers have connections of their own and never wait for the writer.
+//! * Two processes may have the store open at the same time, for example the
+//!   hub and a report from the command line.
+//! * A damaged file is an error with a plain sentence. It is never a panic, and
+//!   [`set_aside`] makes room for a fresh one.
+//!
+//! Channel URLs may hold secrets, and the outbox keeps them because a try after
+//! a restart needs them. So the folder is made for its owner alone (0700), and
+//! so are the files (0600), and deleted rows are overwritten.
+
+mod batch;
+mod connection;
+mod error;
+mod folder;
+mod incidents;
+mod lanes;
+mod migrations;
+mod outbox;
+mod prune;
+mod row;
+mod secrets;
+mod store;
+mod timeline;
+mod tries;
+mod users;
+
+pub use batch::Batch;
+pub use error::StoreError;
+pub use folder::set_aside;
+pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
+pub use lanes::{LaneAbout, LaneKey, MAX_LANES};
+pub use outbox::NewNotification;
+pub use prune::Pruned;
+pub use store::Store;
+pub use timeline::MAX_TIMELINE;
+pub use tries::{DeliveryId, MAX_TRIES_KEPT};
+pub use users::StoredUser;

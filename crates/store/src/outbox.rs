@@ -1,0 +1,190 @@
+use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
+use watchfire_model::{
+    Channel, Content, IncidentId, Moment, Notification, NotificationId, NotificationKind,
+    NotificationState,
+};
+
+use crate::row::{found, moment, nanos, word};
+use crate::{Batch, Store, StoreError};
+
+const SELECT: &str = "SELECT id, incident, user, kind, subject, text, html, first_subject, \
+     first_text, first_html, message_id, created_mono_ns, created_unix_ms, state FROM notification";
+
+/// A notification that is about to be written down, to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNotification {
+    /// The incident it tells of; `None` for a report.
+    pub incident: Option<IncidentId>,
+    /// Who is told.
+    pub user: String,
+    /// What it tells.
+    pub kind: NotificationKind,
+    /// The ways to reach the user, preferred first.
+    pub channels: Vec<Channel>,
+    /// The words.
+    pub content: Content,
+    /// The words instead, when none before it about this incident was ever sent.
+    pub content_if_first: Option<Content>,
+    /// The mail `Message-ID`, without brackets. No two notifications share one.
+    pub message_id: String,
+    /// The `Message-ID`s of earlier ones of this incident to this user.
+    pub references: Vec<String>,
+    /// When it is written down.
+    pub created: Moment,
+}
+
+impl Store {
+    /// Every notification about an incident, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
+        self.read(|connection| select(connection, "WHERE incident = ?1 ORDER BY id", [id.0]))
+    }
+}
+
+impl Batch<'_> {
+    /// Every notification about an incident, oldest first, with what this
+    /// transaction wrote.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
+        select(self.connection, "WHERE incident = ?1 ORDER BY id", [id.0])
+    }
+
+    /// Writes a notification down, pending. When there is one with the same
+    /// `message_id`, its number is returned and nothing is changed: the same
+    /// event is never told twice.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such incident.
+    pub fn enqueue(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
+        let sql = "SELECT id FROM notification WHERE message_id = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let known = query.query_row([&new.message_id], |row| row.get(0)).optional()?;
+        if let Some(id) = known {
+            return Ok(NotificationId(id));
+        }
+        if let Some(incident) = new.incident {
+            self.require("incident", "SELECT 1 FROM incident WHERE id = ?1", incident.0)?;
+        }
+        let id = self.insert_notification(new)?;
+        let channel = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
+        self.insert_list(channel, id, new.channels.iter().map(Channel::as_str))?;
+        let reference = "INSERT INTO notification_reference VALUES (?1, ?2, ?3)";
+        self.insert_list(reference, id, new.references.iter().map(String::as_str))?;
+        Ok(id)
+    }
+
+    /// Says where a notification stands now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification.
+    pub fn set_state(
+        &self,
+        notification: NotificationId,
+        state: NotificationState,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET state = ?2 WHERE id = ?1";
+        let changed = self
+            .connection
+            .prepare_cached(sql)?
+            .execute(params![notification.0, state.as_str()])?;
+        found(changed, "notification", notification.0)
+    }
+
+    fn insert_notification(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
+        let sql = "INSERT INTO notification (incident, user, kind, subject, text, html, \
+             first_subject, first_text, first_html, message_id, created_mono_ns, \
+             created_unix_ms, state) VALUES (:incident, :user, :kind, :subject, :text, :html, \
+             :first_subject, :first_text, :first_html, :message_id, :created_mono, \
+             :created_unix, 'pending')";
+        let first = new.content_if_first.as_ref();
+        let id = self.connection.prepare_cached(sql)?.insert(named_params! {
+            ":incident": new.incident.map(|id| id.0),
+            ":user": new.user,
+            ":kind": new.kind.as_str(),
+            ":subject": new.content.subject,
+            ":text": new.content.text,
+            ":html": new.content.html,
+            ":first_subject": first.map(|content| &content.subject),
+            ":first_text": first.map(|content| &content.text),
+            ":first_html": first.map(|content| &content.html),
+            ":message_id": new.message_id,
+            ":created_mono": nanos(new.created.monotonic),
+            ":created_unix": new.created.unix_ms,
+        })?;
+        Ok(NotificationId(id))
+    }
+
+    fn insert_list<'t>(
+        &self,
+        sql: &str,
+        id: NotificationId,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Result<(), StoreError> {
+        let mut insert = self.connection.prepare_cached(sql)?;
+        for (place, text) in (0_i64..).zip(texts) {
+            insert.execute(params![id.0, place, text])?;
+        }
+        Ok(())
+    }
+}
+
+/// The notifications that `rest`, the end of the SQL, asks for.
+pub(crate) fn select(
+    connection: &Connection,
+    rest: &str,
+    params: impl Params,
+) -> Result<Vec<Notification>, StoreError> {
+    let mut query = connection.prepare_cached(&format!("{SELECT} {rest}"))?;
+    let mut notifications: Vec<Notification> =
+        query.query_and_then(params, notification)?.collect::<Result<_, _>>()?;
+    for notification in &mut notifications {
+        let sql = "SELECT url FROM notification_channel WHERE notification = ?1 ORDER BY place";
+        let urls = texts(connection, sql, notification.id)?;
+        notification.channels = urls.iter().map(|url| Channel::new(url)).collect();
+        let sql =
+            "SELECT message_id FROM notification_reference WHERE notification = ?1 ORDER BY place";
+        notification.references = texts(connection, sql, notification.id)?;
+    }
+    Ok(notifications)
+}
+
+fn texts(
+    connection: &Connection,
+    sql: &str,
+    id: NotificationId,
+) -> Result<Vec<String>, StoreError> {
+    let mut query = connection.prepare_cached(sql)?;
+    let rows = query.query_map([id.0], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// All of a notification but its two lists.
+fn notification(row: &Row<'_>) -> Result<Notification, StoreError> {
+    let content_if_first = match row.get::<_, Option<String>>(7)? {
+        Some(subject) => Some(Content { subject, text: row.get(8)?, html: row.get(9)? }),
+        None => None,
+    };
+    Ok(Notification {
+        id: NotificationId(row.get(0)?),
+        incident: row.get::<_, Option<i64>>(1)?.map(IncidentId),
+        user: row.get(2)?,
+        kind: word(row, 3, &NotificationKind::ALL, NotificationKind::as_str, "notification kind")?,
+        channels: Vec::new(),
+        content: Content { subject: row.get(4)?, text: row.get(5)?, html: row.get(6)? },
+        content_if_first,
+        message_id: row.get(10)?,
+        references: Vec::new(),
+        created: moment(row, 11)?,
+        state: word(
+            row,
+            13,
+            &NotificationState::ALL,
+            NotificationState::as_str,
+            "notification state",
+        )?,
+    })
+}

@@ -1,0 +1,80 @@
+use std::fmt;
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::{Batch, Store, StoreError};
+
+/// A user that the program or the page made; those of the config are not here.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredUser {
+    /// The name, which no other user has.
+    pub name: String,
+    /// The role, as the config writes it.
+    pub role: String,
+    /// The password's hash as a PHC string.
+    pub password_hash: String,
+}
+
+impl fmt::Debug for StoredUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredUser")
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Every stored user, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn users(&self) -> Result<Vec<StoredUser>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT name, role, password_hash FROM user ORDER BY name";
+            let mut query = connection.prepare_cached(sql)?;
+            let users = query.query_map([], |row| {
+                Ok(StoredUser { name: row.get(0)?, role: row.get(1)?, password_hash: row.get(2)? })
+            })?;
+            Ok(users.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// When the user's last report was written down, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn last_report(&self, user: &str) -> Result<Option<i64>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT unix_ms FROM last_report WHERE user = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            Ok(query.query_row([user], |row| row.get(0)).optional()?)
+        })
+    }
+}
+
+impl Batch<'_> {
+    /// Stores a user, in place of one with the same name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be written.
+    pub fn put_user(&self, user: &StoredUser) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO user (name, role, password_hash) VALUES (?1, ?2, ?3)";
+        self.connection.prepare_cached(sql)?.execute(params![
+            user.name,
+            user.role,
+            user.password_hash
+        ])?;
+        Ok(())
+    }
+
+    /// Remembers when the user's last report was written down.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be written.
+    pub fn set_last_report(&self, user: &str, unix_ms: i64) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO last_report (user, unix_ms) VALUES (?1, ?2)";
+        self.connection.prepare_cached(sql)?.execute(params![user, unix_ms])?;
+        Ok(())
+    }
+}

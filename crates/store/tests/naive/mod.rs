@@ -1,0 +1,226 @@
+//! The store as a few vectors: what the real one must do, without a disk.
+
+use std::collections::BTreeMap;
+
+use watchfire_model::{
+    Channel, Delivery, DeliveryOutcome, Incident, IncidentId, IncidentState, Moment, Notification,
+    NotificationId, NotificationState, Presence, TimelineEntry,
+};
+use watchfire_store::{
+    DeliveryId, IncidentFilter, LaneKey, NewIncidentRow, NewNotification, Pruned, StoreError,
+};
+
+type Done<T> = Result<T, StoreError>;
+
+/// Numbers are never used twice, so they are kept apart from the rows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Naive {
+    pub(crate) incidents: BTreeMap<i64, (Incident, Vec<TimelineEntry>)>,
+    pub(crate) notifications: BTreeMap<i64, Notification>,
+    deliveries: BTreeMap<i64, Delivery>,
+    last: [i64; 3],
+}
+
+fn next(last: &mut i64) -> i64 {
+    *last += 1;
+    *last
+}
+
+impl Naive {
+    pub(crate) fn open_incident(&mut self, new: &NewIncidentRow) -> Done<IncidentId> {
+        let open = |(incident, _): &(Incident, _)| {
+            incident.server == new.server && incident.state == IncidentState::Open
+        };
+        if self.incidents.values().any(open) {
+            return Err(StoreError::AlreadyOpen { server: new.server.to_string() });
+        }
+        let id = IncidentId(next(&mut self.last[0]));
+        let incident = Incident {
+            id,
+            server: new.server.clone(),
+            presence: new.presence,
+            cause: new.cause.clone(),
+            silence_began: new.silence_began,
+            judged: new.judged,
+            hub_stalled: new.hub_stalled,
+            state: IncidentState::Open,
+        };
+        self.incidents.insert(id.0, (incident, Vec::new()));
+        Ok(id)
+    }
+
+    fn open(&mut self, id: IncidentId) -> Done<&mut Incident> {
+        self.incidents
+            .get_mut(&id.0)
+            .map(|(incident, _)| incident)
+            .filter(|incident| incident.state == IncidentState::Open)
+            .ok_or(StoreError::NotFound { what: "open incident", id: id.0 })
+    }
+
+    pub(crate) fn change(&mut self, id: IncidentId, to: Presence, cause: &str) -> Done<()> {
+        let incident = self.open(id)?;
+        incident.presence = to;
+        incident.cause = cause.to_owned();
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self, id: IncidentId, at: Moment) -> Done<()> {
+        self.open(id)?.state = IncidentState::Closed(at);
+        Ok(())
+    }
+
+    pub(crate) fn add_timeline(&mut self, id: IncidentId, entry: &TimelineEntry) -> Done<()> {
+        let missing = StoreError::NotFound { what: "incident", id: id.0 };
+        self.incidents.get_mut(&id.0).ok_or(missing)?.1.push(entry.clone());
+        Ok(())
+    }
+
+    pub(crate) fn enqueue(&mut self, new: &NewNotification) -> Done<NotificationId> {
+        let known = self.notifications.values().find(|known| known.message_id == new.message_id);
+        if let Some(known) = known {
+            return Ok(known.id);
+        }
+        if let Some(id) = new.incident
+            && !self.incidents.contains_key(&id.0)
+        {
+            return Err(StoreError::NotFound { what: "incident", id: id.0 });
+        }
+        let id = NotificationId(next(&mut self.last[1]));
+        let notification = Notification {
+            id,
+            incident: new.incident,
+            user: new.user.clone(),
+            kind: new.kind,
+            channels: new.channels.clone(),
+            content: new.content.clone(),
+            content_if_first: new.content_if_first.clone(),
+            message_id: new.message_id.clone(),
+            references: new.references.clone(),
+            created: new.created,
+            state: NotificationState::Pending,
+        };
+        self.notifications.insert(id.0, notification);
+        Ok(id)
+    }
+
+    fn notification(&mut self, id: NotificationId) -> Done<&mut Notification> {
+        let missing = StoreError::NotFound { what: "notification", id: id.0 };
+        self.notifications.get_mut(&id.0).ok_or(missing)
+    }
+
+    pub(crate) fn set_state(&mut self, id: NotificationId, to: NotificationState) -> Done<()> {
+        self.notification(id)?.state = to;
+        Ok(())
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        id: NotificationId,
+        channel: &Channel,
+        began: Moment,
+    ) -> Done<DeliveryId> {
+        let state = self.notification(id)?.state;
+        if state != NotificationState::Pending {
+            return Err(StoreError::NotPending { id: id.0, state });
+        }
+        let attempt = self.deliveries_of(id).len() as u32 + 1;
+        let delivery = DeliveryId(next(&mut self.last[2]));
+        let row = Delivery {
+            notification: id,
+            channel: channel.clone(),
+            attempt,
+            began,
+            ended: None,
+            outcome: DeliveryOutcome::Unknown,
+        };
+        self.deliveries.insert(delivery.0, row);
+        Ok(delivery)
+    }
+
+    pub(crate) fn end(
+        &mut self,
+        id: DeliveryId,
+        at: Moment,
+        outcome: &DeliveryOutcome,
+    ) -> Done<()> {
+        let missing = StoreError::NotFound { what: "delivery", id: id.0 };
+        let delivery = self.deliveries.get_mut(&id.0).ok_or(missing)?;
+        if delivery.ended.is_some() {
+            return Err(StoreError::AlreadyEnded { id: id.0 });
+        }
+        delivery.ended = Some(at);
+        delivery.outcome = outcome.clone();
+        Ok(())
+    }
+
+    pub(crate) fn deliveries_of(&self, id: NotificationId) -> Vec<Delivery> {
+        self.deliveries.values().filter(|one| one.notification == id).cloned().collect()
+    }
+
+    pub(crate) fn notifications_of(&self, id: IncidentId) -> Vec<Notification> {
+        self.notifications.values().filter(|one| one.incident == Some(id)).cloned().collect()
+    }
+
+    pub(crate) fn page(&self, filter: &IncidentFilter) -> Vec<Incident> {
+        let newest_first = self.incidents.values().rev().map(|(incident, _)| incident);
+        newest_first
+            .filter(|one| !filter.open_only || one.state == IncidentState::Open)
+            .filter(|one| filter.server.as_ref().is_none_or(|server| one.server == *server))
+            .filter(|one| filter.before_id.is_none_or(|before| one.id < before))
+            .take(filter.limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn lanes(&self) -> Vec<LaneKey> {
+        let mut lanes = Vec::new();
+        for one in self.notifications.values() {
+            let key = LaneKey::of(one);
+            if one.state == NotificationState::Pending && !lanes.contains(&key) {
+                lanes.push(key);
+            }
+        }
+        lanes
+    }
+
+    pub(crate) fn lane(&self, key: &LaneKey) -> Vec<(Notification, Vec<Delivery>)> {
+        let in_lane = self.notifications.values().filter(|one| LaneKey::of(one) == *key);
+        in_lane.map(|one| (one.clone(), self.deliveries_of(one.id))).collect()
+    }
+
+    pub(crate) fn prune(&mut self, older_than: i64, most: usize) -> Pruned {
+        let mut ended: Vec<(i64, i64)> = Vec::new();
+        for (incident, _) in self.incidents.values() {
+            let pending = |one: &Notification| one.state == NotificationState::Pending;
+            if let IncidentState::Closed(at) = incident.state
+                && at.unix_ms < older_than
+                && !self.notifications_of(incident.id).iter().any(pending)
+            {
+                ended.push((at.unix_ms, incident.id.0));
+            }
+        }
+        let mut reports: Vec<(i64, i64)> = Vec::new();
+        for one in self.notifications.values() {
+            if one.incident.is_none()
+                && one.state != NotificationState::Pending
+                && one.created.unix_ms < older_than
+            {
+                reports.push((one.created.unix_ms, one.id.0));
+            }
+        }
+        for list in [&mut ended, &mut reports] {
+            list.sort_unstable();
+            list.truncate(most);
+        }
+        for (_, id) in &ended {
+            self.incidents.remove(id);
+            self.notifications.retain(|_, one| one.incident != Some(IncidentId(*id)));
+        }
+        for (_, id) in &reports {
+            self.notifications.remove(id);
+        }
+        let left = &self.notifications;
+        self.deliveries.retain(|_, one| left.contains_key(&one.notification.0));
+        Pruned { incidents: ended.len(), reports: reports.len() }
+    }
+}
