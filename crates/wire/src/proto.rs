@@ -1,0 +1,286 @@
+//! The bytes' shape, field by field. A number is never used again for
+//! something else, not even after its field is gone.
+
+use prost::{Message, Oneof};
+
+/// What one WebSocket frame holds.
+///
+/// Reserved for what is to come: 6 Schema, 7 Ticks, 8 Ack, 9 Probe,
+/// 10 ProbeResult, 11 Command, 12 Output, 13 Exit, 14 Event.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Frame {
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5")]
+    pub(crate) body: Option<Body>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+#[expect(clippy::large_enum_variant, reason = "it lives while one frame is read or written")]
+pub(crate) enum Body {
+    #[prost(message, tag = "1")]
+    Hello(Hello),
+    #[prost(message, tag = "2")]
+    Status(Status),
+    #[prost(message, tag = "3")]
+    Processes(Processes),
+    #[prost(message, tag = "4")]
+    Alive(Alive),
+    #[prost(message, tag = "5")]
+    Goodbye(Goodbye),
+}
+
+/// The part of a frame that every version of the protocol can read.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct AnyFrame {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) hello: Option<AnyHello>,
+}
+
+/// The part of a hello that every version of the protocol can read.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct AnyHello {
+    #[prost(uint32, tag = "1")]
+    pub(crate) major: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) minor: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Hello {
+    #[prost(uint32, tag = "1")]
+    pub(crate) major: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) minor: u32,
+    #[prost(string, tag = "3")]
+    pub(crate) server: String,
+    #[prost(string, tag = "4")]
+    pub(crate) boot_id: String,
+    #[prost(string, tag = "5")]
+    pub(crate) agent_id: String,
+    #[prost(string, tag = "6")]
+    pub(crate) agent_version: String,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) labels: Vec<Label>,
+    #[prost(sint64, tag = "8")]
+    pub(crate) unix_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Label {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(string, tag = "2")]
+    pub(crate) value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Moment {
+    #[prost(uint64, tag = "1")]
+    pub(crate) monotonic_ns: u64,
+    #[prost(sint64, tag = "2")]
+    pub(crate) unix_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Status {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) at: Option<Moment>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) cpu: Option<Cpu>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) memory: Option<Memory>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) load: Option<Load>,
+    #[prost(uint64, tag = "5")]
+    pub(crate) uptime_ns: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub(crate) filesystems: Vec<Filesystem>,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) disks: Vec<DiskIo>,
+    #[prost(message, repeated, tag = "8")]
+    pub(crate) networks: Vec<NetworkIo>,
+    #[prost(message, optional, tag = "9")]
+    pub(crate) host: Option<HostFacts>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Cpu {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) total: Option<CpuLoad>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) cores: Vec<CpuLoad>,
+    #[prost(double, optional, tag = "3")]
+    pub(crate) limit_cores: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CpuLoad {
+    #[prost(double, optional, tag = "1")]
+    pub(crate) busy_percent: Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub(crate) user_percent: Option<f64>,
+    #[prost(double, optional, tag = "3")]
+    pub(crate) system_percent: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub(crate) iowait_percent: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub(crate) steal_percent: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Memory {
+    #[prost(uint64, tag = "1")]
+    pub(crate) total_bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) available_bytes: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) free_bytes: u64,
+    #[prost(uint64, tag = "4")]
+    pub(crate) buffers_bytes: u64,
+    #[prost(uint64, tag = "5")]
+    pub(crate) cached_bytes: u64,
+    #[prost(uint64, tag = "6")]
+    pub(crate) swap_total_bytes: u64,
+    #[prost(uint64, tag = "7")]
+    pub(crate) swap_used_bytes: u64,
+    #[prost(uint64, optional, tag = "8")]
+    pub(crate) limit_bytes: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Load {
+    #[prost(double, tag = "1")]
+    pub(crate) one: f64,
+    #[prost(double, tag = "2")]
+    pub(crate) five: f64,
+    #[prost(double, tag = "3")]
+    pub(crate) fifteen: f64,
+    #[prost(uint64, tag = "4")]
+    pub(crate) running: u64,
+    #[prost(uint64, tag = "5")]
+    pub(crate) threads: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Filesystem {
+    #[prost(string, tag = "1")]
+    pub(crate) device: String,
+    #[prost(string, tag = "2")]
+    pub(crate) mount_point: String,
+    #[prost(string, tag = "3")]
+    pub(crate) kind: String,
+    #[prost(bool, tag = "4")]
+    pub(crate) read_only: bool,
+    #[prost(uint64, tag = "5")]
+    pub(crate) size_bytes: u64,
+    #[prost(uint64, tag = "6")]
+    pub(crate) available_bytes: u64,
+    #[prost(uint64, tag = "7")]
+    pub(crate) free_bytes: u64,
+    #[prost(uint64, tag = "8")]
+    pub(crate) files: u64,
+    #[prost(uint64, tag = "9")]
+    pub(crate) files_free: u64,
+    #[prost(bool, tag = "10")]
+    pub(crate) stale: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DiskIo {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(double, optional, tag = "2")]
+    pub(crate) read_bytes_per_s: Option<f64>,
+    #[prost(double, optional, tag = "3")]
+    pub(crate) written_bytes_per_s: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub(crate) reads_per_s: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub(crate) writes_per_s: Option<f64>,
+    #[prost(double, optional, tag = "6")]
+    pub(crate) busy_percent: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NetworkIo {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(double, optional, tag = "2")]
+    pub(crate) received_bytes_per_s: Option<f64>,
+    #[prost(double, optional, tag = "3")]
+    pub(crate) sent_bytes_per_s: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub(crate) received_packets_per_s: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub(crate) sent_packets_per_s: Option<f64>,
+    #[prost(double, optional, tag = "6")]
+    pub(crate) errors_per_s: Option<f64>,
+    #[prost(double, optional, tag = "7")]
+    pub(crate) drops_per_s: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct HostFacts {
+    #[prost(string, tag = "1")]
+    pub(crate) hostname: String,
+    #[prost(string, tag = "2")]
+    pub(crate) os: String,
+    #[prost(string, tag = "3")]
+    pub(crate) kernel: String,
+    #[prost(string, tag = "4")]
+    pub(crate) architecture: String,
+    #[prost(string, tag = "5")]
+    pub(crate) cpu_model: String,
+    #[prost(uint32, tag = "6")]
+    pub(crate) cores: u32,
+    #[prost(string, tag = "7")]
+    pub(crate) boot_id: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Processes {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) at: Option<Moment>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) processes: Vec<Process>,
+    #[prost(uint32, tag = "3")]
+    pub(crate) total: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Process {
+    #[prost(uint32, tag = "1")]
+    pub(crate) pid: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) ppid: u32,
+    #[prost(string, tag = "3")]
+    pub(crate) user: String,
+    #[prost(string, tag = "4")]
+    pub(crate) name: String,
+    #[prost(string, tag = "5")]
+    pub(crate) command: String,
+    #[prost(uint32, tag = "6")]
+    pub(crate) state: u32,
+    #[prost(double, optional, tag = "7")]
+    pub(crate) cpu_percent: Option<f64>,
+    #[prost(uint64, tag = "8")]
+    pub(crate) rss_bytes: u64,
+    #[prost(uint32, tag = "9")]
+    pub(crate) threads: u32,
+    #[prost(sint64, tag = "10")]
+    pub(crate) start_time_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Alive {
+    #[prost(uint64, tag = "1")]
+    pub(crate) sequence: u64,
+    #[prost(sint64, tag = "2")]
+    pub(crate) unix_ms: i64,
+}
+
+/// 1 is stop, 2 reboot, 3 upgrade; anything else is unknown.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Goodbye {
+    #[prost(uint32, tag = "1")]
+    pub(crate) reason: u32,
+}

@@ -1,0 +1,199 @@
+//! Messages for the tests: fixed ones, and any that is within the limits.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use watchfire_model::{
+    Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Labels, Load, Memory, Moment, NetworkIo,
+    ProcessRow, ProcessTable, Status,
+};
+use watchfire_wire::{Alive, GoodbyeReason, Hello, Message, PROTOCOL};
+
+fn number() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_filter("only finite numbers are sent", |value| value.is_finite())
+}
+
+fn share() -> impl Strategy<Value = Option<f64>> {
+    option::of(number())
+}
+
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..24).prop_map(String::from_iter)
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    (any::<u64>(), any::<i64>())
+        .prop_map(|(nanos, unix_ms)| Moment { monotonic: Duration::from_nanos(nanos), unix_ms })
+}
+
+fn cpu_load() -> impl Strategy<Value = CpuLoad> {
+    (share(), share(), share(), share(), share()).prop_map(|(busy, user, system, iowait, steal)| {
+        CpuLoad {
+            busy_percent: busy,
+            user_percent: user,
+            system_percent: system,
+            iowait_percent: iowait,
+            steal_percent: steal,
+        }
+    })
+}
+
+fn cpu() -> impl Strategy<Value = Cpu> {
+    (cpu_load(), vec(cpu_load(), 0..5), share()).prop_map(|(total, cores, limit_cores)| Cpu {
+        total,
+        cores,
+        limit_cores,
+    })
+}
+
+fn memory() -> impl Strategy<Value = Memory> {
+    (any::<[u64; 7]>(), option::of(any::<u64>())).prop_map(|(bytes, limit_bytes)| Memory {
+        total_bytes: bytes[0],
+        available_bytes: bytes[1],
+        free_bytes: bytes[2],
+        buffers_bytes: bytes[3],
+        cached_bytes: bytes[4],
+        swap_total_bytes: bytes[5],
+        swap_used_bytes: bytes[6],
+        limit_bytes,
+    })
+}
+
+fn load() -> impl Strategy<Value = Load> {
+    (number(), number(), number(), any::<u64>(), any::<u64>()).prop_map(
+        |(one, five, fifteen, running, threads)| Load { one, five, fifteen, running, threads },
+    )
+}
+
+fn filesystem() -> impl Strategy<Value = Filesystem> {
+    (text(), text(), text(), any::<[bool; 2]>(), any::<[u64; 5]>()).prop_map(
+        |(device, mount_point, kind, flags, numbers)| Filesystem {
+            device,
+            mount_point,
+            kind,
+            read_only: flags[0],
+            size_bytes: numbers[0],
+            available_bytes: numbers[1],
+            free_bytes: numbers[2],
+            files: numbers[3],
+            files_free: numbers[4],
+            stale: flags[1],
+        },
+    )
+}
+
+fn disk() -> impl Strategy<Value = DiskIo> {
+    (text(), vec(share(), 5)).prop_map(|(name, rates)| DiskIo {
+        name,
+        read_bytes_per_s: rates[0],
+        written_bytes_per_s: rates[1],
+        reads_per_s: rates[2],
+        writes_per_s: rates[3],
+        busy_percent: rates[4],
+    })
+}
+
+fn network() -> impl Strategy<Value = NetworkIo> {
+    (text(), vec(share(), 6)).prop_map(|(name, rates)| NetworkIo {
+        name,
+        received_bytes_per_s: rates[0],
+        sent_bytes_per_s: rates[1],
+        received_packets_per_s: rates[2],
+        sent_packets_per_s: rates[3],
+        errors_per_s: rates[4],
+        drops_per_s: rates[5],
+    })
+}
+
+fn host() -> impl Strategy<Value = HostFacts> {
+    (vec(text(), 6), any::<u32>()).prop_map(|(texts, cores)| HostFacts {
+        hostname: texts[0].clone(),
+        os: texts[1].clone(),
+        kernel: texts[2].clone(),
+        architecture: texts[3].clone(),
+        cpu_model: texts[4].clone(),
+        cores,
+        boot_id: texts[5].clone(),
+    })
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    let lists = (vec(filesystem(), 0..4), vec(disk(), 0..4), vec(network(), 0..4));
+    (moment(), cpu(), memory(), load(), any::<u64>(), lists, host()).prop_map(
+        |(at, cpu, memory, load, uptime, (filesystems, disks, networks), host)| Status {
+            at,
+            cpu,
+            memory,
+            load,
+            uptime: Duration::from_nanos(uptime),
+            filesystems,
+            disks,
+            networks,
+            host,
+        },
+    )
+}
+
+fn row() -> impl Strategy<Value = ProcessRow> {
+    let state = prop_oneof![Just('\0'), proptest::char::range('!', '~')];
+    (any::<[u32; 3]>(), text(), text(), text(), state, share(), any::<u64>(), any::<i64>())
+        .prop_map(|(ids, user, name, command, state, cpu_percent, rss_bytes, start_time_ms)| {
+            ProcessRow {
+                pid: ids[0],
+                ppid: ids[1],
+                user,
+                name,
+                command,
+                state,
+                cpu_percent,
+                rss_bytes,
+                threads: ids[2],
+                start_time_ms,
+            }
+        })
+}
+
+fn table() -> impl Strategy<Value = ProcessTable> {
+    (moment(), vec(row(), 0..8), any::<u32>()).prop_map(|(at, processes, total)| ProcessTable {
+        at,
+        processes,
+        total,
+    })
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let labels = vec(("[a-zA-Z_][a-zA-Z0-9_]{0,8}", text()), 0..6);
+    (any::<u32>(), text(), text(), text(), text(), labels, any::<i64>()).prop_map(
+        |(minor, server, boot_id, agent_id, agent_version, pairs, unix_ms)| {
+            let mut labels = Labels::new();
+            for (name, value) in pairs {
+                labels.insert(&name, &value).expect("the pattern is that of label names");
+            }
+            Hello {
+                major: PROTOCOL.major,
+                minor,
+                server,
+                boot_id,
+                agent_id,
+                agent_version,
+                labels,
+                unix_ms,
+            }
+        },
+    )
+}
+
+/// Any message that is within the limits.
+pub(crate) fn message() -> impl Strategy<Value = Message> {
+    let alive = (any::<u64>(), any::<i64>())
+        .prop_map(|(sequence, unix_ms)| Message::Alive(Alive { sequence, unix_ms }));
+    prop_oneof![
+        hello().prop_map(Message::Hello),
+        status().prop_map(Message::Status),
+        table().prop_map(Message::Processes),
+        alive,
+        proptest::sample::select(&GoodbyeReason::ALL[..]).prop_map(Message::Goodbye),
+    ]
+}
