@@ -1,0 +1,17 @@
+//! Who may do what: passwords, tokens, roles and the limit on login tries.
+//!
+//! This is the one crate besides `runtime` that links cryptography. It has no
+//! async runtime and reads no clock: every function that depends on time takes
+//! a [`watchfire_model::Moment`], and every function that needs randomness can
+//! be given it by [`Randomness`], so that tests are repeatable.
+
+pub mod limit;
+pub mod password;
+mod random;
+mod role;
+mod scope;
+pub mod token;
+
+pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
+pub use role::{Action, Role, RoleError, authorize};
+pub use scope::{Scope, ScopeError};

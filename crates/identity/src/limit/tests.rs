@@ -1,0 +1,131 @@
+use super::*;
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+fn at(seconds: u64) -> Moment {
+    Moment::default().after(Duration::from_secs(1000 + seconds))
+}
+
+/// True when a wrong try was let through.
+fn wrong(limiter: &mut LoginLimiter, now: Moment, address: IpAddr, user: &str) -> bool {
+    let allowed = limiter.check(now, address, user).is_ok();
+    if allowed {
+        limiter.failed(now, address, user);
+    }
+    allowed
+}
+
+#[test]
+fn five_wrong_tries_in_a_minute_and_no_more() {
+    let mut limiter = LoginLimiter::new();
+    let allowed = (0..20).filter(|i| wrong(&mut limiter, at(i * 3), HERE, "ada")).count();
+    assert_eq!(allowed, 5);
+    assert_eq!(limiter.refused(), 15);
+    assert_eq!(limiter.check(at(57), HERE, "ada"), Err(Duration::from_secs(3)));
+    // The first try was at 0 s: at 60 s it no longer counts, the second one at 3 s still does.
+    assert!(wrong(&mut limiter, at(60), HERE, "ada"));
+    assert_eq!(limiter.check(at(61), HERE, "ada"), Err(Duration::from_secs(2)));
+}
+
+#[test]
+fn the_right_user_gets_in_from_elsewhere() {
+    let mut limiter = LoginLimiter::new();
+    while wrong(&mut limiter, at(0), HERE, "ada") {}
+    assert!(limiter.check(at(1), HERE, "ada").is_err());
+    assert_eq!(limiter.check(at(1), THERE, "ada"), Ok(()));
+    limiter.succeeded(at(1), THERE, "ada");
+    assert!(limiter.check(at(1), HERE, "ada").is_err());
+    assert_eq!(limiter.check(at(1), HERE, "bob"), Ok(()));
+}
+
+#[test]
+fn tries_sent_together_do_not_slip_through() {
+    let mut limiter = LoginLimiter::new();
+    let passed = (0..100).filter(|_| limiter.check(at(0), HERE, "ada").is_ok()).count();
+    assert_eq!(passed, TRIES_PER_USER);
+}
+
+#[test]
+fn success_forgets_the_users_failures_but_not_the_address() {
+    let mut limiter = LoginLimiter::new();
+    for round in 0..10 {
+        for user in ["ada", "bob", "eve"] {
+            assert!(wrong(&mut limiter, at(round), HERE, user), "round {round} {user}");
+        }
+        if round < 9 {
+            for user in ["ada", "bob", "eve"] {
+                assert_eq!(limiter.check(at(round), HERE, user), Ok(()), "round {round} {user}");
+                limiter.succeeded(at(round), HERE, user);
+            }
+        }
+    }
+    // Thirty failures are on the address now, whatever succeeded between.
+    assert_eq!(limiter.check(at(10), HERE, "new"), Err(Duration::from_secs(50)));
+    assert_eq!(limiter.check(at(10), THERE, "new"), Ok(()));
+}
+
+#[test]
+fn success_over_and_over_is_never_limited() {
+    let mut limiter = LoginLimiter::new();
+    for i in 0..1000 {
+        assert_eq!(limiter.check(at(i / 100), HERE, "hub"), Ok(()), "{i}");
+        limiter.succeeded(at(i / 100), HERE, "hub");
+    }
+}
+
+#[test]
+fn many_users_do_not_help_one_address() {
+    let mut limiter = LoginLimiter::new();
+    let allowed =
+        (0..1000).filter(|i| wrong(&mut limiter, at(0), HERE, &format!("user{i}"))).count();
+    assert_eq!(allowed, TRIES_PER_ADDRESS);
+}
+
+#[test]
+fn an_ipv6_network_is_one_address_and_a_mapped_one_is_ipv4() {
+    let mut limiter = LoginLimiter::new();
+    let address = |text: &str| text.parse::<IpAddr>().expect("is an address");
+    let host = |i: u32| address(&format!("2001:db8::{i:x}"));
+    let allowed = (0..20).filter(|i| wrong(&mut limiter, at(0), host(*i), "ada")).count();
+    assert_eq!(allowed, TRIES_PER_USER);
+    assert_eq!(limiter.check(at(0), address("2001:db8:0:1::1"), "ada"), Ok(()));
+
+    while wrong(&mut limiter, at(0), HERE, "ada") {}
+    assert!(limiter.check(at(0), address("::ffff:192.0.2.1"), "ada").is_err());
+}
+
+#[test]
+fn memory_is_bounded_and_the_oldest_goes_first() {
+    let mut limiter = LoginLimiter::new();
+    let address =
+        |i: u64| IpAddr::V4(std::net::Ipv4Addr::from_bits(u32::try_from(i).expect("fits")));
+    let many = MAX_REMEMBERED as u64 + 100;
+    for i in 0..many {
+        let now = Moment::default().after(Duration::from_millis(1000 + i));
+        for _ in 0..TRIES_PER_USER {
+            assert!(wrong(&mut limiter, now, address(i), "ada"), "{i}");
+        }
+    }
+    let now = Moment::default().after(Duration::from_millis(1000 + many));
+    assert_eq!(limiter.evicted(), 200, "a hundred users and their hundred addresses");
+    assert!(limiter.check(now, address(many - 1), "ada").is_err(), "the newest is remembered");
+    assert_eq!(limiter.check(now, address(0), "ada"), Ok(()), "the oldest was forgotten");
+    // A minute later all may go, which is no eviction.
+    let later = now.after(Duration::from_secs(61));
+    let before = limiter.evicted();
+    assert_eq!(limiter.check(later, address(many + 1), "ada"), Ok(()));
+    assert_eq!(limiter.evicted(), before);
+    assert_eq!(limiter.users.len(), 1);
+}
+
+#[test]
+fn a_late_answer_counts_from_the_answer() {
+    let mut limiter = LoginLimiter::new();
+    for _ in 0..TRIES_PER_USER {
+        assert_eq!(limiter.check(at(0), HERE, "ada"), Ok(()));
+    }
+    limiter.failed(at(30), HERE, "ada");
+    assert_eq!(limiter.check(at(59), HERE, "ada"), Err(Duration::from_secs(1)));
+    assert_eq!(limiter.check(at(60), HERE, "ada"), Ok(()));
+}
