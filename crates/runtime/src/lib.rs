@@ -9,6 +9,7 @@
 pub mod backoff;
 mod clock;
 pub mod config;
+pub mod http;
 pub mod log;
 pub mod queue;
 mod secret;

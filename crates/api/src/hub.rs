@@ -1,0 +1,292 @@
+//! The hub's own interface, `/api/…`. The body of `POST /api/login` is
+//! [`crate::agent::LoginRequest`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use watchfire_model::{Delivery, DeliveryOutcome, Incident, IncidentState, Notification, TimelineEntry};
+
+use crate::agent::{ProcessRow, StatsReply};
+
+/// The answer to a login, and of `GET /api/me` beside [`HubInfo`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LoginReply {
+    /// The user.
+    pub user: String,
+    /// `viewer`, `operator` or `admin`.
+    pub role: String,
+    /// What the page sends as `X-Watchfire-Csrf` with every change.
+    pub csrf: String,
+}
+
+/// The answer of `GET /api/me`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Me {
+    /// Who asks.
+    #[serde(flatten)]
+    pub login: LoginReply,
+    /// The hub that answers.
+    pub hub: HubInfo,
+}
+
+/// What the hub says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HubInfo {
+    /// The program's version.
+    pub version: String,
+    /// When it started.
+    pub started_unix_ms: i64,
+    /// Whether notifications can leave by mail.
+    pub mail_configured: bool,
+}
+
+/// The answer of `GET /api/servers`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerList {
+    /// The servers that the user may see, by name.
+    pub servers: Vec<ServerRow>,
+    /// The hub's clock.
+    pub now_unix_ms: i64,
+}
+
+/// One server in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerRow {
+    /// The name.
+    pub name: String,
+    /// The labels, without `name` and `instance`.
+    pub labels: BTreeMap<String, String>,
+    /// Where the hub dials it.
+    pub address: String,
+    /// `up`, `late`, `down`, `agent_down`, `unreachable`, `leaving` or `unknown`.
+    pub presence: String,
+    /// Since when.
+    pub since_unix_ms: i64,
+    /// The last sign of life.
+    pub last_sign_unix_ms: Option<i64>,
+    /// Why the hub thinks so, while there is trouble.
+    pub cause: Option<String>,
+    /// The open incident.
+    pub incident: Option<i64>,
+    /// Busy time of all cores, 0 to 100.
+    pub cpu_percent: Option<f64>,
+    /// Used memory, 0 to 100.
+    pub memory_percent: Option<f64>,
+    /// The fullest filesystem, 0 to 100.
+    pub disk_percent: Option<f64>,
+    /// Where that filesystem is mounted.
+    pub disk_mount: Option<String>,
+    /// Load over one minute.
+    pub load1: Option<f64>,
+    /// Time since boot.
+    pub uptime_seconds: Option<u64>,
+}
+
+/// The answer of `GET /api/servers/{name}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerDetail {
+    /// The row of the list.
+    #[serde(flatten)]
+    pub row: ServerRow,
+    /// The last status; its shape is that of the agent's `/stats`.
+    pub status: Option<StatsReply>,
+    /// How old that status is.
+    pub status_age_seconds: Option<f64>,
+}
+
+/// The answer of `GET /api/servers/{name}/processes`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProcessList {
+    /// When the processes were read, on the server's clock.
+    pub at_unix_ms: i64,
+    /// How many there were.
+    pub total: u32,
+    /// The ones that were asked for.
+    pub processes: Vec<ProcessRow>,
+}
+
+/// The answer of `GET /api/incidents`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IncidentList {
+    /// Newest first.
+    pub incidents: Vec<IncidentRow>,
+}
+
+/// One incident in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentRow {
+    /// The number.
+    pub id: i64,
+    /// The server.
+    pub server: String,
+    /// The verdict.
+    pub presence: String,
+    /// One sentence that says what happened.
+    pub cause: String,
+    /// The last sign of life before it.
+    pub silence_began_unix_ms: Option<i64>,
+    /// When the hub judged.
+    pub judged_unix_ms: i64,
+    /// When it ended.
+    pub closed_unix_ms: Option<i64>,
+    /// From the last sign of life to the judgement, on the hub's monotonic clock.
+    pub silent_seconds: Option<f64>,
+    /// The part of that in which the hub itself stood still.
+    pub hub_stalled_seconds: f64,
+    /// The last sign of life on the hub's monotonic clock, since the machine's boot.
+    pub silence_began_monotonic_ms: Option<f64>,
+    /// The judgement on the same clock.
+    pub judged_monotonic_ms: f64,
+    /// The end on the same clock.
+    pub closed_monotonic_ms: Option<f64>,
+}
+
+/// The answer of `GET /api/incidents/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IncidentDetail {
+    /// The row of the list.
+    #[serde(flatten)]
+    pub row: IncidentRow,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineRow>,
+    /// Who was told, and how that went.
+    pub notifications: Vec<NotificationRow>,
+}
+
+/// One line of a timeline.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TimelineRow {
+    /// When.
+    pub at_unix_ms: i64,
+    /// `last_sign`, `observed`, `judged` or `recovered`.
+    pub kind: String,
+    /// In words.
+    pub text: String,
+}
+
+/// One notification of an incident.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NotificationRow {
+    /// The number.
+    pub id: i64,
+    /// Who is told.
+    pub user: String,
+    /// `down`, `changed`, `recovered` or `report`.
+    pub kind: String,
+    /// `pending`, `delivered`, `merged` or `dead`.
+    pub state: String,
+    /// The subject.
+    pub subject: String,
+    /// When it was written down.
+    pub created_unix_ms: i64,
+    /// The tries, oldest first.
+    pub deliveries: Vec<DeliveryRow>,
+}
+
+/// One try to hand a notification to a channel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeliveryRow {
+    /// The channel, without secrets: a mail address, or the scheme alone.
+    pub channel: String,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// When it began.
+    pub began_unix_ms: i64,
+    /// When it ended.
+    pub ended_unix_ms: Option<i64>,
+    /// The beginning on the hub's monotonic clock.
+    pub began_monotonic_ms: f64,
+    /// The end on the same clock.
+    pub ended_monotonic_ms: Option<f64>,
+    /// `accepted`, `retry`, `refused` or `unknown`.
+    pub outcome: String,
+    /// The provider's words, or why it failed.
+    pub detail: String,
+}
+
+impl From<&Incident> for IncidentRow {
+    fn from(incident: &Incident) -> Self {
+        let closed = match incident.state {
+            IncidentState::Open => None,
+            IncidentState::Closed(at) => Some(at),
+        };
+        Self {
+            id: incident.id.0,
+            server: incident.server.to_string(),
+            presence: incident.presence.to_string(),
+            cause: incident.cause.clone(),
+            silence_began_unix_ms: incident.silence_began.map(|at| at.unix_ms),
+            judged_unix_ms: incident.judged.unix_ms,
+            closed_unix_ms: closed.map(|at| at.unix_ms),
+            silent_seconds: incident
+                .silence_began
+                .map(|began| incident.judged.since(began).as_secs_f64()),
+            hub_stalled_seconds: incident.hub_stalled.as_secs_f64(),
+            silence_began_monotonic_ms: incident.silence_began.map(monotonic_ms),
+            judged_monotonic_ms: monotonic_ms(incident.judged),
+            closed_monotonic_ms: closed.map(monotonic_ms),
+        }
+    }
+}
+
+impl From<&TimelineEntry> for TimelineRow {
+    fn from(entry: &TimelineEntry) -> Self {
+        Self {
+            at_unix_ms: entry.at.unix_ms,
+            kind: entry.kind.as_str().to_owned(),
+            text: entry.text.clone(),
+        }
+    }
+}
+
+impl NotificationRow {
+    /// A notification with its tries.
+    #[must_use]
+    pub fn new(notification: &Notification, deliveries: &[Delivery]) -> Self {
+        let first = !deliveries.is_empty()
+            && notification.content_if_first.is_some()
+            && notification.references.is_empty();
+        let content = match &notification.content_if_first {
+            Some(content) if first => content,
+            _ => &notification.content,
+        };
+        Self {
+            id: notification.id.0,
+            user: notification.user.clone(),
+            kind: notification.kind.as_str().to_owned(),
+            state: notification.state.as_str().to_owned(),
+            subject: content.subject.clone(),
+            created_unix_ms: notification.created.unix_ms,
+            deliveries: deliveries.iter().map(DeliveryRow::from).collect(),
+        }
+    }
+}
+
+impl From<&Delivery> for DeliveryRow {
+    fn from(delivery: &Delivery) -> Self {
+        let (outcome, detail) = match &delivery.outcome {
+            DeliveryOutcome::Unknown => ("unknown", String::new()),
+            DeliveryOutcome::Accepted { reply } => ("accepted", reply.clone()),
+            DeliveryOutcome::Retry { why, .. } => ("retry", why.clone()),
+            DeliveryOutcome::Refused { why } => ("refused", why.clone()),
+        };
+        let channel = match delivery.channel.scheme() {
+            "mailto" => delivery.channel.as_str().trim_start_matches("mailto:").to_owned(),
+            scheme => scheme.to_owned(),
+        };
+        Self {
+            channel,
+            attempt: delivery.attempt,
+            began_unix_ms: delivery.began.unix_ms,
+            ended_unix_ms: delivery.ended.map(|at| at.unix_ms),
+            began_monotonic_ms: monotonic_ms(delivery.began),
+            ended_monotonic_ms: delivery.ended.map(monotonic_ms),
+            outcome: outcome.to_owned(),
+            detail,
+        }
+    }
+}
+
+fn monotonic_ms(at: watchfire_model::Moment) -> f64 {
+    at.monotonic.as_secs_f64() * 1000.0
+}

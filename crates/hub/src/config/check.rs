@@ -1,0 +1,258 @@
+//! From the file's text to a config that holds: every mistake is noted, and
+//! all are told together.
+
+mod mail;
+mod server;
+mod user;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use watchfire_model::Channel;
+use watchfire_notify::Notifier;
+use watchfire_runtime::config::{
+    Located, Outside, Overrides, Place, Problem, Problems, Source, Spanned, duration,
+    socket_address,
+};
+
+use super::file::HubFile;
+use super::{HubConfig, User, WatchedServer};
+use crate::terminal;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:5100";
+const DEFAULT_DATA: &str = "/var/lib/watchfire";
+const DEFAULT_DOWN_AFTER: &str = "5s";
+
+/// Below this a single delayed packet would be an outage.
+const SHORTEST_DOWN_AFTER: Duration = Duration::from_secs(4);
+/// Above this nobody would call it monitoring.
+const LONGEST_DOWN_AFTER: Duration = Duration::from_secs(3600);
+
+pub(super) struct Checker<'a> {
+    source: &'a Source,
+    overrides: &'a Overrides,
+    outside: &'a dyn Outside,
+    problems: Problems,
+    warnings: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        overrides: &'a Overrides,
+        outside: &'a dyn Outside,
+    ) -> Self {
+        Self { source, overrides, outside, problems: Problems::new(), warnings: Vec::new() }
+    }
+
+    pub(super) fn check(mut self, file: HubFile) -> Result<HubConfig, Problems> {
+        let listen = self.setting("listen", file.listen, DEFAULT_LISTEN);
+        let listen = self.noted(socket_address(&listen));
+        let data = self.setting("data", file.data, DEFAULT_DATA);
+        let data = self.data_folder(&data);
+        let down_after = self.setting("down_after", file.down_after, DEFAULT_DOWN_AFTER);
+        let down_after = self.down_after(&down_after);
+        let public_url = file.public_url.map(|url| self.source.locate(url));
+        let public_url = self.overrides.pick("public_url", public_url);
+        let public_url = self.public_url(public_url, listen);
+        let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
+        let has_mail = file.mail.is_some();
+        let mail = file.mail.and_then(|mail| self.mail(mail));
+        let servers: Vec<_> = file.server.into_iter().map(|table| self.server(table)).collect();
+        let servers = self.unique_servers(servers);
+        let notifier = Notifier::new(mail.clone()).ok();
+        let users: Vec<_> =
+            file.user.into_iter().map(|table| self.user(table, &time_zone)).collect();
+        let users = self.unique_users(users);
+        // A broken [mail] was told already; its users' channels are no second mistake.
+        if let Some(notifier) = notifier.filter(|_| mail.is_some() || !has_mail) {
+            self.check_channels(&users, &notifier);
+        }
+        self.warn_about_scopes(&users, &servers);
+        let config = || {
+            Some(HubConfig {
+                listen: listen?,
+                data: data?,
+                down_after: down_after?,
+                public_url: public_url?,
+                servers: servers.into_iter().map(|(server, _)| server).collect(),
+                users: users.into_iter().map(|(user, _)| user).collect(),
+                mail,
+                warnings: self.warnings,
+            })
+        };
+        self.problems.into_result(config())
+    }
+
+    /// Takes a checked value, or notes why there is none.
+    fn noted<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        self.problems.take(result)
+    }
+
+    fn setting(
+        &self,
+        key: &str,
+        file: Option<Spanned<String>>,
+        default: &str,
+    ) -> Located<String> {
+        let file = file.map(|value| self.source.locate(value));
+        self.overrides
+            .pick(key, file)
+            .unwrap_or_else(|| Located::default_value(default.to_owned()))
+    }
+
+    fn data_folder(&mut self, value: &Located<String>) -> Option<PathBuf> {
+        if value.value.trim().is_empty() {
+            let problem = value.problem("the data folder has no name");
+            self.problems.push(problem.hint("write a path: \"/var/lib/watchfire\""));
+            return None;
+        }
+        let from_file = matches!(value.place, Place::File { .. });
+        let base = if from_file { self.source.folder().to_owned() } else { PathBuf::new() };
+        Some(base.join(&value.value))
+    }
+
+    fn down_after(&mut self, value: &Located<String>) -> Option<Duration> {
+        let read = self.noted(duration(value))?;
+        if (SHORTEST_DOWN_AFTER..=LONGEST_DOWN_AFTER).contains(&read) {
+            return Some(read);
+        }
+        let problem = value.problem(format!("{:?} is not between 4s and 1h", value.value));
+        self.problems.push(problem.hint("5s is the default, and what the page is tuned for"));
+        None
+    }
+
+    fn public_url(
+        &mut self,
+        value: Option<Located<String>>,
+        listen: Option<SocketAddr>,
+    ) -> Option<String> {
+        let Some(value) = value else {
+            return Some(own_url(listen?));
+        };
+        let url = value.value.trim().trim_end_matches('/');
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let clean = |rest: &str| {
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && !rest.contains(|c: char| {
+                    c.is_whitespace() || c.is_control() || "?#\"'<>@".contains(c)
+                })
+        };
+        if rest.is_some_and(clean) {
+            return Some(url.to_owned());
+        }
+        let problem = value.problem(format!("{:?} is no address of a page", value.value));
+        self.problems.push(problem.hint("write \"https://watchfire.example.org\""));
+        None
+    }
+
+    fn time_zone(&mut self, value: Option<Spanned<String>>) -> Option<TimeZone> {
+        let value = self.source.locate(value?);
+        let zone = TimeZone::get(&value.value).map_err(|_| {
+            value
+                .problem(format!("{:?} is no time zone", value.value))
+                .hint("write its name as in \"Europe/Berlin\" or \"UTC\"")
+        });
+        self.noted(zone)
+    }
+
+    fn unique_servers(
+        &mut self,
+        servers: Vec<Option<(WatchedServer, Place)>>,
+    ) -> Vec<(WatchedServer, Place)> {
+        let mut seen: HashMap<String, Place> = HashMap::new();
+        let servers: Vec<_> = servers.into_iter().flatten().collect();
+        for (watched, place) in &servers {
+            self.note_twice(&mut seen, "server", watched.server.name.as_str(), place);
+        }
+        servers
+    }
+
+    fn unique_users(&mut self, users: Vec<Option<(User, Place)>>) -> Vec<(User, Place)> {
+        let mut seen: HashMap<String, Place> = HashMap::new();
+        let users: Vec<_> = users.into_iter().flatten().collect();
+        for (user, place) in &users {
+            self.note_twice(&mut seen, "user", &user.name, place);
+        }
+        users
+    }
+
+    fn note_twice(
+        &mut self,
+        seen: &mut HashMap<String, Place>,
+        what: &str,
+        name: &str,
+        place: &Place,
+    ) {
+        if let Some(first) = seen.get(name) {
+            let problem =
+                Problem::new(place.clone(), format!("there is a {what} named {name:?} already"));
+            self.problems.push(problem.hint(format!("the first one is at {first}")));
+        } else {
+            seen.insert(name.to_owned(), place.clone());
+        }
+    }
+
+    fn check_channels(&mut self, users: &[(User, Place)], notifier: &Notifier) {
+        for (user, place) in users {
+            for channel in user.channels.iter().filter(|channel| !terminal::is_terminal(channel))
+            {
+                if let Err(error) = notifier.check(channel) {
+                    let what = format!("a channel of user {:?} does not work: {error}", user.name);
+                    self.problems.push(Problem::new(place.clone(), what).hint(channel_hint(channel)));
+                }
+            }
+        }
+    }
+
+    fn warn_about_scopes(
+        &mut self,
+        users: &[(User, Place)],
+        servers: &[(WatchedServer, Place)],
+    ) {
+        for (user, place) in users {
+            for selector in user.scope.selectors() {
+                if !servers.iter().any(|(watched, _)| selector.selects(&watched.server.labels)) {
+                    let what = format!(
+                        "user {:?}: {:?} selects no server",
+                        user.name,
+                        selector.as_str()
+                    );
+                    self.warnings.push(Problem::new(place.clone(), what));
+                }
+            }
+        }
+        for (watched, place) in servers {
+            let told = users.iter().any(|(user, _)| {
+                user.scope.holds(&watched.server.labels) && !user.channels.is_empty()
+            });
+            if !told {
+                let what = format!("nobody is told about server {:?}", watched.server.name.as_str());
+                self.warnings.push(Problem::new(place.clone(), what));
+            }
+        }
+    }
+}
+
+fn channel_hint(channel: &Channel) -> &'static str {
+    match channel.scheme() {
+        "mailto" => "write one address, \"mailto:ada@example.org\", and fill in [mail]",
+        _ => "this version sends to mailto:ADDRESS and to terminal:",
+    }
+}
+
+/// The address of the page when none is configured. A wildcard is no address
+/// to link to, so this machine's name stands in for it.
+fn own_url(listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        let uname = rustix::system::uname();
+        let name = uname.nodename().to_str().unwrap_or("localhost");
+        format!("http://{name}:{}", listen.port())
+    } else {
+        format!("http://{listen}")
+    }
+}

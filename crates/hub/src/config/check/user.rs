@@ -1,0 +1,129 @@
+use jiff::tz::TimeZone;
+use watchfire_identity::Role;
+use watchfire_identity::password::PasswordHash;
+use watchfire_model::{Channel, Scope, Selector};
+use watchfire_runtime::config::{Place, Spanned, closest, time_of_day};
+
+use super::super::User;
+use super::super::file::UserTable;
+use super::Checker;
+
+/// The longest user name, in characters.
+const MAX_NAME: usize = 64;
+
+impl Checker<'_> {
+    pub(super) fn user(
+        &mut self,
+        table: Spanned<UserTable>,
+        time_zone: &TimeZone,
+    ) -> Option<(User, Place)> {
+        let table = table.into_inner();
+        let place = self.source.place(&table.name.span());
+        let name = self.user_name(table.name);
+        let role = table.role.map_or(Some(Role::Viewer), |role| self.role(role));
+        let password = match table.password_hash {
+            Some(hash) => self.password(hash).map(Some),
+            None => Some(None),
+        };
+        let scope = self.scope(table.servers);
+        let channels = self.channels(table.channels);
+        let report = match table.report {
+            Some(report) => {
+                let report = self.source.locate(report);
+                self.noted(time_of_day(&report)).map(Some)
+            }
+            None => Some(None),
+        };
+        let time_zone = match table.time_zone {
+            Some(zone) => self.time_zone(Some(zone))?,
+            None => time_zone.clone(),
+        };
+        let user = User {
+            name: name?,
+            role: role?,
+            password: password?,
+            scope: scope?,
+            channels: channels?,
+            report: report?,
+            time_zone,
+        };
+        if user.report.is_some() && user.channels.is_empty() {
+            let what = format!("user {:?} has a daily report and no channel for it", user.name);
+            self.warnings.push(watchfire_runtime::config::Problem::new(place.clone(), what));
+        }
+        Some((user, place))
+    }
+
+    fn user_name(&mut self, name: Spanned<String>) -> Option<String> {
+        let name = self.source.locate(name);
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+');
+        let length = name.value.chars().count();
+        if (1..=MAX_NAME).contains(&length) && name.value.chars().all(fits) {
+            return Some(name.value);
+        }
+        let problem = name.problem(format!("{:?} is no user name", name.value));
+        self.problems.push(problem.hint("use up to 64 letters, digits, '.', '-', '_', '+' and '@'"));
+        None
+    }
+
+    fn role(&mut self, role: Spanned<String>) -> Option<Role> {
+        let role = self.source.locate(role);
+        if let Ok(known) = role.value.parse() {
+            return Some(known);
+        }
+        let hint = match closest(&role.value, &["viewer", "operator", "admin"]) {
+            Some(close) => format!("did you mean {close:?}?"),
+            None => "the roles are \"viewer\", \"operator\" and \"admin\"".to_owned(),
+        };
+        self.problems.push(role.problem(format!("{:?} is no role", role.value)).hint(hint));
+        None
+    }
+
+    fn password(&mut self, hash: Spanned<String>) -> Option<PasswordHash> {
+        let hash = self.source.locate(hash);
+        let expanded = watchfire_runtime::config::expand(&hash, self.outside);
+        let text = self.noted(expanded)?;
+        match PasswordHash::parse(text.expose()) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                let problem = hash.problem(format!("this is no password hash: {error}"));
+                self.problems.push(problem.hint("make one with: watchfire passwd"));
+                None
+            }
+        }
+    }
+
+    /// No `servers` key is a mistake, not "all": nobody sees what nobody gave.
+    fn scope(&mut self, servers: Option<Vec<Spanned<String>>>) -> Option<Scope> {
+        let servers = servers.unwrap_or_default();
+        let mut selectors = Vec::with_capacity(servers.len());
+        let mut whole = true;
+        for selector in servers {
+            let selector = self.source.locate(selector);
+            match Selector::parse(&selector.value) {
+                Ok(parsed) => selectors.push(parsed),
+                Err(error) => {
+                    let what = format!("{:?} selects no servers: {error}", selector.value);
+                    self.problems.push(
+                        selector
+                            .problem(what)
+                            .hint("write 'role=\"web\"', 'name=\"db-1\"' or '*' for every server"),
+                    );
+                    whole = false;
+                }
+            }
+        }
+        whole.then(|| Scope::new(selectors))
+    }
+
+    fn channels(&mut self, channels: Vec<Spanned<String>>) -> Option<Vec<Channel>> {
+        let mut known = Vec::with_capacity(channels.len());
+        for channel in channels {
+            let channel = self.source.locate(channel);
+            let expanded = watchfire_runtime::config::expand(&channel, self.outside);
+            let url = self.noted(expanded)?;
+            known.push(Channel::new(url.expose().trim()));
+        }
+        Some(known)
+    }
+}

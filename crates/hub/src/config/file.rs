@@ -1,0 +1,74 @@
+//! The shape of `hub.toml`, before its values are checked.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use watchfire_runtime::config::Spanned;
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HubFile {
+    pub(super) listen: Option<Spanned<String>>,
+    pub(super) data: Option<Spanned<String>>,
+    pub(super) down_after: Option<Spanned<String>>,
+    pub(super) public_url: Option<Spanned<String>>,
+    pub(super) time_zone: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) server: Vec<Spanned<ServerTable>>,
+    #[serde(default)]
+    pub(super) user: Vec<Spanned<UserTable>>,
+    pub(super) mail: Option<Spanned<MailTable>>,
+}
+
+/// `[[server]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerTable {
+    pub(super) name: Spanned<String>,
+    pub(super) address: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub(super) login: Option<Spanned<LoginTable>>,
+}
+
+/// `login = { … }` of a server.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginTable {
+    pub(super) user: Spanned<String>,
+    pub(super) password: Spanned<String>,
+}
+
+/// `[[user]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserTable {
+    pub(super) name: Spanned<String>,
+    pub(super) role: Option<Spanned<String>>,
+    pub(super) password_hash: Option<Spanned<String>>,
+    pub(super) servers: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) report: Option<Spanned<String>>,
+    pub(super) time_zone: Option<Spanned<String>>,
+}
+
+/// `[mail]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MailTable {
+    pub(super) from: Spanned<String>,
+    pub(super) smtp: Option<Spanned<String>>,
+    pub(super) ca: Option<Spanned<String>>,
+    pub(super) mailgun: Option<Spanned<MailgunTable>>,
+}
+
+/// `mailgun = { … }`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MailgunTable {
+    pub(super) domain: Spanned<String>,
+    pub(super) key: Spanned<String>,
+    pub(super) base: Option<Spanned<String>>,
+}

@@ -1,0 +1,123 @@
+//! `hub.toml`: servers and users in one place, as in the first system.
+
+mod check;
+mod file;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use watchfire_identity::Role;
+use watchfire_identity::password::PasswordHash;
+use watchfire_model::{Channel, Scope, Server};
+use watchfire_notify::MailSettings;
+use watchfire_runtime::Secret;
+use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
+
+pub use show::show;
+
+/// The keys that environment and flags may set.
+pub const OVERRIDABLE: [&str; 4] = ["listen", "data", "down_after", "public_url"];
+
+/// Everything that the hub is told before it starts.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// Where the page and the API are served.
+    pub listen: SocketAddr,
+    /// The folder of the database.
+    pub data: PathBuf,
+    /// How long a server may be silent before it is called down.
+    pub down_after: Duration,
+    /// What links in mails begin with, without a slash at the end.
+    pub public_url: String,
+    /// The watched servers, in the file's order.
+    pub servers: Vec<WatchedServer>,
+    /// The users, in the file's order.
+    pub users: Vec<User>,
+    /// How mails leave; `None` when they cannot.
+    pub mail: Option<MailSettings>,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// A server and how the hub reaches it.
+#[derive(Debug, Clone)]
+pub struct WatchedServer {
+    /// Its name and labels.
+    pub server: Server,
+    /// `host:port` of its agent.
+    pub address: String,
+    /// The agent's user for the hub.
+    pub login: Login,
+}
+
+/// The login of the hub at an agent.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A person who sees servers and is told about them.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The name, for login and in records.
+    pub name: String,
+    /// What the user may do.
+    pub role: Role,
+    /// The password's hash; without one the user cannot log in.
+    pub password: Option<PasswordHash>,
+    /// The servers that the user sees and is told about.
+    pub scope: Scope,
+    /// The ways to reach the user, preferred first.
+    pub channels: Vec<Channel>,
+    /// When the daily report leaves, in minutes since the user's midnight.
+    pub report: Option<u16>,
+    /// The user's time zone.
+    pub time_zone: TimeZone,
+}
+
+impl User {
+    /// An administrator of the whole fleet who is told on the terminal.
+    #[must_use]
+    pub fn administrator(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            role: Role::Admin,
+            password: None,
+            scope: Scope::everything(),
+            channels: vec![Channel::new(crate::terminal::URL)],
+            report: None,
+            time_zone: TimeZone::system(),
+        }
+    }
+}
+
+impl HubConfig {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// Every mistake that was found, with its place and a hint.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, Problems> {
+        let source = Source::read(path)?;
+        let outside = <dyn Outside>::machine(source.folder());
+        Self::from_source(&source, overrides, &outside)
+    }
+
+    /// Checks a source that was read already.
+    ///
+    /// # Errors
+    /// As [`HubConfig::load`].
+    pub fn from_source(
+        source: &Source,
+        overrides: &Overrides,
+        outside: &dyn Outside,
+    ) -> Result<Self, Problems> {
+        let file = source.parse::<file::HubFile>()?;
+        check::Checker::new(source, overrides, outside).check(file)
+    }
+}

@@ -1,0 +1,78 @@
+use std::fmt::Write;
+
+use watchfire_notify::MailServer;
+
+use super::HubConfig;
+
+/// The effective config as TOML, with every secret hidden.
+#[must_use]
+pub fn show(config: &HubConfig) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail, so the results are not looked at.
+    let _ = writeln!(text, "listen = {:?}", config.listen.to_string());
+    let _ = writeln!(text, "data = {:?}", config.data.display().to_string());
+    let _ = writeln!(text, "down_after = \"{}ms\"", config.down_after.as_millis());
+    let _ = writeln!(text, "public_url = {:?}", config.public_url);
+    show_mail(&mut text, config);
+    for watched in &config.servers {
+        let _ = writeln!(text, "\n[[server]]");
+        let _ = writeln!(text, "name = {:?}", watched.server.name.as_str());
+        let _ = writeln!(text, "address = {:?}", watched.address);
+        let own = |name: &str| matches!(name, "name" | "instance");
+        let labels: Vec<String> = watched
+            .server
+            .labels
+            .iter()
+            .filter(|(name, _)| !own(name))
+            .map(|(name, value)| format!("{name} = {value:?}"))
+            .collect();
+        if !labels.is_empty() {
+            let _ = writeln!(text, "labels = {{ {} }}", labels.join(", "));
+        }
+        let _ = writeln!(text, "login = {{ user = {:?}, password = \"***\" }}", watched.login.user);
+    }
+    show_users(&mut text, config);
+    text
+}
+
+fn show_mail(text: &mut String, config: &HubConfig) {
+    let Some(mail) = &config.mail else { return };
+    let _ = writeln!(text, "\n[mail]\nfrom = {:?}", mail.from);
+    let _ = match &mail.server {
+        MailServer::Smtp(server) => {
+            let scheme = if server.implicit_tls { "smtps" } else { "smtp" };
+            let login = server.login.as_ref().map(|(user, _)| format!("{user}:***@"));
+            let login = login.unwrap_or_default();
+            writeln!(text, "smtp = \"{scheme}://{login}{}:{}\"", server.host, server.port)
+        }
+        MailServer::Mailgun { base, domain, .. } => {
+            writeln!(text, "mailgun = {{ base = {base:?}, domain = {domain:?}, key = \"***\" }}")
+        }
+    };
+}
+
+fn show_users(text: &mut String, config: &HubConfig) {
+    for user in &config.users {
+        let _ = writeln!(text, "\n[[user]]\nname = {:?}\nrole = \"{}\"", user.name, user.role);
+        if user.password.is_some() {
+            let _ = writeln!(text, "password_hash = \"***\"");
+        }
+        let servers: Vec<&str> = user.scope.selectors().iter().map(|s| s.as_str()).collect();
+        let _ = writeln!(text, "servers = {servers:?}");
+        let channels: Vec<String> = user
+            .channels
+            .iter()
+            .map(|channel| match channel.scheme() {
+                "mailto" | "terminal" => channel.as_str().to_owned(),
+                scheme => format!("{scheme}://***"),
+            })
+            .collect();
+        let _ = writeln!(text, "channels = {channels:?}");
+        if let Some(minutes) = user.report {
+            let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
+        }
+        if let Some(zone) = user.time_zone.iana_name() {
+            let _ = writeln!(text, "time_zone = {zone:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use watchfire_identity::{Action, authorize};
+use watchfire_model::Labels;
+
+use super::AppState;
+use super::reply::Refusal;
+use super::session::Session;
+
+/// The cookie that holds a session's id.
+pub(super) const COOKIE: &str = "watchfire_session";
+/// The header that proves that our own page asks for a change.
+const CSRF_HEADER: &str = "x-watchfire-csrf";
+
+/// Somebody who has logged in. A handler that takes one cannot be reached
+/// without a session, nor for a change without the session's CSRF value.
+pub(super) struct Caller {
+    pub(super) session: Session,
+    pub(super) session_id: String,
+}
+
+impl Caller {
+    /// Refuses what the caller's role does not allow.
+    pub(super) fn may(&self, action: Action) -> Result<(), Refusal> {
+        if authorize(self.session.account.role, action) {
+            Ok(())
+        } else {
+            Err(Refusal::new(StatusCode::FORBIDDEN, "your role does not allow that"))
+        }
+    }
+
+    /// True when the caller may know of a server with these labels.
+    pub(super) fn sees(&self, labels: &Labels) -> bool {
+        self.session.account.scope.holds(labels)
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let session_id = cookie(&parts.headers).ok_or_else(Refusal::log_in_first)?;
+        let now = app.parts.clock.now();
+        let session = app.sessions.find(&session_id, now).ok_or_else(Refusal::log_in_first)?;
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            same_origin(&parts.headers)?;
+            let csrf = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+            if !csrf.is_some_and(|csrf| session.has_csrf(csrf)) {
+                let message = format!("a change needs the header {CSRF_HEADER}; load the page anew");
+                return Err(Refusal::new(StatusCode::FORBIDDEN, message));
+            }
+        }
+        Ok(Self { session, session_id })
+    }
+}
+
+/// Refuses a request that another site's page made in the user's browser.
+pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let foreign_site =
+        text(header::HeaderName::from_static("sec-fetch-site"))
+            .is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        host.is_none() || host != text(header::HOST)
+    });
+    if foreign_site || foreign_origin {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "this request comes from another site"));
+    }
+    Ok(())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, header::HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn other_sites_are_refused() {
+        let ours = [("host", "hub.test:5100"), ("origin", "http://hub.test:5100")];
+        assert!(same_origin(&headers(&ours)).is_ok());
+        assert!(same_origin(&headers(&[("host", "hub.test")])).is_ok(), "no browser");
+        for origin in ["https://evil.test", "null", "https://hub.test.evil.test", "http://hub.test"]
+        {
+            let theirs = [("host", "hub.test:5100"), ("origin", origin)];
+            assert!(same_origin(&headers(&theirs)).is_err(), "{origin}");
+        }
+        assert!(same_origin(&headers(&[("sec-fetch-site", "cross-site")])).is_err());
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let found = cookie(&headers(&[("cookie", "a=b; watchfire_session=abc; c=d")]));
+        assert_eq!(found.as_deref(), Some("abc"));
+        assert_eq!(cookie(&headers(&[("cookie", "xwatchfire_session=abc")])), None);
+    }
+}

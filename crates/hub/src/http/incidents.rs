@@ -1,0 +1,125 @@
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use watchfire_api::hub::{
+    IncidentDetail, IncidentList, IncidentRow, NotificationRow, TimelineRow,
+};
+use watchfire_identity::Action;
+use watchfire_model::{Incident, IncidentId, ServerName};
+use watchfire_runtime::task;
+use watchfire_store::{IncidentFilter, Store, StoreError};
+
+use super::guard::Caller;
+use super::reply::Refusal;
+use super::{App, AppState};
+
+/// How many incidents are listed when the caller does not say, and at most.
+const USUAL_LIMIT: usize = 100;
+
+/// What `GET /api/incidents` may be asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IncidentQuery {
+    open: Option<bool>,
+    server: Option<String>,
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/incidents?open=true&server=NAME&before=ID&limit=N`: newest first.
+pub(super) async fn list(
+    State(app): State<AppState>,
+    caller: Caller,
+    query: Result<Query<IncidentQuery>, QueryRejection>,
+) -> Result<Json<IncidentList>, Refusal> {
+    caller.may(Action::ViewIncidents)?;
+    let Query(query) = query.map_err(|error| {
+        let hint = "use open=true, server=NAME, before=ID and limit=NUMBER";
+        Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {hint}", error.body_text()))
+    })?;
+    let server = match query.server {
+        Some(name) => {
+            Some(ServerName::new(&name).map_err(|_| Refusal::not_found("server"))?)
+        }
+        None => None,
+    };
+    let limit = query.limit.unwrap_or(USUAL_LIMIT).min(USUAL_LIMIT);
+    let filter = IncidentFilter {
+        open_only: query.open.unwrap_or(false),
+        server,
+        before_id: query.before.map(IncidentId),
+        limit: watchfire_store::MAX_PAGE,
+    };
+    let incidents = app.visible(&caller, filter, limit).await?;
+    Ok(Json(IncidentList { incidents: incidents.iter().map(IncidentRow::from).collect() }))
+}
+
+/// `GET /api/incidents/{id}`
+pub(super) async fn one(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<IncidentDetail>, Refusal> {
+    caller.may(Action::ViewIncidents)?;
+    let id = id.parse().map(IncidentId).map_err(|_| Refusal::not_found("incident"))?;
+    let incident = app.stored(move |store| store.incident(id)).await?;
+    let incident = incident.filter(|incident| app.may_see(&caller, incident));
+    let incident = incident.ok_or_else(|| Refusal::not_found("incident"))?;
+    let (timeline, notifications) = app
+        .stored(move |store| {
+            let mut notifications = Vec::new();
+            for notification in store.notifications_of(id)? {
+                let deliveries = store.deliveries_of(notification.id)?;
+                notifications.push(NotificationRow::new(&notification, &deliveries));
+            }
+            Ok((store.timeline(id)?, notifications))
+        })
+        .await?;
+    Ok(Json(IncidentDetail {
+        row: IncidentRow::from(&incident),
+        timeline: timeline.iter().map(TimelineRow::from).collect(),
+        notifications,
+    }))
+}
+
+impl App {
+    /// The newest incidents that the caller may see. Pages of the store are
+    /// read until there are enough, because others' incidents lie between.
+    async fn visible(
+        self: &std::sync::Arc<Self>,
+        caller: &Caller,
+        mut filter: IncidentFilter,
+        limit: usize,
+    ) -> Result<Vec<Incident>, Refusal> {
+        let mut visible = Vec::new();
+        loop {
+            let asked = filter.clone();
+            let page = self.stored(move |store| store.incidents(&asked)).await?;
+            let whole = page.len() < filter.limit;
+            filter.before_id = page.last().map(|incident| incident.id);
+            visible.extend(page.into_iter().filter(|incident| self.may_see(caller, incident)));
+            visible.truncate(limit);
+            if whole || visible.len() >= limit {
+                return Ok(visible);
+            }
+        }
+    }
+
+    /// Incidents of servers that the config has no more are for nobody.
+    fn may_see(&self, caller: &Caller, incident: &Incident) -> bool {
+        let fleet = &self.parts.fleet;
+        let index = fleet.index(&incident.server);
+        index.is_some_and(|index| caller.sees(&fleet.config(index).server.labels))
+    }
+
+    async fn stored<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let store = self.parts.store.clone();
+        let read = task::blocking("read", move || read(&store)).await;
+        read.map_err(Refusal::fault)?.map_err(Refusal::fault)
+    }
+}

@@ -1,0 +1,45 @@
+use watchfire_api::agent::StatsReply;
+use watchfire_api::hub::{ServerDetail, ServerRow};
+use watchfire_model::Moment;
+
+use crate::fleet::{Fleet, Snapshot};
+
+/// The row of the server at `index`.
+pub(super) fn row(fleet: &Fleet, index: usize) -> ServerRow {
+    row_of(fleet, index, &fleet.snapshot(index))
+}
+
+/// The row and the whole last status.
+pub(super) fn detail(fleet: &Fleet, index: usize, now: Moment) -> ServerDetail {
+    let snapshot = fleet.snapshot(index);
+    let age = snapshot.status.as_ref().map(|(at, _)| now.since(*at).as_secs_f64());
+    ServerDetail {
+        row: row_of(fleet, index, &snapshot),
+        status: snapshot.status.map(|(_, status)| StatsReply::from(&*status)),
+        status_age_seconds: age,
+    }
+}
+
+fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
+    let config = fleet.config(index);
+    let own = |name: &str| matches!(name, "name" | "instance");
+    let labels = config.server.labels.iter().filter(|(name, _)| !own(name));
+    let status = snapshot.status.as_ref().map(|(_, status)| status.as_ref());
+    let fullest = status.and_then(|status| status.fullest_filesystem());
+    ServerRow {
+        name: config.server.name.to_string(),
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        address: config.address.clone(),
+        presence: snapshot.presence.to_string(),
+        since_unix_ms: snapshot.since.unix_ms,
+        last_sign_unix_ms: snapshot.last_sign.map(|at| at.unix_ms),
+        cause: snapshot.incident.as_ref().map(|(_, cause)| cause.clone()),
+        incident: snapshot.incident.as_ref().map(|(id, _)| id.0),
+        cpu_percent: status.and_then(watchfire_model::Status::cpu_percent),
+        memory_percent: status.map(|status| status.memory.used_percent()),
+        disk_percent: fullest.map(watchfire_model::Filesystem::used_percent),
+        disk_mount: fullest.map(|filesystem| filesystem.mount_point.clone()),
+        load1: status.map(|status| status.load.one),
+        uptime_seconds: status.map(|status| status.uptime.as_secs()),
+    }
+}

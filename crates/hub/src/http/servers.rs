@@ -1,0 +1,108 @@
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use watchfire_api::agent::ProcessRow;
+use watchfire_api::hub::{ProcessList, ServerDetail, ServerList};
+use watchfire_identity::Action;
+use watchfire_model::ServerName;
+
+use super::guard::Caller;
+use super::reply::Refusal;
+use super::{App, AppState, rows};
+
+/// How many processes are listed when the caller does not say.
+const USUAL_TOP: usize = 50;
+
+/// `GET /api/servers`
+pub(super) async fn list(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Json<ServerList>, Refusal> {
+    caller.may(Action::ViewFleet)?;
+    let fleet = &app.parts.fleet;
+    let mut servers: Vec<_> = (0..fleet.len())
+        .filter(|index| caller.sees(&fleet.config(*index).server.labels))
+        .map(|index| rows::row(fleet, index))
+        .collect();
+    servers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Json(ServerList { servers, now_unix_ms: app.parts.clock.now().unix_ms }))
+}
+
+/// `GET /api/servers/{name}`
+pub(super) async fn one(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<ServerDetail>, Refusal> {
+    let index = app.server(&caller, &name)?;
+    Ok(Json(rows::detail(&app.parts.fleet, index, app.parts.clock.now())))
+}
+
+/// What `GET /api/servers/{name}/processes` may be asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProcessQuery {
+    top: Option<usize>,
+    sort: Option<Sort>,
+    name: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    Cpu,
+    Rss,
+    Pid,
+    Name,
+}
+
+/// `GET /api/servers/{name}/processes?top=&sort=cpu|rss|pid|name&name=`
+pub(super) async fn processes(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    query: Result<Query<ProcessQuery>, QueryRejection>,
+) -> Result<Json<ProcessList>, Refusal> {
+    let index = app.server(&caller, &name)?;
+    let Query(query) = query.map_err(|error| {
+        let hint = "use top=NUMBER, sort=cpu|rss|pid|name and name=TEXT";
+        Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {hint}", error.body_text()))
+    })?;
+    let table = app.parts.fleet.snapshot(index).processes;
+    let Some(table) = table else {
+        return Ok(Json(ProcessList { at_unix_ms: 0, total: 0, processes: Vec::new() }));
+    };
+    let wanted = |row: &&watchfire_model::ProcessRow| {
+        query.name.as_deref().is_none_or(|part| row.name.contains(part))
+    };
+    let mut processes: Vec<&watchfire_model::ProcessRow> =
+        table.processes.iter().filter(wanted).collect();
+    match query.sort.unwrap_or(Sort::Cpu) {
+        // The table comes sorted by cpu.
+        Sort::Cpu => {}
+        Sort::Rss => processes.sort_by_key(|row| std::cmp::Reverse(row.rss_bytes)),
+        Sort::Pid => processes.sort_by_key(|row| row.pid),
+        Sort::Name => processes.sort_by(|a, b| a.name.cmp(&b.name)),
+    }
+    processes.truncate(query.top.unwrap_or(USUAL_TOP));
+    Ok(Json(ProcessList {
+        at_unix_ms: table.at.unix_ms,
+        total: table.total,
+        processes: processes.into_iter().map(ProcessRow::from).collect(),
+    }))
+}
+
+impl App {
+    /// The server's place, when the caller may know of it.
+    pub(super) fn server(&self, caller: &Caller, name: &str) -> Result<usize, Refusal> {
+        caller.may(Action::ViewFleet)?;
+        let fleet = &self.parts.fleet;
+        ServerName::new(name)
+            .ok()
+            .and_then(|name| fleet.index(&name))
+            .filter(|index| caller.sees(&fleet.config(*index).server.labels))
+            .ok_or_else(|| Refusal::not_found("server"))
+    }
+}

@@ -1,0 +1,270 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use watchfire_alert::{PresenceLimits, Recipient};
+use watchfire_identity::password::PasswordHash;
+use watchfire_model::{Channel, Incident, TimelineEntry, TimelineKind};
+use watchfire_notify::Notifier;
+use watchfire_runtime::http::{HttpLimits, serve};
+use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, task};
+use watchfire_store::{Store, StoreError};
+
+use crate::accounts::{self, Account};
+use crate::config::{HubConfig, User};
+use crate::courier::Courier;
+use crate::daily::Daily;
+use crate::desk::Desk;
+use crate::events::Events;
+use crate::fleet::Fleet;
+use crate::{http, terminal, uplink, watch};
+
+/// Where the hub's own random name is kept; it makes Message-IDs unique.
+const HUB_ID: &str = "hub_id";
+/// Closed incidents older than this go, oldest first.
+const KEEP_INCIDENTS: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How many old incidents go at a time.
+const PRUNE_STEP: usize = 100;
+/// How often old incidents are looked for.
+const PRUNE_PAUSE: Duration = Duration::from_secs(600);
+
+/// A hub that listens and is ready to run.
+pub struct Hub {
+    listener: TcpListener,
+    address: SocketAddr,
+    config: HubConfig,
+    store: Store,
+    open: Vec<Incident>,
+    accounts: Vec<Account>,
+    first: Option<FirstPassword>,
+    hub_id: String,
+    notifier: Notifier,
+    clock: Clock,
+}
+
+/// The user that a first start made. It is shown once and not kept.
+#[derive(Clone)]
+pub struct FirstPassword {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Why a hub cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The address is taken or not this machine's.
+    #[error("the hub cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error("the hub's data cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The mail settings cannot be used.
+    #[error("notifications cannot be sent: {0}")]
+    Channel(#[from] watchfire_notify::ChannelError),
+    /// A stored user is broken, or the first one cannot be made.
+    #[error("a user cannot be used: {0}")]
+    Account(String),
+}
+
+impl Hub {
+    /// Opens the data, makes the first user where there is none, and listens.
+    ///
+    /// # Errors
+    /// [`HubError`] says what stands in the way.
+    pub async fn bind(mut config: HubConfig, clock: Clock) -> Result<Self, HubError> {
+        let listen = config.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|source| HubError::Listen { address: listen, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| HubError::Listen { address: listen, source })?;
+        let store = Store::open(&config.data)?;
+        let open = open_incidents(&store, &config, &clock)?;
+        let accounts = accounts::load(&store, &config.users)?;
+        let hub_id = hub_id(&store)?;
+        let notifier = Notifier::new(config.mail.clone())?;
+        if config.mail.is_none() {
+            tell_on_terminal(&mut config.users);
+        }
+        let first = accounts.first.map(|(user, password)| FirstPassword { user, password });
+        let accounts = accounts.all;
+        Ok(Self {
+            listener,
+            address,
+            config,
+            store,
+            open,
+            accounts,
+            first,
+            hub_id,
+            notifier,
+            clock,
+        })
+    }
+
+    /// Where the hub listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The user that this start made, if it made one.
+    #[must_use]
+    pub fn first_password(&self) -> Option<&FirstPassword> {
+        self.first.as_ref()
+    }
+
+    /// The users that can log in, with their passwords' hashes: `watchfire up`
+    /// lets them in at its agent as well.
+    pub fn logins(&self) -> impl Iterator<Item = (&str, &PasswordHash)> {
+        self.accounts.iter().map(|account| (account.name.as_str(), &account.password))
+    }
+
+    /// Runs until the end is asked for. When a part that the hub cannot do
+    /// without fails, it asks for the end itself through `end`.
+    pub async fn run(self, shutdown: Shutdown, end: ShutdownHandle) {
+        let events = Events::new();
+        let clock = self.clock;
+        let config = self.config;
+        let limits = PresenceLimits::with_down_after(config.down_after);
+        let fleet =
+            Fleet::new(config.servers, limits, &self.open, clock.clone(), events.clone());
+        let fleet = Arc::new(fleet);
+        let arrived = Arc::new(Notify::new());
+        let letters =
+            (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
+        let desk = Desk::new(
+            fleet.clone(),
+            self.store.clone(),
+            self.open,
+            letters,
+            events.clone(),
+            arrived.clone(),
+        );
+        let courier =
+            Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone());
+        let daily = Daily {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            users: config.users,
+            public_url: config.public_url,
+            hub_id: self.hub_id,
+            courier: arrived,
+        };
+        let critical = |name, work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            task::spawn_critical(name, end.clone(), async move {
+                work.await;
+                Ok::<(), std::convert::Infallible>(())
+            })
+        };
+        let mut tasks = vec![
+            critical(
+                "watch",
+                Box::pin(watch::watch(fleet.clone(), clock.clone(), shutdown.clone())),
+            ),
+            critical("desk", Box::pin(Arc::new(desk).run(clock.clone(), shutdown.clone()))),
+            critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone()))),
+            critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
+            task::spawn("prune", prune(self.store.clone(), clock.clone(), shutdown.clone())),
+        ];
+        for index in 0..fleet.len() {
+            let make = {
+                let (fleet, clock, shutdown) = (fleet.clone(), clock.clone(), shutdown.clone());
+                move || uplink::keep(fleet.clone(), index, clock.clone(), shutdown.clone())
+            };
+            tasks.push(task::spawn_restarting("uplink", clock.clone(), make));
+        }
+        let app = http::router(http::Parts {
+            fleet,
+            store: self.store,
+            accounts: self.accounts,
+            events,
+            clock: clock.clone(),
+            mail_configured: config.mail.is_some(),
+            shutdown: shutdown.clone(),
+        });
+        serve(self.listener, app, HttpLimits::default(), clock, shutdown).await;
+        drop(tasks);
+    }
+}
+
+/// Without mail, whoever has no other channel is told on the terminal.
+fn tell_on_terminal(users: &mut [User]) {
+    for user in users.iter_mut().filter(|user| user.channels.is_empty()) {
+        user.channels.push(Channel::new(terminal::URL));
+    }
+}
+
+fn recipients(users: &[User]) -> Vec<Recipient> {
+    users
+        .iter()
+        .map(|user| Recipient {
+            name: user.name.clone(),
+            scope: user.scope.clone(),
+            channels: user.channels.clone(),
+            time_zone: user.time_zone.clone(),
+        })
+        .collect()
+}
+
+/// The incidents that go on. Those of servers that the config has no more are closed.
+fn open_incidents(
+    store: &Store,
+    config: &HubConfig,
+    clock: &Clock,
+) -> Result<Vec<Incident>, StoreError> {
+    let watched = |incident: &Incident| {
+        config.servers.iter().any(|watched| watched.server.name == incident.server)
+    };
+    let (open, gone): (Vec<_>, Vec<_>) = store.open_incidents()?.into_iter().partition(watched);
+    if !gone.is_empty() {
+        let at = clock.now();
+        store.write(|batch| {
+            for incident in &gone {
+                let text = "The server is no longer watched.".to_owned();
+                batch.add_timeline(
+                    incident.id,
+                    &TimelineEntry { at, kind: TimelineKind::Judged, text },
+                )?;
+                batch.close_incident(incident.id, at)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(open)
+}
+
+fn hub_id(store: &Store) -> Result<String, StoreError> {
+    if let Some(stored) = store.secret(HUB_ID)? {
+        return Ok(String::from_utf8_lossy(&stored).into_owned());
+    }
+    let made = format!("{}.watchfire", watchfire_identity::random_hex(8));
+    store.write(|batch| batch.put_secret(HUB_ID, made.as_bytes()))?;
+    Ok(made)
+}
+
+async fn prune(store: Store, clock: Clock, shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return,
+            () = clock.sleep(PRUNE_PAUSE) => {}
+        }
+        let keep_ms = i64::try_from(KEEP_INCIDENTS.as_millis()).unwrap_or(i64::MAX);
+        let oldest = clock.now().unix_ms.saturating_sub(keep_ms);
+        let store = store.clone();
+        let pruned = task::blocking("prune", move || store.prune(oldest, PRUNE_STEP)).await;
+        if let Ok(Err(error)) = pruned {
+            tracing::warn!(%error, "old incidents cannot be removed");
+        }
+    }
+}

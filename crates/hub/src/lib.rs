@@ -1,0 +1,38 @@
+//! The hub role: knows all servers and users, notices a silent server, keeps
+//! the incidents, tells the users, and serves the page.
+//!
+//! How it hangs together:
+//!
+//! ```text
+//! uplink (one a server) --sign of life, status--> fleet --transitions--> desk
+//! watch (timers) ---------------checks----------> fleet                   |
+//!                                                          one transaction v
+//! page <--http-- store, fleet                    courier <--outbox-- store
+//! ```
+//!
+//! What fails alone: a server's uplink (its own task and time limits), a
+//! delivery (its own task, retried from the outbox), a request. What ends the
+//! program, to be started anew: the watch, the desk and the courier, because
+//! without one of them the hub would be silent and seem well. A transition
+//! that cannot be stored is kept and tried again; nothing is sent that was not
+//! stored before.
+
+mod accounts;
+mod config;
+mod courier;
+mod daily;
+mod desk;
+mod dial;
+mod events;
+mod fleet;
+mod http;
+mod hub;
+mod report;
+mod stall;
+mod terminal;
+mod uplink;
+mod watch;
+
+pub use config::{HubConfig, Login, OVERRIDABLE, User, WatchedServer, show};
+pub use hub::{FirstPassword, Hub, HubError};
+pub use report::{Reported, report_now};

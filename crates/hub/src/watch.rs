@@ -1,0 +1,46 @@
+//! The timers of presence: looks at each server when its machine asks to be
+//! looked at, and measures how late it is itself.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchfire_model::Moment;
+use watchfire_runtime::{Clock, Shutdown};
+
+use crate::fleet::Fleet;
+
+/// The longest sleep. Short sleeps measure a stall of the hub well.
+const STEP: Duration = Duration::from_millis(200);
+/// When a server that waits for an event alone is looked at again.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Judges every server on time until the end is asked for.
+pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
+    let mut timers: BinaryHeap<Reverse<(Moment, usize)>> = BinaryHeap::new();
+    for index in 0..fleet.len() {
+        timers.push(Reverse((clock.now(), index)));
+    }
+    loop {
+        let now = clock.now();
+        while let Some(Reverse((due, index))) = timers.peek().copied() {
+            if due.monotonic > now.monotonic {
+                break;
+            }
+            timers.pop();
+            let next = fleet.check(index, now).unwrap_or_else(|| now.after(IDLE));
+            // A machine that asks for the past would keep this loop busy for ever.
+            let earliest = now.after(Duration::from_millis(1));
+            timers.push(Reverse((next.max(earliest), index)));
+        }
+        // Counted from `now`, so that a freeze since then shows as lateness too.
+        let wake = timers.peek().map_or(now.after(STEP), |Reverse((due, _))| *due);
+        let wake = wake.min(now.after(STEP));
+        tokio::select! {
+            () = shutdown.requested() => return,
+            () = clock.sleep_until(wake) => {}
+        }
+        fleet.stall().timer_was_late(clock.now().since(wake));
+    }
+}
