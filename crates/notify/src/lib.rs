@@ -1,0 +1,30 @@
+//! Delivers what the outbox holds: one channel a file, each knowing only "send
+//! this, say what came of it and whether to retry".
+//!
+//! The crate keeps nothing on disk and decides nothing about people. It fails
+//! in one way only: a [`watchfire_model::DeliveryOutcome`] that says whether
+//! the provider may have the message. When in doubt it says so, because a
+//! second copy with the same `Message-ID` is better than none.
+//!
+//! What to send next, and when, is [`next_step`]: a pure function over the
+//! notifications of one lane and their deliveries.
+
+mod clean;
+mod error;
+mod mailgun;
+mod mailto;
+mod message;
+mod notifier;
+mod outgoing;
+mod resolve;
+mod schedule;
+mod settings;
+mod smtp;
+mod url;
+
+pub use error::ChannelError;
+pub use notifier::Notifier;
+pub use outgoing::Outgoing;
+pub use schedule::{GIVE_UP_AFTER, LEAST_TRIES, NEXT_CHANNEL_AFTER, Step, next_step};
+pub use settings::{MAILGUN_BASE, MailServer, MailSettings, Timeouts};
+pub use smtp::SmtpServer;

@@ -1,0 +1,159 @@
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+
+use lettre::message::Mailbox;
+use watchfire_model::{Channel, DeliveryOutcome};
+
+use crate::mailgun::Mailgun;
+use crate::settings::{MailServer, MailSettings, Timeouts};
+use crate::smtp::SmtpClient;
+use crate::{ChannelError, Outgoing, clean, mailto, message};
+
+/// The channels of this version, as one writes them.
+const KNOWN: &[&str] = &["mailto:ADDRESS"];
+
+/// Hands messages to channels. It holds what the config says about providers
+/// and no state about messages, so any number of sends may run at once.
+#[derive(Debug)]
+pub struct Notifier {
+    mail: Option<Mail>,
+}
+
+#[derive(Debug)]
+struct Mail {
+    from: Mailbox,
+    provider: Provider,
+}
+
+#[derive(Debug)]
+enum Provider {
+    Smtp(Box<SmtpClient>),
+    Mailgun(Mailgun),
+}
+
+impl Notifier {
+    /// A notifier with the mail settings of the config, if there are any.
+    ///
+    /// # Errors
+    /// [`ChannelError`] when the sender or the provider's address is not
+    /// understood, or TLS cannot be set up on this machine.
+    pub fn new(mail: Option<MailSettings>) -> Result<Self, ChannelError> {
+        Self::with_timeouts(mail, Timeouts::default())
+    }
+
+    /// The same with other timeouts.
+    ///
+    /// # Errors
+    /// As [`Notifier::new`].
+    pub fn with_timeouts(
+        mail: Option<MailSettings>,
+        timeouts: Timeouts,
+    ) -> Result<Self, ChannelError> {
+        let mail = mail.map(|mail| Mail::new(mail, timeouts)).transpose()?;
+        Ok(Self { mail })
+    }
+
+    /// True when mail can be sent.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        self.mail.is_some()
+    }
+
+    /// Whether `channel` is understood and this hub can serve it.
+    ///
+    /// # Errors
+    /// [`ChannelError`] says what to write instead.
+    pub fn check(&self, channel: &Channel) -> Result<(), ChannelError> {
+        self.route(channel).map(|_| ())
+    }
+
+    /// Hands `message` to `channel` and says what came of it. It ends within
+    /// [`Timeouts::whole`], and no panic of a library leaves it: a message that
+    /// cannot be sent is refused, and the next one still goes out.
+    pub async fn send(&self, channel: &Channel, message: &Outgoing<'_>) -> DeliveryOutcome {
+        let sent = async {
+            match self.route(channel) {
+                Ok((mail, to)) => mail.send(&to, message).await,
+                Err(error) => DeliveryOutcome::Refused { why: error.to_string() },
+            }
+        };
+        caught(sent).await.unwrap_or_else(|panic| {
+            let words = clean::line(panic_words(&*panic));
+            DeliveryOutcome::Refused { why: format!("the message cannot be sent: {words}") }
+        })
+    }
+
+    fn route(&self, channel: &Channel) -> Result<(&Mail, lettre::Address), ChannelError> {
+        if !channel.scheme().eq_ignore_ascii_case("mailto") {
+            let scheme = clean::line(channel.scheme());
+            return Err(ChannelError::UnknownScheme { scheme, known: KNOWN });
+        }
+        let to = mailto::address(channel.as_str())?;
+        Ok((self.mail.as_ref().ok_or(ChannelError::MailNotConfigured)?, to))
+    }
+}
+
+impl Mail {
+    fn new(settings: MailSettings, timeouts: Timeouts) -> Result<Self, ChannelError> {
+        let from = message::sender(&settings.from)?;
+        let provider = match settings.server {
+            MailServer::Smtp(server) => {
+                Provider::Smtp(Box::new(SmtpClient::new(server, timeouts)?))
+            }
+            MailServer::Mailgun { base, domain, key } => {
+                Provider::Mailgun(Mailgun::new(&base, &domain, key, timeouts)?)
+            }
+        };
+        Ok(Self { from, provider })
+    }
+
+    async fn send(&self, to: &lettre::Address, message: &Outgoing<'_>) -> DeliveryOutcome {
+        match &self.provider {
+            Provider::Smtp(client) => match message::build(&self.from, to, message) {
+                Ok(mail) => client.send(&self.from.email, to, &mail.formatted()).await,
+                Err(why) => DeliveryOutcome::Refused { why },
+            },
+            Provider::Mailgun(mailgun) => mailgun.send(&self.from, to, message).await,
+        }
+    }
+}
+
+/// Runs `future` and turns a panic in it into an error.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    // Nothing of the future is used after a panic, so no broken state is seen.
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn panic_words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a library panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error_with_its_words() {
+        let panic = caught(async { panic!("newline in header") }).await.unwrap_err();
+        assert_eq!(panic_words(&*panic), "newline in header");
+        assert_eq!(caught(async { 7 }).await.unwrap(), 7);
+    }
+
+    #[test]
+    fn channels_are_checked_with_a_hint() {
+        let without = Notifier::new(None).unwrap();
+        let check = |url: &str| without.check(&Channel::new(url)).unwrap_err().to_string();
+        assert!(check("mailto:ada@example.org").contains("[mail]"));
+        assert!(check("pager:123").contains("mailto:ADDRESS"));
+        assert!(check("").contains("mailto:ADDRESS"));
+        assert!(check("mailto:ada@example.org?bcc=x@y.z").contains("leave out"));
+    }
+}

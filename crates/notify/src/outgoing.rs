@@ -1,0 +1,21 @@
+use watchfire_model::{Content, NotificationKind};
+
+/// One message, ready for any channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The words.
+    pub content: &'a Content,
+    /// The `Message-ID` without brackets. It must be the same on every try, so
+    /// that a receiver can drop a second copy.
+    pub message_id: &'a str,
+    /// The `Message-ID`s of earlier messages that belong to the same thread,
+    /// oldest first.
+    pub references: &'a [String],
+    /// The `Date`, in milliseconds since 1970. Give the instant at which the
+    /// notification was written down, so that every try carries the same.
+    pub unix_ms: i64,
+    /// What the message tells, for people's mail filters.
+    pub kind: NotificationKind,
+    /// The server it tells of, likewise; `None` for a report.
+    pub server: Option<&'a str>,
+}

@@ -1,0 +1,208 @@
+//! What to send next in one lane, and when: a pure function.
+//!
+//! A lane is what waits for one user, in the order in which it was written
+//! down. Its head is tried until a provider takes it; nothing overtakes it,
+//! but for a recovery whose trouble was never told: that takes the trouble's
+//! place as one message.
+
+use std::time::Duration;
+
+use watchfire_model::{
+    Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationKind,
+    NotificationState,
+};
+
+/// When a channel has not taken a notification for this long since its first
+/// try, the next channel is tried as well.
+pub const NEXT_CHANNEL_AFTER: Duration = Duration::from_secs(30);
+
+/// How old a notification must be before it is given up.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many tries must have failed before a notification is given up, however
+/// old it is: a hub that was off for a day, or a clock that jumped, must not
+/// cost a message.
+pub const LEAST_TRIES: u32 = 60;
+
+/// The pauses between tries on one channel, in seconds; the last one repeats.
+const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
+
+/// The share of a pause that jitter can take away.
+const JITTER: f64 = 0.25;
+
+/// What to do next in a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Hand this notification to this channel now.
+    Send {
+        /// Which.
+        notification: NotificationId,
+        /// Where.
+        channel: Channel,
+        /// Nothing earlier of its incident can have reached the user: use the
+        /// words of `content_if_first`, where there are some.
+        first: bool,
+        /// Earlier notifications that this one tells as well: once it is
+        /// accepted they are merged, and before that they stay pending.
+        merges: Vec<NotificationId>,
+    },
+    /// Nothing to do before then; ask again at that moment, or when the lane changes.
+    Wait {
+        /// The moment; it lies in the future on both clocks.
+        until: Moment,
+    },
+    /// Nobody takes this notification, or it is too old: mark it dead and ask again.
+    Dead(NotificationId),
+    /// Nothing is pending.
+    Empty,
+}
+
+/// What can be done for one notification.
+enum Plan<'a> {
+    Now(&'a Channel),
+    Later(Duration),
+    Never,
+}
+
+/// The next step of a lane at `now`.
+///
+/// `lane` is in order and holds every pending notification of one user, each
+/// with its deliveries, and should hold the earlier ones of the same incidents
+/// with theirs, whatever their state. An earlier one that is missing but named
+/// in `references` counts as sent. No try of this lane may be under way: a
+/// delivery without an end is one in which the hub died.
+///
+/// `jitter`, from 0 to 1, shortens pauses by up to a quarter, so that many
+/// hubs do not come back to a provider in step.
+///
+/// Whenever a step is carried out the lane comes to its end: each notification
+/// is delivered, merged, or dead after [`GIVE_UP_AFTER`] and [`LEAST_TRIES`].
+#[must_use]
+pub fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
+    let Some(head) = lane.iter().position(is_open) else { return Step::Empty };
+    let (at, merges) = collapsed(lane, head).unwrap_or((head, Vec::new()));
+    let (notification, tries) = &lane[at];
+    match plan(notification, tries, now, jitter) {
+        Plan::Now(channel) => Step::Send {
+            notification: notification.id,
+            channel: channel.clone(),
+            first: !told_before(lane, at),
+            merges,
+        },
+        Plan::Later(wait) => Step::Wait { until: now.after(wait) },
+        // In a collapse the trouble goes first, so that it cannot be told
+        // after the recovery was given up.
+        Plan::Never => Step::Dead(lane[head].0.id),
+    }
+}
+
+/// The recovery that can take the place of the head, and what it then tells.
+fn collapsed(
+    lane: &[(Notification, Vec<Delivery>)],
+    head: usize,
+) -> Option<(usize, Vec<NotificationId>)> {
+    let trouble = &lane[head].0;
+    let incident = trouble.incident?;
+    if !matches!(trouble.kind, NotificationKind::Down | NotificationKind::Changed) {
+        return None;
+    }
+    let of_incident = |at: &usize| lane[*at].0.incident == Some(incident);
+    let recovery = (head + 1..lane.len()).filter(of_incident).find(|at| {
+        let entry = &lane[*at];
+        is_open(entry) && entry.0.kind == NotificationKind::Recovered
+    })?;
+    if told_before(lane, recovery) || told_before(lane, head) {
+        return None;
+    }
+    let open = (head..recovery).filter(of_incident).filter(|at| is_open(&lane[*at]));
+    Some((recovery, open.map(|at| lane[at].0.id).collect()))
+}
+
+fn is_open((notification, tries): &(Notification, Vec<Delivery>)) -> bool {
+    notification.state == NotificationState::Pending
+        && !tries.iter().any(|try_| matches!(try_.outcome, DeliveryOutcome::Accepted { .. }))
+}
+
+/// True when something before `at` about the same incident was sent, or may have been.
+fn told_before(lane: &[(Notification, Vec<Delivery>)], at: usize) -> bool {
+    let notification = &lane[at].0;
+    let Some(incident) = notification.incident else { return false };
+    let mut earlier = lane[..at].iter().filter(|(other, _)| other.incident == Some(incident));
+    let unknown = |id: &String| !lane.iter().any(|(other, _)| other.message_id == *id);
+    earlier.any(told) || notification.references.iter().any(unknown)
+}
+
+fn told((notification, tries): &(Notification, Vec<Delivery>)) -> bool {
+    notification.state == NotificationState::Delivered
+        || tries.iter().any(|try_| match &try_.outcome {
+            DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
+            DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
+            DeliveryOutcome::Refused { .. } => false,
+        })
+}
+
+fn plan<'a>(
+    notification: &'a Notification,
+    tries: &[Delivery],
+    now: Moment,
+    jitter: f64,
+) -> Plan<'a> {
+    let refused = |channel: &Channel| {
+        let mut refused =
+            tries.iter().filter(|t| matches!(t.outcome, DeliveryOutcome::Refused { .. }));
+        refused.any(|t| t.channel == *channel)
+    };
+    let usable: Vec<&Channel> = notification.channels.iter().filter(|c| !refused(c)).collect();
+    if usable.is_empty() || given_up(notification, tries, now) {
+        return Plan::Never;
+    }
+    let mut soonest = (Duration::MAX, usable[0]);
+    let mut opens_in = Duration::ZERO;
+    for channel in usable {
+        let own: Vec<&Delivery> = tries.iter().filter(|t| t.channel == *channel).collect();
+        let wait = if own.is_empty() { opens_in } else { pause_left(&own, now, jitter) };
+        // Strictly sooner: of two that are due, the preferred one goes first.
+        if wait < soonest.0 {
+            soonest = (wait, channel);
+        }
+        let Some(first) = own.first() else { break };
+        let since = elapsed(first.began, now).unwrap_or(Duration::MAX);
+        opens_in = opens_in.max(NEXT_CHANNEL_AFTER.saturating_sub(since));
+    }
+    match soonest {
+        (Duration::ZERO, channel) => Plan::Now(channel),
+        (wait, _) => Plan::Later(wait),
+    }
+}
+
+fn given_up(notification: &Notification, tries: &[Delivery], now: Moment) -> bool {
+    // The store may keep only the latest deliveries; their numbers tell.
+    let made = tries.iter().map(|t| t.attempt).max().unwrap_or(0);
+    let age = elapsed(notification.created, now).unwrap_or(Duration::ZERO);
+    made >= LEAST_TRIES && age >= GIVE_UP_AFTER
+}
+
+/// What is left of the pause after the last of `tries`, all on one channel.
+fn pause_left(tries: &[&Delivery], now: Moment, jitter: f64) -> Duration {
+    let Some(last) = tries.last() else { return Duration::ZERO };
+    let seconds = PAUSES[(tries.len() - 1).min(PAUSES.len() - 1)];
+    let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
+    let pause = Duration::from_secs(seconds).mul_f64(1.0 - JITTER * jitter);
+    // When the clocks cannot tell, trying at once does the least harm.
+    let since = elapsed(last.ended.unwrap_or(last.began), now).unwrap_or(Duration::MAX);
+    pause.saturating_sub(since)
+}
+
+/// The time from `then` to `now`. A monotonic clock that went back means that
+/// the machine was started anew, and only the wall clock spans that; `None`
+/// when it went back as well.
+fn elapsed(then: Moment, now: Moment) -> Option<Duration> {
+    if let Some(since) = now.monotonic.checked_sub(then.monotonic) {
+        return Some(since);
+    }
+    let since = now.unix_ms.checked_sub(then.unix_ms)?;
+    u64::try_from(since).ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+use proptest::prelude::*;
+use watchfire_model::{Content, IncidentId};
+
+use super::*;
+
+type Lane = Vec<(Notification, Vec<Delivery>)>;
+
+const A: &str = "mailto:ada@example.org";
+const B: &str = "ntfy:b";
+
+fn at(seconds: f64) -> Moment {
+    let start = Moment { monotonic: Duration::from_secs(1000), unix_ms: 1_700_000_000_000 };
+    start.after(Duration::from_secs_f64(seconds))
+}
+
+fn note(id: i64, incident: i64, kind: NotificationKind, channels: &[&str]) -> Notification {
+    Notification {
+        id: NotificationId(id),
+        incident: Some(IncidentId(incident)),
+        user: "ada".to_owned(),
+        kind,
+        channels: channels.iter().map(|url| Channel::new(url)).collect(),
+        content: Content::default(),
+        content_if_first: None,
+        message_id: format!("{id}@hub"),
+        references: Vec::new(),
+        created: at(0.0),
+        state: NotificationState::Pending,
+    }
+}
+
+fn down(id: i64) -> Notification {
+    note(id, 1, NotificationKind::Down, &[A])
+}
+
+fn recovered(id: i64) -> Notification {
+    Notification {
+        references: vec!["1@hub".to_owned()],
+        ..note(id, 1, NotificationKind::Recovered, &[A])
+    }
+}
+
+fn retry(maybe_accepted: bool) -> DeliveryOutcome {
+    DeliveryOutcome::Retry { why: String::new(), maybe_accepted }
+}
+
+fn refused() -> DeliveryOutcome {
+    DeliveryOutcome::Refused { why: String::new() }
+}
+
+fn tried(id: i64, channel: &str, attempt: u32, ended: f64, outcome: DeliveryOutcome) -> Delivery {
+    Delivery {
+        notification: NotificationId(id),
+        channel: Channel::new(channel),
+        attempt,
+        began: at(ended),
+        ended: (outcome != DeliveryOutcome::Unknown).then(|| at(ended)),
+        outcome,
+    }
+}
+
+fn send(id: i64, channel: &str, first: bool, merges: &[i64]) -> Step {
+    Step::Send {
+        notification: NotificationId(id),
+        channel: Channel::new(channel),
+        first,
+        merges: merges.iter().copied().map(NotificationId).collect(),
+    }
+}
+
+fn wait(seconds: f64) -> Step {
+    Step::Wait { until: at(seconds) }
+}
+
+#[test]
+fn the_head_goes_first_and_at_once() {
+    let lane = vec![(down(1), vec![]), (note(2, 2, NotificationKind::Down, &[A]), vec![])];
+    assert_eq!(next_step(&lane, at(0.0), 0.5), send(1, A, true, &[]));
+    assert_eq!(next_step(&[], at(0.0), 0.5), Step::Empty);
+    let done = Notification { state: NotificationState::Delivered, ..down(1) };
+    assert_eq!(next_step(&[(done, vec![])], at(0.0), 0.5), Step::Empty);
+}
+
+#[test]
+fn pauses_double_up_to_a_minute_and_jitter_shortens_them() {
+    let mut tries = Vec::new();
+    for (n, pause) in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0].into_iter().enumerate() {
+        let attempt = u32::try_from(n).unwrap() + 1;
+        tries.push(tried(1, A, attempt, 100.0, retry(false)));
+        let lane = vec![(down(1), tries.clone())];
+        assert_eq!(next_step(&lane, at(100.0), 0.0), wait(100.0 + pause), "after {attempt}");
+        assert_eq!(next_step(&lane, at(100.0), 1.0), wait(100.0 + 0.75 * pause));
+        assert_eq!(next_step(&lane, at(100.0 + pause), 0.0), send(1, A, true, &[]));
+    }
+}
+
+#[test]
+fn a_refusal_moves_to_the_next_channel_at_once_and_the_last_one_kills() {
+    let both = || note(1, 1, NotificationKind::Down, &[A, B]);
+    let mut tries = vec![tried(1, A, 1, 0.0, refused())];
+    assert_eq!(next_step(&[(both(), tries.clone())], at(0.0), 0.0), send(1, B, true, &[]));
+    tries.push(tried(1, B, 2, 0.0, refused()));
+    assert_eq!(next_step(&[(both(), tries)], at(0.0), 0.0), Step::Dead(NotificationId(1)));
+    let nobody = note(1, 1, NotificationKind::Down, &[]);
+    assert_eq!(next_step(&[(nobody, vec![])], at(0.0), 0.0), Step::Dead(NotificationId(1)));
+}
+
+#[test]
+fn after_thirty_seconds_the_next_channel_is_tried_too_and_they_take_turns() {
+    let both = || note(1, 1, NotificationKind::Down, &[A, B]);
+    let mut tries: Vec<Delivery> = [0.0, 1.0, 3.0, 7.0, 15.0]
+        .into_iter()
+        .zip(1..)
+        .map(|(end, n)| tried(1, A, n, end, retry(false)))
+        .collect();
+    let step = |tries: &[Delivery], now| next_step(&[(both(), tries.to_vec())], at(now), 0.0);
+    assert_eq!(step(&tries, 15.0), wait(30.0));
+    assert_eq!(step(&tries, 30.0), send(1, B, true, &[]));
+    tries.push(tried(1, B, 6, 30.0, retry(false)));
+    assert_eq!(step(&tries, 30.0), wait(31.0));
+    assert_eq!(step(&tries, 30.9), wait(31.0));
+    // Both are due: the preferred one first, then the other.
+    assert_eq!(step(&tries, 40.0), send(1, A, true, &[]));
+    tries.push(tried(1, A, 7, 40.0, retry(false)));
+    assert_eq!(step(&tries, 40.0), send(1, B, true, &[]));
+}
+
+#[test]
+fn a_try_in_which_the_hub_died_is_made_again_after_a_pause() {
+    let lane = vec![(down(1), vec![tried(1, A, 1, 0.0, DeliveryOutcome::Unknown)])];
+    assert_eq!(next_step(&lane, at(0.2), 0.0), wait(1.0));
+    assert_eq!(next_step(&lane, at(1.0), 0.0), send(1, A, true, &[]));
+}
+
+#[test]
+fn a_recovery_takes_the_place_of_trouble_that_was_never_told() {
+    let changed = note(2, 1, NotificationKind::Changed, &[A]);
+    let other = note(3, 9, NotificationKind::Down, &[A]);
+    let failed = vec![tried(1, A, 1, 0.0, retry(false))];
+    let mut lane =
+        vec![(down(1), failed), (changed, vec![]), (other, vec![]), (recovered(4), vec![])];
+    assert_eq!(next_step(&lane, at(0.0), 0.0), send(4, A, true, &[1, 2]));
+    // It stays so when the recovery itself may have been accepted.
+    lane[3].1.push(tried(4, A, 1, 0.0, retry(true)));
+    assert_eq!(next_step(&lane, at(1.0), 0.0), send(4, A, true, &[1, 2]));
+    // Once it is accepted, the next incident follows.
+    lane[3].0.state = NotificationState::Delivered;
+    lane[0].0.state = NotificationState::Merged;
+    lane[1].0.state = NotificationState::Merged;
+    assert_eq!(next_step(&lane, at(1.0), 0.0), send(3, A, true, &[]));
+}
+
+#[test]
+fn trouble_that_was_told_or_may_have_been_keeps_its_place() {
+    for outcome in [retry(true), DeliveryOutcome::Unknown] {
+        let lane = vec![(down(1), vec![tried(1, A, 1, 0.0, outcome)]), (recovered(2), vec![])];
+        assert_eq!(next_step(&lane, at(1.0), 0.0), send(1, A, true, &[]));
+    }
+    let delivered = Notification { state: NotificationState::Delivered, ..down(1) };
+    let changed = note(2, 1, NotificationKind::Changed, &[A]);
+    let lane = vec![(delivered, vec![]), (changed, vec![]), (recovered(3), vec![])];
+    assert_eq!(next_step(&lane, at(1.0), 0.0), send(2, A, false, &[]));
+    // An earlier one that is only named counts as sent.
+    assert_eq!(next_step(&[(recovered(3), vec![])], at(1.0), 0.0), send(3, A, false, &[]));
+}
+
+#[test]
+fn a_recovery_after_dead_trouble_is_the_first_word() {
+    let dead = Notification { state: NotificationState::Dead, ..down(1) };
+    let lane = vec![(dead, vec![tried(1, A, 1, 0.0, refused())]), (recovered(2), vec![])];
+    assert_eq!(next_step(&lane, at(1.0), 0.0), send(2, A, true, &[]));
+}
+
+#[test]
+fn when_nobody_takes_the_recovery_the_trouble_dies_before_it() {
+    let mut lane = vec![(down(1), vec![]), (recovered(2), vec![tried(2, A, 1, 0.0, refused())])];
+    assert_eq!(next_step(&lane, at(1.0), 0.0), Step::Dead(NotificationId(1)));
+    lane[0].0.state = NotificationState::Dead;
+    assert_eq!(next_step(&lane, at(1.0), 0.0), Step::Dead(NotificationId(2)));
+}
+
+#[test]
+fn pauses_outlive_a_reboot() {
+    let tries: Vec<Delivery> = (1..=7).map(|n| tried(1, A, n, 100.0, retry(false))).collect();
+    let lane = vec![(down(1), tries)];
+    let rebooted =
+        |unix_s: f64| Moment { monotonic: Duration::from_secs(5), unix_ms: at(unix_s).unix_ms };
+    let left = next_step(&lane, rebooted(140.0), 0.0);
+    assert_eq!(left, Step::Wait { until: rebooted(140.0).after(Duration::from_secs(20)) });
+    assert_eq!(next_step(&lane, rebooted(160.0), 0.0), send(1, A, true, &[]));
+    // A wall clock that stands before the last try tells nothing: try at once.
+    assert_eq!(next_step(&lane, rebooted(50.0), 0.0), send(1, A, true, &[]));
+}
+
+#[test]
+fn giving_up_takes_a_day_and_many_tries() {
+    let day = GIVE_UP_AFTER.as_secs_f64();
+    let lane = |tries: u32| {
+        vec![(
+            down(1),
+            (1..=tries).map(|n| tried(1, A, n, 100.0, retry(false))).collect::<Vec<_>>(),
+        )]
+    };
+    assert_eq!(next_step(&lane(LEAST_TRIES), at(day), 0.0), Step::Dead(NotificationId(1)));
+    assert_eq!(next_step(&lane(LEAST_TRIES), at(day - 1.0), 0.0), send(1, A, true, &[]));
+    assert_eq!(next_step(&lane(LEAST_TRIES - 1), at(day), 0.0), send(1, A, true, &[]));
+    assert_eq!(next_step(&lane(0), at(3.0 * day), 0.0), send(1, A, true, &[]));
+}
+
+/// Carries steps out as the hub does, with outcomes from a script.
+struct Hub {
+    lane: Lane,
+    now: Moment,
+}
+
+impl Hub {
+    fn entry(&mut self, id: NotificationId) -> &mut (Notification, Vec<Delivery>) {
+        self.lane.iter_mut().find(|(n, _)| n.id == id).expect("steps name what is in the lane")
+    }
+
+    fn carry_out(
+        &mut self,
+        id: NotificationId,
+        channel: Channel,
+        merges: &[NotificationId],
+        outcome: DeliveryOutcome,
+    ) {
+        let began = self.now;
+        self.now = self.now.after(Duration::from_millis(300));
+        let ended = (outcome != DeliveryOutcome::Unknown).then_some(self.now);
+        let accepted = matches!(outcome, DeliveryOutcome::Accepted { .. });
+        let (notification, tries) = self.entry(id);
+        let attempt = u32::try_from(tries.len()).unwrap() + 1;
+        tries.push(Delivery { notification: id, channel, attempt, began, ended, outcome });
+        if accepted {
+            notification.state = NotificationState::Delivered;
+            for merged in merges {
+                self.entry(*merged).0.state = NotificationState::Merged;
+            }
+        }
+    }
+
+    fn check_send(
+        &self,
+        id: NotificationId,
+        channel: &Channel,
+        first: bool,
+        merges: &[NotificationId],
+    ) {
+        let at = self.lane.iter().position(|(n, _)| n.id == id).unwrap();
+        let (notification, tries) = &self.lane[at];
+        assert_eq!(notification.state, NotificationState::Pending);
+        assert!(notification.channels.contains(channel));
+        let refused = |t: &&Delivery| matches!(t.outcome, DeliveryOutcome::Refused { .. });
+        assert!(!tries.iter().filter(refused).any(|t| t.channel == *channel));
+        let head = self.lane.iter().find(|(n, _)| n.state == NotificationState::Pending).unwrap();
+        assert!(head.0.id == id || merges.contains(&head.0.id), "something overtook the head");
+        let same = |(n, _): &&(Notification, Vec<Delivery>)| n.incident == notification.incident;
+        for earlier in self.lane[..at].iter().filter(same) {
+            let merged = merges.contains(&earlier.0.id);
+            assert!(merged || earlier.0.state != NotificationState::Pending, "out of order");
+            assert!(!(first && told(earlier)), "called first and is not");
+        }
+        for merged in merges {
+            let entry = self.lane.iter().find(|(n, _)| n.id == *merged).unwrap();
+            assert!(!told(entry) && entry.0.incident == notification.incident);
+            assert_eq!(notification.kind, NotificationKind::Recovered);
+        }
+    }
+}
+
+fn outcome() -> impl Strategy<Value = DeliveryOutcome> {
+    prop_oneof![
+        3 => Just(retry(false)),
+        1 => Just(retry(true)),
+        1 => Just(DeliveryOutcome::Unknown),
+        1 => Just(refused()),
+        2 => Just(DeliveryOutcome::Accepted { reply: "250".to_owned() }),
+    ]
+}
+
+/// Incidents of one user, interleaved, each with its kinds in a real order.
+fn lane() -> impl Strategy<Value = Lane> {
+    let kind = prop_oneof![Just(NotificationKind::Changed), Just(NotificationKind::Recovered)];
+    let entry = (0..3_i64, kind, 1..=2_usize);
+    prop::collection::vec(entry, 0..10).prop_map(|entries| {
+        let mut seen = [false; 3];
+        let mut lane = Lane::new();
+        for ((incident, kind, channels), id) in entries.into_iter().zip(1..) {
+            let slot = &mut seen[usize::try_from(incident).unwrap()];
+            let kind = if std::mem::replace(slot, true) { kind } else { NotificationKind::Down };
+            lane.push((note(id, incident, kind, &[A, B][..channels]), Vec::new()));
+        }
+        lane
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_lane_comes_to_its_end_in_order_and_nothing_is_accepted_twice(
+        lane in lane(),
+        pauses in prop::collection::vec(0..6_u8, 10),
+        outcomes in prop::collection::vec(outcome(), 0..40),
+        jitter in 0.0..1.0_f64,
+    ) {
+        // Notifications come while the lane is at work, some steps apart.
+        let mut coming = lane.into_iter().zip(pauses).peekable();
+        let mut until_next = 0;
+        let mut hub = Hub { lane: Lane::new(), now: at(0.0) };
+        let mut outcomes = outcomes.into_iter();
+        let mut steps = 0;
+        loop {
+            steps += 1;
+            prop_assert!(steps < 1000, "no end in sight");
+            if until_next == 0 && let Some((entry, pause)) = coming.next() {
+                hub.lane.push(entry);
+                until_next = pause;
+                continue;
+            }
+            until_next = until_next.saturating_sub(1);
+            match next_step(&hub.lane, hub.now, jitter) {
+                Step::Empty if coming.peek().is_some() => {}
+                Step::Empty => break,
+                Step::Wait { until } => {
+                    prop_assert!(until > hub.now);
+                    prop_assert!(until.since(hub.now) <= Duration::from_secs(60));
+                    hub.now = until;
+                }
+                Step::Dead(id) => {
+                    let (notification, _) = hub.entry(id);
+                    prop_assert_eq!(notification.state, NotificationState::Pending);
+                    notification.state = NotificationState::Dead;
+                }
+                Step::Send { notification, channel, first, merges } => {
+                    hub.check_send(notification, &channel, first, &merges);
+                    let accepted = DeliveryOutcome::Accepted { reply: String::new() };
+                    let outcome = outcomes.next().unwrap_or(accepted);
+                    hub.carry_out(notification, channel, &merges, outcome);
+                }
+            }
+        }
+        for (notification, tries) in &hub.lane {
+            let accepted = tries.iter().filter(|t| matches!(t.outcome, DeliveryOutcome::Accepted { .. })).count();
+            prop_assert_eq!(accepted, usize::from(notification.state == NotificationState::Delivered));
+            prop_assert_ne!(notification.state, NotificationState::Pending);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What tests and benchmarks of Watchfire need and no product code may: a mail
+//! server and an HTTP server that do as a script says, a link that can be cut,
+//! holes that never answer, child processes, free ports and golden files.
+//!
+//! Everything here runs on plain threads and blocks the caller where it waits,
+//! so it serves a `#[test]`, a benchmark's `main` and, on the multi-thread
+//! runtime, a `#[tokio::test]` alike. Waiting is done on condition variables
+//! and ends with a panic that tells what did happen, so no test needs a sleep.
+//!
+//! Instants are `CLOCK_MONOTONIC` as a [`std::time::Duration`] since boot
+//! (see [`clock::monotonic`]), which every process of one machine shares.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "threads and clocks are what a test kit is made of; no product code depends on it"
+)]
+
+pub mod ask;
+pub mod clock;
+mod door;
+pub mod golden;
+pub mod hole;
+pub mod http;
+pub mod link;
+pub mod ports;
+pub mod process;
+pub mod smtp;
+mod watch;
