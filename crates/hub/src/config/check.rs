@@ -226,15 +226,6 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        for (watched, place) in servers {
-            let told = users.iter().any(|(user, _)| {
-                user.scope.holds(&watched.server.labels) && !user.channels.is_empty()
-            });
-            if !told {
-                let what = format!("nobody is told about server {:?}", watched.server.name.as_str());
-                self.warnings.push(Problem::new(place.clone(), what));
-            }
-        }
     }
 }
 

@@ -31,10 +31,17 @@ pub(super) async fn log_in(
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
             .retry_after(wait.as_secs() + 1)
     })?;
+    let _waiting = app.waiting.clone().try_acquire_owned().map_err(|_| {
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
+            .retry_after(1)
+    })?;
     let name = asked.username.clone();
     let Some(account) = app.verify(asked).await? else {
         app.limited(|limiter| limiter.failed(now, address, &name));
-        tracing::warn!(user = ?name, %address, "a login was refused");
+        // A name that nobody has may be a password typed into the wrong field.
+        let known = app.parts.accounts.iter().any(|account| account.name == name);
+        let user = if known { name.as_str() } else { "(unknown)" };
+        tracing::warn!(?user, %address, "a login was refused");
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "the user or the password is wrong"));
     };
     app.limited(|limiter| limiter.succeeded(now, address, &name));

@@ -34,6 +34,8 @@ use session::Sessions;
 const MAX_BODY: usize = 64 << 10;
 /// Passwords that are hashed at a time: each takes 19 MiB and a core.
 const MAX_HASHING: usize = 2;
+/// Logins that wait for their turn; further ones are told to come again.
+const MAX_WAITING: usize = 64;
 
 /// What the API answers from.
 pub(crate) struct Parts {
@@ -52,6 +54,7 @@ struct App {
     sessions: Sessions,
     limiter: Mutex<LoginLimiter>,
     hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 type AppState = Arc<App>;
@@ -65,6 +68,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         sessions: Sessions::default(),
         limiter: Mutex::new(LoginLimiter::new()),
         hashing: Arc::new(Semaphore::new(MAX_HASHING)),
+        waiting: Arc::new(Semaphore::new(MAX_WAITING)),
     });
     let api = Router::new()
         .route("/login", post(login::log_in))

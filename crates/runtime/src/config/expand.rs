@@ -54,6 +54,19 @@ impl Outside for Machine {
 /// What is not understood or cannot be read, at the value's place. The
 /// expanded text is never part of it.
 pub fn expand(value: &Located<String>, outside: &dyn Outside) -> Result<Secret, Problem> {
+    expand_with(value, outside, str::to_owned)
+}
+
+/// As [`expand`], with `encode` applied to what is put in: for a URL, in which
+/// a password's `%` would be taken for an escape.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_with(
+    value: &Located<String>,
+    outside: &dyn Outside,
+    encode: impl Fn(&str) -> String,
+) -> Result<Secret, Problem> {
     let mut expanded = String::new();
     let mut rest = value.value.as_str();
     while let Some(at) = rest.find("${") {
@@ -69,7 +82,7 @@ pub fn expand(value: &Located<String>, outside: &dyn Outside) -> Result<Secret, 
                 .problem("a `${` is never closed")
                 .hint("write ${file:/path} or ${env:NAME}, or $${ for the text itself"));
         };
-        expanded.push_str(&look_up(value, &rest[at + 2..at + end], outside)?);
+        expanded.push_str(&encode(&look_up(value, &rest[at + 2..at + end], outside)?));
         rest = &rest[at + end + 1..];
     }
     expanded.push_str(rest);
@@ -131,6 +144,13 @@ mod tests {
         assert_eq!(expanded("a:${file:/secret}@${env:KEY}!"), Ok("a:hunter2@k-1!".to_owned()));
         assert_eq!(expanded("plain $5"), Ok("plain $5".to_owned()));
         assert_eq!(expanded("$${env:KEY}"), Ok("${env:KEY}".to_owned()));
+    }
+
+    #[test]
+    fn what_is_put_in_can_be_encoded() {
+        let value = Located::default_value("100%:${env:KEY}".to_owned());
+        let encoded = expand_with(&value, &Fake, |text| text.replace('-', "%2D"));
+        assert_eq!(encoded.expect("understood").expose(), "100%:k%2D1");
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod source;
 mod suggest;
 mod values;
 
-pub use expand::{Machine, Outside, expand};
+pub use expand::{Machine, Outside, expand, expand_with};
 pub use layers::Overrides;
 pub use problem::{Place, Problem, Problems};
 pub use source::{Located, Source};

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use watchfire_notify::{MailServer, MailSettings, SmtpServer};
-use watchfire_runtime::config::{Located, Problem, Spanned, expand};
+use watchfire_runtime::config::{Located, Problem, Spanned, expand, expand_with};
 
 use super::super::file::{MailTable, MailgunTable};
 use super::Checker;
@@ -46,7 +46,7 @@ impl Checker<'_> {
         ca: Option<Spanned<String>>,
     ) -> Option<MailServer> {
         let smtp = self.source.locate(smtp);
-        let expanded = expand(&smtp, self.outside);
+        let expanded = expand_with(&smtp, self.outside, |text| text.replace('%', "%25"));
         let url = self.noted(expanded)?;
         let mut server = match SmtpServer::parse(url.expose()) {
             Ok(server) => server,

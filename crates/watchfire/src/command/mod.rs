@@ -1,0 +1,76 @@
+//! The command line: one file a command.
+
+mod agent;
+mod hub;
+mod passwd;
+mod report;
+mod up;
+
+use std::io::IsTerminal;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use watchfire_runtime::log;
+
+/// Watches servers and tells the right person when one does not answer.
+#[derive(Parser)]
+#[command(name = "watchfire", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 well, 1 failed, 2 wrong usage, 78 wrong config.")]
+pub(crate) struct Arguments {
+    /// What is logged to stderr: off, error, warn, info, debug, trace, or a filter
+    /// such as warn,watchfire_hub=debug
+    #[arg(long, global = true, env = "WATCHFIRE_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+    /// How log lines look
+    #[arg(long, global = true, env = "WATCHFIRE_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run hub and agent for this machine in one process: the fastest start
+    Up(up::Up),
+    /// Run the agent: answers for this machine's status and processes
+    Agent(agent::Agent),
+    /// Run the hub: watches the servers of hub.toml and tells its users
+    Hub(hub::Hub),
+    /// Make a password hash for agent.toml or hub.toml
+    Passwd(passwd::Passwd),
+    /// Mail the status of all servers to their users, once
+    Report(report::Report),
+}
+
+impl Arguments {
+    pub(crate) fn log_format(&self) -> log::Format {
+        match self.log_format {
+            LogFormat::Text => log::Format::Text,
+            LogFormat::Json => log::Format::Json,
+        }
+    }
+
+    pub(crate) fn colour(&self) -> bool {
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Up(up) => up.run(),
+            Command::Agent(agent) => agent.run(),
+            Command::Hub(hub) => hub.run(),
+            Command::Passwd(passwd) => passwd.run(),
+            Command::Report(report) => report.run(),
+        }
+    }
+}
+
+/// Runs a daemon's future on all cores.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

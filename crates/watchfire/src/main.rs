@@ -1,0 +1,26 @@
+//! Watchfire: one program that is an agent on every server and a hub that
+//! knows all servers and users.
+
+mod command;
+mod exit;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use watchfire_runtime::log;
+
+fn main() -> ExitCode {
+    let arguments = command::Arguments::parse();
+    if let Err(why) = log::start(&arguments.log, arguments.log_format(), arguments.colour()) {
+        eprintln!("watchfire: {why}");
+        return exit::USAGE.into();
+    }
+    match arguments.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("watchfire: {error:#}");
+            exit::code(&error).into()
+        }
+    }
+}
