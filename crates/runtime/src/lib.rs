@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 pub mod http;
 pub mod log;
+pub mod memory;
 pub mod queue;
 mod secret;
 mod shutdown;

@@ -8,9 +8,10 @@ mod settings;
 use std::process::ExitCode;
 
 use clap::Parser;
-use watchfire_runtime::log;
+use watchfire_runtime::{log, memory};
 
 fn main() -> ExitCode {
+    memory::give_back_early();
     let arguments = command::Arguments::parse();
     if let Err(why) = log::start(&arguments.log, arguments.log_format(), arguments.colour()) {
         eprintln!("watchfire: {why}");

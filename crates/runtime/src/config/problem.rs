@@ -23,6 +23,16 @@ pub enum Place {
     Default,
 }
 
+impl Place {
+    /// The line and column in a config file; zero for what is in none.
+    fn line_and_column(&self) -> (usize, usize) {
+        match self {
+            Self::File { line, column, .. } => (*line, *column),
+            _ => (0, 0),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,7 +106,8 @@ impl Problems {
         result.map_err(|problem| self.push(problem)).ok()
     }
 
-    /// The mistakes, in the order in which they were found.
+    /// The mistakes, in the order in which they were found; after
+    /// [`into_result`](Self::into_result), in the order of the file.
     #[must_use]
     pub fn as_slice(&self) -> &[Problem] {
         &self.0
@@ -106,10 +117,14 @@ impl Problems {
     ///
     /// # Errors
     /// The mistakes, when there are any.
-    pub fn into_result<T>(self, value: Option<T>) -> Result<T, Self> {
+    pub fn into_result<T>(mut self, value: Option<T>) -> Result<T, Self> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(self),
+            _ => {
+                // People mend a file from its top to its end.
+                self.0.sort_by_key(|problem| problem.place.line_and_column());
+                Err(self)
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -39,11 +40,10 @@ impl Source {
             return Err(Problem::new(at(), what).hint("is this the right file?"));
         }
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let what = format!("not UTF-8 text from byte {}", error.utf8_error().valid_up_to());
-            Problem::new(at(), what).hint("save the file as UTF-8")
-        })?;
-        Ok(Self::from_text(path, text))
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::from_text(path, text)),
+            Err(error) => Err(not_utf8(path, &error)),
+        }
     }
 
     /// A source of `text` that calls itself `path`.
@@ -61,7 +61,8 @@ impl Source {
             let place = error
                 .span()
                 .map_or_else(|| Place::WholeFile(self.path.clone()), |span| self.place(&span));
-            explain(place, error.message())
+            let text = error.span().and_then(|span| self.text.get(span)).unwrap_or("");
+            explain(place, error.message(), text)
         })
     }
 
@@ -126,8 +127,18 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     }
 }
 
+/// The place of the first byte that is no text is where the text before it ends.
+fn not_utf8(path: &Path, error: &FromUtf8Error) -> Problem {
+    let good = error.utf8_error().valid_up_to();
+    let byte = error.as_bytes().get(good).copied().unwrap_or_default();
+    let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+    let place = Source::from_text(path, before).place(&(good..good));
+    Problem::new(place, format!("the byte {byte:#04x} here is not UTF-8 text"))
+        .hint("save the file as UTF-8; it seems to be in an older encoding")
+}
+
 /// Makes the TOML reader's words into a mistake with a hint.
-fn explain(place: Place, message: &str) -> Problem {
+fn explain(place: Place, message: &str, text: &str) -> Problem {
     let message = message.trim();
     let mut quoted = message.split('`').skip(1).step_by(2);
     if message.starts_with("unknown field") {
@@ -142,17 +153,48 @@ fn explain(place: Place, message: &str) -> Problem {
     if message.starts_with("missing field") {
         let missing = quoted.next().unwrap_or("");
         return Problem::new(place, format!("the key `{missing}` is missing"))
-            .hint(format!("add a line `{missing} = …` here"));
+            .hint(format!("add `{missing} = …` here"));
     }
     if message.starts_with("duplicate key") {
-        return Problem::new(place, message.to_owned()).hint("keep one of the two lines");
+        let what = format!("the key `{}` is here twice", text.trim());
+        return Problem::new(place, what).hint("keep one of the two lines");
     }
-    if message.starts_with("invalid type") {
-        return Problem::new(place, message.to_owned())
-            .hint("texts stand in quotes, lists in [ ], tables in { }");
+    if let Some((is, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        if text.starts_with("[[") {
+            return Problem::new(place, "this is a list of tables, and one table belongs here")
+                .hint("there is only one of it, with single brackets: [name]");
+        }
+        return wrong_type(place, is, expected);
     }
     Problem::new(place, format!("this is not TOML: {message}"))
         .hint("texts stand in quotes, and tables of lists begin with [[name]]")
+}
+
+/// Names the kind of the value and not the value, which may be a secret.
+fn wrong_type(place: Place, is: &str, expected: &str) -> Problem {
+    let kind = is.split(['"', '`']).next().unwrap_or("").trim();
+    let kind = match kind {
+        "string" => "a text",
+        "integer" | "floating point" => "a number",
+        "boolean" => "true or false",
+        "sequence" => "a list",
+        "map" => "a table",
+        _ => "something else",
+    };
+    let (expected, hint) = match expected {
+        "a string" => ("a text", "texts stand in quotes: name = \"value\""),
+        "a sequence" if kind == "a table" => {
+            ("a list of tables", "each table of a list begins with two brackets: [[name]]")
+        }
+        "a sequence" => ("a list", "lists stand in brackets: [\"one\", \"two\"]"),
+        other if other == "a map" || other.starts_with("struct ") => {
+            ("a table", "tables stand in braces: { key = \"value\" }")
+        }
+        other => (other, "look at the example in the documentation"),
+    };
+    Problem::new(place, format!("this is {kind}, and {expected} belongs here")).hint(hint)
 }
 
 #[cfg(test)]
@@ -179,8 +221,12 @@ mod tests {
             "hub.toml:2:1: there is no key `adress` here\n  hint: did you mean `address`?"
         );
         assert!(problem("address = \"b\"\n").contains("the key `listen` is missing"));
-        assert!(problem("listen = 5\n").starts_with("hub.toml:1:10: invalid type"));
-        assert!(problem("listen = \"a\"\nlisten = \"b\"\n").contains("duplicate key"));
+        assert_eq!(
+            problem("listen = 5\n"),
+            "hub.toml:1:10: this is a number, and a text belongs here\n  \
+             hint: texts stand in quotes: name = \"value\""
+        );
+        assert!(problem("listen = \"a\"\nlisten = \"b\"\n").contains("`listen` is here twice"));
         assert!(problem("listen = a\n").contains("this is not TOML"));
     }
 

@@ -10,18 +10,24 @@ pub fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance: insertions, deletions and replacements.
+/// The optimal string alignment distance: insertions, deletions, replacements
+/// and swaps of neighbours, which are what fingers get wrong.
 fn edits(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    for i in 1..=a.len() {
+        let mut next = vec![i];
+        for j in 1..=b.len() {
+            let replaced = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = replaced.min(row[j] + 1).min(next[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(before[j - 2] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -35,6 +41,16 @@ mod tests {
         assert_eq!(closest("adress", &["name", "address"]), Some("address"));
         assert_eq!(closest("mail", &["listen", "data"]), None);
         assert_eq!(closest("xy", &["ab"]), None);
-        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(closest("form", &["from"]), Some("from"));
+        for (a, b, distance) in [
+            ("kitten", "sitting", 3),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("ab", "ba", 1),
+            ("abcd", "acbd", 1),
+            ("same", "same", 0),
+        ] {
+            assert_eq!(edits(a, b), distance, "{a} {b}");
+        }
     }
 }
