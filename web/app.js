@@ -1,0 +1,311 @@
+// The page: one state, views that are functions of it, and the events that change it.
+
+import * as api from './api.js';
+import { h, show } from './dom.js';
+import { hubNow, setHubTime } from './format.js';
+import { fleetView, summary } from './fleet.js';
+import { frame } from './frame.js';
+import { incidentView } from './incident.js';
+import { AT_MOST, incidentsView } from './incidents.js';
+import { listen } from './live.js';
+import { loginView } from './login.js';
+import { icon } from './presence.js';
+import { TOP } from './processes.js';
+import { serverView } from './server.js';
+
+const STATUS_EVERY_MS = 2_000;
+const PROCESSES_EVERY_MS = 5_000;
+const OVER = 'Your session is over. Sign in again.';
+
+const state = {
+  me: null, // who is signed in; null shows the login
+  asked: false, // whether the hub has said who we are
+  loginError: '',
+  loginBusy: false,
+  route: { tab: 'fleet', view: 'fleet' },
+  servers: null, // Map by name
+  incidents: null, // Map by id
+  server: null,
+  processes: null,
+  processFailure: '',
+  sort: 'cpu',
+  incident: null,
+  failure: '', // why the current view has nothing
+  notice: '', // why the last action failed
+  heard: null, // the hub's time of the last news
+  lostSince: null, // the same, once the connection is lost
+};
+let stopListening = null;
+
+// ---- Routes
+
+const VIEWS = { fleet: fleetView, server: serverView, incidents: incidentsView, incident: incidentView };
+
+function parseRoute() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, '').split('/');
+  const argument = decode(rest.join('/'));
+  if (name === 'server' && argument) return { tab: 'fleet', view: 'server', name: argument };
+  if (name === 'incidents') return { tab: 'incidents', view: 'incidents' };
+  if (name === 'incident' && argument) return { tab: 'incidents', view: 'incident', id: argument };
+  return { tab: 'fleet', view: 'fleet' };
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function go() {
+  Object.assign(state, { route: parseRoute(), server: null, processes: null, processFailure: '', incident: null, failure: '', notice: '' });
+  draw();
+  load();
+}
+
+// Another view: as a new page would, it begins at its top, for the eye and for the keyboard.
+function turn() {
+  go();
+  requestAnimationFrame(() => {
+    scrollTo(0, 0);
+    document.getElementById('main')?.focus({ preventScroll: true });
+  });
+}
+
+// ---- Drawing
+
+let drawing = false;
+
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    const page = document.getElementById('page');
+    if (state.me) show(page, frame(state, VIEWS[state.route.view](state)));
+    else if (state.asked) show(page, loginView(state));
+    else show(page, waiting());
+    drawTab();
+  });
+}
+
+function waiting() {
+  return h('main', { id: 'main' }, h('p', { class: 'quiet' }, state.failure ? `${state.failure} Trying again …` : 'Asking the hub …'));
+}
+
+function drawTab() {
+  const servers = state.me && state.servers ? [...state.servers.values()] : [];
+  const told = servers.length > 0 ? summary(servers) : null;
+  const title = told ? `${told.words} · Watchfire` : 'Watchfire';
+  if (document.title !== title) document.title = title;
+  const link = document.getElementById('icon');
+  const href = icon(told?.kind === 'trouble');
+  if (link.getAttribute('href') !== href) link.setAttribute('href', href);
+}
+
+// ---- Asking
+
+// Runs a request; what comes back is kept only if the viewer still looks at the same thing.
+async function ask(request, keep, failed) {
+  const { route } = state;
+  try {
+    const answer = await request();
+    if (state.route === route) keep(answer);
+  } catch (error) {
+    if (error.status === 401) signedOut(OVER);
+    else if (state.route === route) failed(error.message);
+  }
+  draw();
+}
+
+function load() {
+  if (!state.me) return;
+  const fail = (message) => { state.failure = message; };
+  ask(api.servers, keepServers, fail);
+  if (state.route.view === 'incidents') ask(() => api.incidents(AT_MOST), keepIncidents, fail);
+  if (state.route.view === 'incident') loadIncident();
+  if (state.route.view === 'server') {
+    loadServer();
+    loadProcesses();
+  }
+}
+
+function keepServers({ servers, now_unix_ms: now }) {
+  setHubTime(now);
+  state.heard = hubNow();
+  state.lostSince = null;
+  state.servers = new Map((servers ?? []).map((server) => [server.name, server]));
+  state.failure = '';
+}
+
+function keepIncidents({ incidents }) {
+  state.incidents = new Map((incidents ?? []).map((incident) => [incident.id, incident]));
+  state.failure = '';
+}
+
+function loadIncident() {
+  const keep = (incident) => Object.assign(state, { incident, failure: '' });
+  return ask(() => api.incident(state.route.id), keep, (message) => { state.failure = message; });
+}
+
+function loadServer() {
+  const keep = (server) => Object.assign(state, { server, failure: '' });
+  return ask(() => api.server(state.route.name), keep, (message) => { state.failure = message; });
+}
+
+function loadProcesses() {
+  const { sort } = state;
+  const keep = (processes) => {
+    if (sort === state.sort) Object.assign(state, { processes, processFailure: '' });
+  };
+  return ask(() => api.processes(state.route.name, TOP, sort), keep, (message) => { state.processFailure = message; });
+}
+
+// Asks again and again while somebody looks; never twice at once.
+function repeat(everyMs, wanted, request) {
+  let busy = false;
+  setInterval(async () => {
+    if (busy || document.hidden || !state.me || state.lostSince || !wanted()) return;
+    busy = true;
+    await request();
+    busy = false;
+  }, everyMs);
+}
+
+// ---- News
+
+function startListening() {
+  stopListening?.();
+  stopListening = listen({
+    event: news,
+    open() {
+      state.lostSince = null;
+      draw();
+    },
+    // The stream is cut. Perhaps only the stream: then asking still works, and each
+    // new try to open it asks again.
+    lost() {
+      ask(api.servers, keepServers, cutOff);
+    },
+    async check() {
+      try {
+        keepServers(await api.servers());
+      } catch (error) {
+        if (error.status === 401) signedOut(OVER);
+        else cutOff();
+        throw error;
+      } finally {
+        draw();
+      }
+    },
+  });
+}
+
+function cutOff() {
+  state.lostSince ??= state.heard;
+}
+
+function news(name, row) {
+  state.heard = hubNow();
+  if (name === 'hello') {
+    load();
+  } else if (name === 'server' && row?.name !== undefined) {
+    state.servers?.set(row.name, row);
+  } else if (name === 'incident' && row?.id !== undefined) {
+    state.incidents?.set(row.id, row);
+    if (state.route.view === 'incident' && String(row.id) === state.route.id) loadIncident();
+  }
+  draw();
+}
+
+// ---- Coming and going
+
+async function signIn(form) {
+  if (state.loginBusy) return;
+  Object.assign(state, { loginBusy: true, loginError: '' });
+  draw();
+  const { username, password } = Object.fromEntries(new FormData(form));
+  try {
+    await api.login(username, password);
+    await start();
+  } catch (error) {
+    state.loginError = error.message;
+  }
+  state.loginBusy = false;
+  draw();
+}
+
+async function signOut() {
+  try {
+    await api.logout(state.me?.csrf);
+    signedOut('');
+  } catch (error) {
+    if (error.status === 401) signedOut('');
+    else state.notice = `You are still signed in. ${error.message}`;
+  }
+  draw();
+}
+
+function signedOut(why) {
+  stopListening?.();
+  stopListening = null;
+  Object.assign(state, { me: null, asked: true, servers: null, incidents: null, server: null, processes: null, incident: null, heard: null, lostSince: null, failure: '', notice: '', loginError: why });
+}
+
+// Who are we? Then the view that the address names, and the news.
+async function start() {
+  const me = await api.me();
+  Object.assign(state, { me, asked: true, failure: '' });
+  startListening();
+  go();
+}
+
+async function begin() {
+  try {
+    await start();
+  } catch (error) {
+    if (error.status === 401) {
+      state.asked = true;
+    } else {
+      state.failure = error.message;
+      setTimeout(begin, STATUS_EVERY_MS);
+    }
+  }
+  draw();
+}
+
+// ---- Events of the page
+
+const ACTIONS = {
+  logout: signOut,
+  reload: load,
+  sort(button) {
+    state.sort = button.dataset.sort;
+    loadProcesses();
+  },
+};
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest?.('[data-do]');
+  if (button) ACTIONS[button.dataset.do]?.(button);
+});
+document.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (event.target.dataset.form === 'login') signIn(event.target);
+});
+document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });
+window.addEventListener('hashchange', turn);
+
+setInterval(draw, 1_000);
+repeat(STATUS_EVERY_MS, () => state.route.view === 'server', loadServer);
+repeat(PROCESSES_EVERY_MS, () => state.route.view === 'server', loadProcesses);
+repeat(STATUS_EVERY_MS, () => state.route.view === 'incident' && !settled(), loadIncident);
+
+// Whether nothing of the incident on the screen can still change.
+function settled() {
+  const { incident } = state;
+  return Boolean(incident?.closed_unix_ms) && (incident.notifications ?? []).every((one) => one.state !== 'pending');
+}
+
+begin();

@@ -1,0 +1,102 @@
+// One incident: what happened when, and who was told how.
+
+import { data, h } from './dom.js';
+import { count, moment, span, took } from './format.js';
+import { link } from './fleet.js';
+import { instead, mailNote } from './frame.js';
+import { isOpen, state as duration } from './incidents.js';
+import { facts, grid } from './parts.js';
+import { badge } from './presence.js';
+
+const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered' };
+const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report' };
+
+// What a notification's state means, and how it is marked.
+const STATES = {
+  pending: ['… waiting', 'warn', 'Not accepted yet; it is tried until a provider takes it.'],
+  delivered: ['✓ delivered', 'good', 'A provider accepted it.'],
+  merged: ['told with a later one', 'calm', 'A later notification of this incident told it as well.'],
+  dead: ['✕ not delivered', 'trouble', 'Every channel refused it for good.'],
+};
+const OUTCOMES = {
+  accepted: ['✓ accepted', 'good'],
+  retry: ['↻ failed for now', 'warn'],
+  refused: ['✕ refused for good', 'trouble'],
+  unknown: ['… not finished', 'warn'],
+};
+
+export function incidentView(state) {
+  const { incident } = state;
+  const back = h('p', { class: 'back' }, h('a', { href: '#/incidents' }, '‹ Incidents'));
+  if (!incident) return [back, h('h1', null, `Incident ${state.route.id}`), instead(state, 'this incident')];
+  return [back, title(incident), timeline(incident), told(state, incident)];
+}
+
+function title(incident) {
+  return h('div', { class: `verdict ${isOpen(incident) ? 'trouble' : 'calm'}` },
+    h('h1', null, link(incident.server), ' ', badge(incident.presence), ' ', duration(incident)),
+    incident.cause ? h('p', null, data(incident.cause)) : null,
+    facts([
+      ['Silence began', moment(incident.silence_began_unix_ms, true)],
+      ['Judged', moment(incident.judged_unix_ms, true)],
+      ['After silence of', typeof incident.silent_seconds === 'number' ? `${incident.silent_seconds.toFixed(1)} s` : null],
+      ['Not counted', incident.hub_stalled_seconds > 0 ? `${incident.hub_stalled_seconds.toFixed(1)} s in which the hub itself stood still` : null],
+      ['Over', isOpen(incident) ? 'not yet' : moment(incident.closed_unix_ms, true)],
+    ]));
+}
+
+function timeline(incident) {
+  const entries = incident.timeline ?? [];
+  const start = incident.silence_began_unix_ms ?? entries[0]?.at_unix_ms;
+  return h('section', { class: 'card' },
+    h('h2', null, 'What happened'),
+    entries.length === 0 ? h('p', { class: 'quiet' }, 'Nothing is written down.') : h('ol', { class: 'timeline' }, entries.map((entry) =>
+      h('li', { class: entry.kind },
+        h('span', { class: 'when' }, moment(entry.at_unix_ms, true), h('small', { class: 'quiet' }, offset(entry.at_unix_ms - start))),
+        h('span', { class: 'what' }, h('small', { class: 'kind' }, KINDS[entry.kind] ?? data(entry.kind)), ' ', data(entry.text))))));
+}
+
+function offset(ms) {
+  if (!Number.isFinite(ms)) return '';
+  const seconds = Math.abs(ms) / 1000;
+  return `${ms < 0 ? '−' : '+'}${seconds < 120 ? `${seconds.toFixed(1)} s` : span(seconds)}`;
+}
+
+function told(state, incident) {
+  const all = incident.notifications ?? [];
+  return h('section', { class: 'card' },
+    h('h2', null, 'Who was told'),
+    mailNote(state),
+    all.length === 0 ? nobody() : all.map(notification));
+}
+
+function nobody() {
+  return h('p', null, h('strong', null, 'Nobody was told. '),
+    'No user’s ', h('code', null, 'servers'), ' fits this server. Give one a matcher and ', h('code', null, 'channels'), ' in ', h('code', null, 'hub.toml'), '.');
+}
+
+function notification(one) {
+  const [word, kind, says] = STATES[one.state] ?? [String(one.state), 'calm', ''];
+  const deliveries = one.deliveries ?? [];
+  return h('article', { class: 'notification', 'data-key': one.id },
+    h('div', { class: 'line' },
+      h('strong', null, data(one.user)), h('span', { class: 'quiet' }, TELLS[one.kind] ?? data(one.kind)),
+      h('span', { class: 'grow' }), h('span', { class: `badge ${kind}`, title: says }, word)),
+    h('p', null, data(one.subject)),
+    h('p', { class: 'quiet' }, 'Written down ', moment(one.created_unix_ms, true), '. ',
+      deliveries.length === 0 ? (one.state === 'pending' ? 'Not tried yet.' : '') : `${count(deliveries.length, 'try', 'tries')}:`),
+    deliveries.length === 0 ? null : grid(`Deliveries to ${one.user}`, [['Try', 'right'], 'Outcome', ['Took', 'right'], 'Began', 'Channel', 'Answer'], deliveries.map(delivery)));
+}
+
+function delivery(one) {
+  const [word, kind] = OUTCOMES[one.outcome] ?? [String(one.outcome), 'calm'];
+  const ended = (one.ended_unix_ms ?? null) !== null;
+  return [
+    one.attempt,
+    h('span', { class: `outcome ${kind}` }, word),
+    ended ? took(one.ended_unix_ms - one.began_unix_ms) : '…',
+    moment(one.began_unix_ms, true),
+    data(one.channel),
+    data(one.detail ?? ''),
+  ];
+}
