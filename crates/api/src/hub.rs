@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use watchfire_model::{Delivery, DeliveryOutcome, Incident, IncidentState, Notification, TimelineEntry};
+use watchfire_model::{
+    Delivery, DeliveryOutcome, Incident, IncidentState, Notification, TimelineEntry,
+};
 
 use crate::agent::{ProcessRow, StatsReply};
 

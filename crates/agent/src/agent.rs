@@ -1,0 +1,102 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use watchfire_collect::StatusSampler;
+use watchfire_model::HostFacts;
+use watchfire_runtime::{Clock, Secret, Shutdown, task};
+
+use crate::config::AgentConfig;
+use crate::counters::Counters;
+use crate::data::Data;
+use crate::error::AgentError;
+use crate::http::{About, App, HostNames, Parts};
+use crate::sampler::Samplers;
+use crate::server::{Limits, serve};
+
+/// An agent that has its address and its data, and does not answer yet.
+#[derive(Debug)]
+pub struct Agent {
+    config: AgentConfig,
+    clock: Clock,
+    listener: TcpListener,
+    address: SocketAddr,
+    data: Data,
+    host: HostFacts,
+    counters: Arc<Counters>,
+}
+
+impl Agent {
+    /// Opens the data folder, makes a first user where there is none, reads
+    /// what the host is, and takes the address.
+    ///
+    /// # Errors
+    /// [`AgentError`] says what to do.
+    pub async fn bind(config: AgentConfig, clock: Clock) -> Result<Self, AgentError> {
+        let (for_data, root, now) = (config.clone(), config.root.clone(), clock.now());
+        let (data, host) = task::blocking("open the data folder", move || {
+            (Data::open(&for_data), StatusSampler::new(root).sample(now).host)
+        })
+        .await?;
+        let data = data?;
+        let bind = |source| AgentError::Bind { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        Ok(Self { config, clock, listener, address, data, host, counters: Arc::default() })
+    }
+
+    /// Where it listens; with the real port where the config says 0.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Name and password of the user that was just made, because there was
+    /// none. Only their hash is stored, so this is the one time to show them.
+    #[must_use]
+    pub fn first_password(&self) -> Option<(&str, &str)> {
+        self.data.first.as_ref().map(|(user, password)| (user.as_str(), password.expose()))
+    }
+
+    /// How often it had to say no, to be read while it runs.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Answers until the shutdown is asked for. Streams get a goodbye.
+    ///
+    /// # Errors
+    /// [`AgentError`] when it cannot go on.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), AgentError> {
+        let Self { config, clock, listener, address, data, host, counters } = self;
+        let (samplers, samples) = Samplers::new(clock.clone(), config.root);
+        let listen = config.listen.ip().to_string();
+        let names = [host.hostname.as_str(), listen.as_str()];
+        let configured = config.name.as_ref().map(|name| name.as_str());
+        let hosts = config.hosts.iter().map(String::as_str).chain(names).chain(configured);
+        let app = App::new(Parts {
+            clock,
+            shutdown: shutdown.clone(),
+            counters: Arc::clone(&counters),
+            samples,
+            hosts: HostNames::new(hosts),
+            about: About {
+                server: configured.unwrap_or(&host.hostname).to_owned(),
+                boot_id: host.boot_id,
+                agent_id: data.agent_id,
+                labels: config.labels,
+            },
+            key: data.key,
+            users: data.users,
+            token_lives: config.token_lives,
+        });
+        // The shown password is wiped from memory now.
+        drop(data.first as Option<(String, Secret)>);
+        let _samplers = samplers.start();
+        tracing::info!(%address, "the agent listens");
+        serve(listener, app, shutdown, Limits::DEFAULT).await;
+        counters.log();
+        Ok(())
+    }
+}

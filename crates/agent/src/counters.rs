@@ -1,0 +1,86 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How often the agent had to say no or to leave something out, since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(crate) connections_refused: Counter,
+    pub(crate) connections_evicted: Counter,
+    pub(crate) logins_failed: Counter,
+    pub(crate) logins_limited: Counter,
+    pub(crate) logins_busy: Counter,
+    pub(crate) streams_refused: Counter,
+    pub(crate) samples_skipped: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counters {
+    /// Connections that were closed at once, because all places were busy.
+    #[must_use]
+    pub fn connections_refused(&self) -> u64 {
+        self.connections_refused.get()
+    }
+
+    /// Idle connections that made room for new ones.
+    #[must_use]
+    pub fn connections_evicted(&self) -> u64 {
+        self.connections_evicted.get()
+    }
+
+    /// Logins with a wrong name or password.
+    #[must_use]
+    pub fn logins_failed(&self) -> u64 {
+        self.logins_failed.get()
+    }
+
+    /// Logins refused because of too many wrong ones before.
+    #[must_use]
+    pub fn logins_limited(&self) -> u64 {
+        self.logins_limited.get()
+    }
+
+    /// Logins refused because too many were being checked already.
+    #[must_use]
+    pub fn logins_busy(&self) -> u64 {
+        self.logins_busy.get()
+    }
+
+    /// Streams refused because there were too many.
+    #[must_use]
+    pub fn streams_refused(&self) -> u64 {
+        self.streams_refused.get()
+    }
+
+    /// Samples that a stream left out, because its peer read too slowly and a
+    /// newer one was there.
+    #[must_use]
+    pub fn samples_skipped(&self) -> u64 {
+        self.samples_skipped.get()
+    }
+
+    /// One line for the log at the end.
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            connections_refused = self.connections_refused(),
+            connections_evicted = self.connections_evicted(),
+            logins_failed = self.logins_failed(),
+            logins_limited = self.logins_limited(),
+            logins_busy = self.logins_busy(),
+            streams_refused = self.streams_refused(),
+            samples_skipped = self.samples_skipped(),
+            "the agent ends"
+        );
+    }
+}

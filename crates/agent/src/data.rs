@@ -1,0 +1,222 @@
+//! The data folder: the token key, the installation's id, and the users that
+//! the agent made itself. All files are for the agent's user alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use watchfire_identity::token::TokenKey;
+use watchfire_identity::{Scope, password, random_hex};
+use watchfire_runtime::Secret;
+use watchfire_runtime::config::Source;
+
+use crate::config::{AgentConfig, User, read_users};
+use crate::error::AgentError;
+
+const KEY_FILE: &str = "token.key";
+const ID_FILE: &str = "agent.id";
+const USERS_FILE: &str = "users.toml";
+/// The name of the user that a first start makes.
+const FIRST_USER: &str = "admin";
+/// No file of ours is larger, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+const ID_BYTES: usize = 16;
+
+/// What the data folder holds.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) key: TokenKey,
+    pub(crate) agent_id: String,
+    pub(crate) users: Vec<User>,
+    /// The user that was just made, with the password.
+    pub(crate) first: Option<(String, Secret)>,
+}
+
+impl Data {
+    /// Opens the folder, and makes what is missing.
+    pub(crate) fn open(config: &AgentConfig) -> Result<Self, AgentError> {
+        let folder = &config.data;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(AgentError::data("create", folder))?;
+        let key = token_key(&folder.join(KEY_FILE))?;
+        let agent_id = agent_id(&folder.join(ID_FILE))?;
+        let (users, first) = if config.users.is_empty() {
+            own_users(&folder.join(USERS_FILE))?
+        } else {
+            (config.users.clone(), None)
+        };
+        Ok(Self { key, agent_id, users, first })
+    }
+}
+
+fn token_key(path: &Path) -> Result<TokenKey, AgentError> {
+    let Some(bytes) = read_private(path)? else {
+        let key = TokenKey::generate();
+        write_private(path, key.as_bytes())?;
+        return Ok(key);
+    };
+    let bytes = <[u8; 32]>::try_from(bytes.as_slice())
+        .map_err(|_| AgentError::Damaged { path: path.to_owned(), why: "a key has 32 bytes" })?;
+    Ok(TokenKey::from_bytes(bytes))
+}
+
+fn agent_id(path: &Path) -> Result<String, AgentError> {
+    let Some(bytes) = read_private(path)? else {
+        let id = random_hex(ID_BYTES);
+        write_private(path, id.as_bytes())?;
+        return Ok(id);
+    };
+    let id = String::from_utf8_lossy(&bytes).trim().to_owned();
+    if id.len() == ID_BYTES * 2 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(id)
+    } else {
+        Err(AgentError::Damaged { path: path.to_owned(), why: "an id has 32 hexadecimal digits" })
+    }
+}
+
+type UsersAndFirst = (Vec<User>, Option<(String, Secret)>);
+
+fn own_users(path: &Path) -> Result<UsersAndFirst, AgentError> {
+    if let Some(bytes) = read_private(path)? {
+        let text = String::from_utf8(bytes)
+            .map_err(|_| AgentError::Damaged { path: path.to_owned(), why: "it is not UTF-8" })?;
+        return Ok((read_users(&Source::from_text(path, text))?, None));
+    }
+    let password = Secret::new(password::generate());
+    let password_hash = password::hash(password.expose())?;
+    let text = format!(
+        "# Made by the agent's first start. Users in agent.toml replace these.\n\
+         [[user]]\nname = \"{FIRST_USER}\"\npassword_hash = \"{password_hash}\"\n"
+    );
+    // Stored before it is shown: a password that was shown must work.
+    write_private(path, text.as_bytes())?;
+    let scopes = vec![Scope::Read, Scope::Stream];
+    let user = User { name: FIRST_USER.to_owned(), password_hash, scopes };
+    Ok((vec![user], Some((FIRST_USER.to_owned(), password))))
+}
+
+/// The content of a file that only its owner may read or write; `None` when
+/// there is no such file.
+fn read_private(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(AgentError::data("open", path)(error)),
+    };
+    let metadata = file.metadata().map_err(AgentError::data("look at", path))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(AgentError::Exposed { path: path.to_owned(), mode });
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(AgentError::data("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Writes a file as a whole or not at all, for the owner alone.
+fn write_private(path: &Path, content: &[u8]) -> Result<(), AgentError> {
+    let fresh = path.with_extension("new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(AgentError::data("remove", fresh)(error));
+        }
+        _ => {}
+    }
+    let written = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    written().map_err(AgentError::data("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(folder: &Path) -> Result<Data, AgentError> {
+        Data::open(&AgentConfig::new(folder.join("data")))
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("exists").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_first_start_makes_a_user_once_and_stores_only_the_hash() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = opened(folder.path()).expect("opens");
+        let (name, password) = first.first.as_ref().expect("a first user");
+        assert_eq!((name.as_str(), first.users[0].name.as_str()), ("admin", "admin"));
+        assert!(first.users[0].password_hash.verify(password.expose()));
+        for entry in fs::read_dir(folder.path().join("data")).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let content = fs::read(&path).expect("readable");
+            assert!(!String::from_utf8_lossy(&content).contains(password.expose()));
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        assert_eq!(mode(&folder.path().join("data")), 0o700);
+
+        let second = opened(folder.path()).expect("opens");
+        assert!(second.first.is_none());
+        assert_eq!(second.users, first.users);
+        assert_eq!(second.agent_id, first.agent_id);
+        assert_eq!(second.key.as_bytes(), first.key.as_bytes());
+    }
+
+    #[test]
+    fn configured_users_are_enough() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = AgentConfig::new(folder.path());
+        config.users.push(User {
+            name: "ada".to_owned(),
+            password_hash: password::decoy().clone(),
+            scopes: vec![Scope::Read],
+        });
+        let data = Data::open(&config).expect("opens");
+        assert!(data.first.is_none());
+        assert!(!folder.path().join(USERS_FILE).exists());
+    }
+
+    #[test]
+    fn a_secret_open_to_others_is_refused() {
+        for (file, bits) in [(KEY_FILE, 0o640), (KEY_FILE, 0o604), (USERS_FILE, 0o620)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            opened(folder.path()).expect("opens");
+            let path = folder.path().join("data").join(file);
+            fs::set_permissions(&path, fs::Permissions::from_mode(bits)).expect("ours");
+            let error = opened(folder.path()).expect_err("is open to others");
+            assert!(matches!(&error, AgentError::Exposed { mode, .. } if *mode == bits), "{error}");
+            assert!(error.to_string().contains("hint: chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn damage_is_told() {
+        for (file, content) in [(KEY_FILE, &b"short"[..]), (ID_FILE, b"x"), (USERS_FILE, b"user")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            opened(folder.path()).expect("opens");
+            fs::write(folder.path().join("data").join(file), content).expect("ours");
+            let error = opened(folder.path()).expect_err("is damaged").to_string();
+            assert!(error.contains(file) && error.contains("hint"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_torn_write_is_no_obstacle() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("data")).expect("ours");
+        fs::write(folder.path().join("data/token.new"), b"half a ke").expect("ours");
+        opened(folder.path()).expect("opens");
+        assert!(!folder.path().join("data/token.new").exists());
+    }
+}

@@ -1,0 +1,75 @@
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use watchfire_identity::password::PasswordError;
+use watchfire_runtime::config::Problems;
+use watchfire_runtime::task::TaskFailed;
+
+/// Why an agent cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A file or folder of the data folder cannot be used.
+    #[error(
+        "cannot {what} {}: {source}\n  hint: give the user that runs the agent the right to, \
+         or name another folder with `data`", path.display()
+    )]
+    Data {
+        /// What was tried.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The kernel's reason.
+        source: io::Error,
+    },
+    /// A secret can be read or changed by others.
+    #[error(
+        "{shown} is open to other users (mode {mode:03o})\n  hint: chmod 600 {shown}, or remove it \
+         when somebody may have read it: the agent makes a new one",
+        shown = path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file that the agent wrote itself is damaged.
+    #[error("{} is damaged: {why}\n  hint: remove it: the agent makes a new one", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The users in the data folder are not understood.
+    #[error("{0}")]
+    Users(#[from] Problems),
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}\n  hint: another program may have the port, or the \
+         machine may not have the address: choose another with `listen`"
+    )]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The kernel's reason.
+        source: io::Error,
+    },
+    /// The first password could not be made.
+    #[error("cannot make a first password: {0}")]
+    Password(#[from] PasswordError),
+    /// A task of the agent failed.
+    #[error("{0}")]
+    Task(#[from] TaskFailed),
+}
+
+impl AgentError {
+    pub(crate) fn data(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Data { what, path, source }
+    }
+}

@@ -1,0 +1,108 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use watchfire_identity::limit::LoginLimiter;
+use watchfire_identity::token::TokenKey;
+use watchfire_model::Labels;
+use watchfire_runtime::{Clock, Shutdown};
+
+use super::{HostNames, routes};
+use crate::config::User;
+use crate::counters::Counters;
+use crate::sampler::Samples;
+
+/// Streams at the same time.
+pub(crate) const MAX_STREAMS: u32 = 16;
+/// Passwords that are checked at the same time. Each takes a core and 19 MiB.
+pub(super) const MAX_HASHING: usize = 2;
+/// Logins that may wait for that; more are told to come again.
+pub(super) const MAX_WAITING: usize = 16;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) clock: Clock,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) samples: Samples,
+    pub(crate) hosts: HostNames,
+    pub(crate) about: About,
+    pub(super) key: TokenKey,
+    pub(super) users: HashMap<String, User>,
+    pub(super) token_lives: Duration,
+    pub(super) hashing: Arc<Semaphore>,
+    pub(super) waiting: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    limiter: Mutex<LoginLimiter>,
+    router: Router,
+}
+
+/// What the agent says of itself when a stream begins.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    pub(crate) server: String,
+    pub(crate) boot_id: String,
+    pub(crate) agent_id: String,
+    pub(crate) labels: Labels,
+}
+
+/// What an [`App`] is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) samples: Samples,
+    pub(crate) hosts: HostNames,
+    pub(crate) about: About,
+    pub(crate) key: TokenKey,
+    pub(crate) users: Vec<User>,
+    pub(crate) token_lives: Duration,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let users = parts.users.into_iter().map(|user| (user.name.clone(), user)).collect();
+        Arc::new(Self {
+            clock: parts.clock,
+            shutdown: parts.shutdown,
+            counters: parts.counters,
+            samples: parts.samples,
+            hosts: parts.hosts,
+            about: parts.about,
+            key: parts.key,
+            users,
+            token_lives: parts.token_lives,
+            hashing: Arc::new(Semaphore::new(MAX_HASHING)),
+            waiting: Arc::new(Semaphore::new(MAX_HASHING + MAX_WAITING)),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
+            limiter: Mutex::default(),
+            router: routes::all(),
+        })
+    }
+
+    /// The routes. They hold no App, which comes with each request, or neither
+    /// would ever be dropped.
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The limiter; never held over an await.
+    pub(super) fn limiter(&self) -> MutexGuard<'_, LoginLimiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a stream; `None` when all are taken.
+    pub(crate) fn take_stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Returns once no stream is left.
+    pub(crate) async fn streams_ended(&self) {
+        // The semaphore is never closed.
+        let _ = self.streams.acquire_many(MAX_STREAMS).await;
+    }
+}

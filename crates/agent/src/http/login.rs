@@ -1,0 +1,155 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, BodyDataStream, to_bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
+use tokio::sync::OwnedSemaphorePermit;
+use watchfire_api::agent::{LoginReply, LoginRequest};
+use watchfire_identity::password::{self, PasswordHash};
+use watchfire_identity::token::Audience;
+use watchfire_runtime::{Secret, task};
+
+use super::reply::Refusal;
+use super::{App, Peer, reply};
+
+/// The largest body that is read, in bytes.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// A larger body is taken and dropped up to this many bytes: a client that
+/// still sends would otherwise see a broken connection instead of the answer.
+const MAX_DROPPED_BYTES: usize = 4 << 20;
+
+const WHO_ARE_YOU: &str = "log in with name and password";
+
+/// Who a stranger says to be.
+struct Credentials {
+    user: String,
+    password: Secret,
+}
+
+/// `GET /login` with HTTP Basic, `POST /login` with Basic or JSON.
+pub(super) async fn login(
+    app: Arc<App>,
+    peer: Peer,
+    request: Request<Body>,
+) -> Result<Response<Body>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let posted = parts.method == Method::POST;
+    if !posted && !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Err(reply::wrong_method("GET, HEAD, POST").into());
+    }
+    let credentials = match parts.headers.get(header::AUTHORIZATION) {
+        Some(value) => basic(value),
+        None if posted => from_body(&parts, body).await?,
+        None => None,
+    };
+    let credentials = credentials.ok_or_else(|| reply::login_required(WHO_ARE_YOU))?;
+    let token = check(&app, peer.remote.ip(), credentials).await?;
+    Ok(Json(LoginReply { token }).into_response())
+}
+
+/// A token for the right name and password. Known and unknown names take the
+/// same way and the same time.
+async fn check(app: &App, address: IpAddr, credentials: Credentials) -> Result<String, Refusal> {
+    let Credentials { user, password } = credentials;
+    let Ok(place) = Arc::clone(&app.waiting).try_acquire_owned() else {
+        app.counters.logins_busy.add(1);
+        return Err(
+            reply::too_many("too many are logging in: come again", Duration::from_secs(1)).into()
+        );
+    };
+    let allowed = app.limiter().check(app.clock.now(), address, &user);
+    if let Err(wait) = allowed {
+        app.counters.logins_limited.add(1);
+        tracing::debug!(%address, "a login is refused after too many wrong ones");
+        return Err(reply::too_many("too many wrong logins: wait", wait).into());
+    }
+    let known = app.users.get(&user);
+    let hash = known.map_or_else(|| password::decoy().clone(), |known| known.password_hash.clone());
+    let right = verify(app, place, hash, password).await?;
+    let now = app.clock.now();
+    match known {
+        Some(known) if right => {
+            app.limiter().succeeded(now, address, &user);
+            tracing::info!(user = ?known.name, %address, "logged in");
+            Ok(app.key.issue(&known.name, Audience::Agent, &known.scopes, now, app.token_lives))
+        }
+        _ => {
+            app.limiter().failed(now, address, &user);
+            app.counters.logins_failed.add(1);
+            // A name that nobody has may be a password typed into the wrong field.
+            let user = known.map_or("(unknown)", |known| known.name.as_str());
+            tracing::warn!(?user, %address, "a login failed");
+            Err(reply::login_required("name or password is wrong").into())
+        }
+    }
+}
+
+/// The places are held by the work itself: it goes on when the stranger hangs
+/// up, and hanging up must not make room for more of it.
+async fn verify(
+    app: &App,
+    place: OwnedSemaphorePermit,
+    hash: PasswordHash,
+    password: Secret,
+) -> Result<bool, Refusal> {
+    let failed = || {
+        let words = "the login cannot be checked";
+        Refusal::from(reply::message(StatusCode::INTERNAL_SERVER_ERROR, words))
+    };
+    // It is never closed, so this only waits.
+    let turn = Arc::clone(&app.hashing).acquire_owned().await.map_err(|_| failed())?;
+    let work = move || {
+        let right = hash.verify(password.expose());
+        drop((turn, place));
+        right
+    };
+    task::blocking("check a password", work).await.map_err(|_| failed())
+}
+
+/// `Basic` and base64 of `name:password` (RFC 7617).
+fn basic(value: &HeaderValue) -> Option<Credentials> {
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(Credentials { user: user.to_owned(), password: Secret::new(password) })
+}
+
+async fn from_body(parts: &Parts, body: Body) -> Result<Option<Credentials>, Refusal> {
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if length > MAX_BODY_BYTES {
+        drop_body(body.into_data_stream()).await;
+        let words = format!("a login has at most {MAX_BODY_BYTES} bytes");
+        return Err(reply::closing(StatusCode::PAYLOAD_TOO_LARGE, words).into());
+    }
+    let bad = |words| reply::message(StatusCode::BAD_REQUEST, words);
+    let bytes = to_bytes(body, MAX_BODY_BYTES)
+        .await
+        .map_err(|_| reply::closing(StatusCode::BAD_REQUEST, "the body ended early"))?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let read: LoginRequest = serde_json::from_slice(&bytes)
+        .map_err(|_| bad("send JSON: {\"username\": \"…\", \"password\": \"…\"}"))?;
+    Ok(Some(Credentials { user: read.username, password: Secret::new(read.password) }))
+}
+
+async fn drop_body(mut body: BodyDataStream) {
+    let mut dropped = 0;
+    while dropped < MAX_DROPPED_BYTES {
+        match body.next().await {
+            Some(Ok(piece)) => dropped += piece.len(),
+            Some(Err(_)) | None => return,
+        }
+    }
+}

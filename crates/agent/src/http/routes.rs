@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, WebSocketUpgrade};
+use axum::http::request::Parts;
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::any;
+use axum::{Extension, Json, Router};
+use watchfire_api::agent::{ProcessRow, StatsReply};
+use watchfire_identity::Scope;
+use watchfire_runtime::task;
+
+use super::auth::{Place, authorise};
+use super::processes::Question;
+use super::reply::Refusal;
+use super::{App, Peer, login, reply};
+use crate::sampler::with_rates;
+use crate::stream;
+
+/// How long the first callers wait for the second reading, which has rates.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Every path that the agent answers. `/healthz` and `/login` need no token;
+/// `tests/access.rs` holds the whole table.
+const PATHS: [&str; 7] =
+    ["/healthz", "/login", "/stats", "/processlist", "/run", "/metrics", "/stream"];
+
+/// The name of a path for the log.
+pub(super) fn name(path: &str) -> &'static str {
+    PATHS.into_iter().find(|known| *known == path).unwrap_or("other")
+}
+
+/// Handlers take every method and look at it after the token, so that without
+/// one nothing but 401 is to be seen.
+pub(super) fn all() -> Router {
+    Router::new()
+        .route("/healthz", any(healthz))
+        .route("/login", any(login_route))
+        .route("/stats", any(stats))
+        .route("/processlist", any(processlist))
+        .route("/run", any(run))
+        .route("/metrics", any(metrics))
+        .route("/stream", any(stream_route))
+        .fallback(nothing_here)
+}
+
+type TheApp = Extension<Arc<App>>;
+
+type Answer = Result<Response<Body>, Refusal>;
+
+async fn healthz(method: Method) -> Answer {
+    if reads(&method) {
+        Ok("ok\n".into_response())
+    } else {
+        Err(reply::wrong_method("GET, HEAD").into())
+    }
+}
+
+async fn login_route(
+    Extension(app): TheApp,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Answer {
+    login::login(app, peer, request).await
+}
+
+async fn stats(Extension(app): TheApp, request: Request<Body>) -> Answer {
+    let (parts, _) = request.into_parts();
+    may_read(&app, &parts)?;
+    let sample = with_rates(&app.samples.status, &app.clock, PATIENCE).await;
+    let sample = sample.ok_or_else(not_yet)?;
+    Ok(Json(StatsReply::from(&sample.value)).into_response())
+}
+
+async fn processlist(Extension(app): TheApp, request: Request<Body>) -> Answer {
+    let (parts, _) = request.into_parts();
+    may_read(&app, &parts)?;
+    let question = Question::read(&parts.uri)
+        .map_err(|words| reply::message(StatusCode::BAD_REQUEST, words))?;
+    let sample = with_rates(&app.samples.processes, &app.clock, PATIENCE).await;
+    let sample = sample.ok_or_else(not_yet)?;
+    let rows = question.answer(&sample.value.processes);
+    Ok(Json(rows.into_iter().map(ProcessRow::from).collect::<Vec<_>>()).into_response())
+}
+
+async fn run(Extension(app): TheApp, request: Request<Body>) -> Answer {
+    let (parts, _) = request.into_parts();
+    authorise(&app, &parts, Place::Header, &[Scope::Run, Scope::Read])?;
+    if parts.method != Method::POST {
+        return Err(reply::wrong_method("POST").into());
+    }
+    let words = "this server runs no commands: the policy in its agent.toml is off";
+    Err(reply::message(StatusCode::FORBIDDEN, words).into())
+}
+
+async fn metrics(Extension(app): TheApp, request: Request<Body>) -> Answer {
+    let (parts, _) = request.into_parts();
+    may_read(&app, &parts)?;
+    let words = "this version has no metrics: use /stats";
+    Err(reply::message(StatusCode::NOT_FOUND, words).into())
+}
+
+async fn stream_route(Extension(app): TheApp, request: Request<Body>) -> Answer {
+    let (mut parts, _) = request.into_parts();
+    let claims = authorise(&app, &parts, Place::Header, &[Scope::Stream])?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await.map_err(|_| {
+        let words = "this path is a WebSocket: ask for an upgrade with GET";
+        reply::message(StatusCode::UPGRADE_REQUIRED, words)
+    })?;
+    let place = app.take_stream().ok_or_else(|| {
+        app.counters.streams_refused.add(1);
+        let words = "all streams of this agent are taken: close another one";
+        reply::message(StatusCode::SERVICE_UNAVAILABLE, words)
+    })?;
+    Ok(stream::limit(upgrade).on_upgrade(move |socket| async move {
+        // A task of our own, so that a panic in it is seen and counted.
+        let streamed = stream::run(socket, Arc::clone(&app), claims.user);
+        let _ = task::spawn("stream", streamed).join().await;
+        drop(place);
+    }))
+}
+
+async fn nothing_here() -> Response<Body> {
+    reply::message(StatusCode::NOT_FOUND, "there is nothing here: see /stats and /processlist")
+}
+
+/// A token that opens reading, and a method that reads.
+fn may_read(app: &App, parts: &Parts) -> Result<(), Refusal> {
+    authorise(app, parts, Place::HeaderOrQuery, &[Scope::Read])?;
+    if reads(&parts.method) { Ok(()) } else { Err(reply::wrong_method("GET, HEAD").into()) }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn not_yet() -> Response<Body> {
+    reply::message(StatusCode::SERVICE_UNAVAILABLE, "nothing was read yet: come again in a second")
+}

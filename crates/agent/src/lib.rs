@@ -1,0 +1,42 @@
+//! The agent role: reads this machine, answers over HTTP, and streams to a hub.
+//!
+//! Bind first, run later:
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! use watchfire_agent::{Agent, AgentConfig};
+//! use watchfire_runtime::{Clock, Shutdown, config::Overrides};
+//!
+//! let config = AgentConfig::load(None, &Overrides::none())?;
+//! let agent = Agent::bind(config, Clock::system()).await?;
+//! println!("http://{}", agent.local_addr());
+//! let (shutdown, _handle) = Shutdown::on_signals()?;
+//! agent.run(shutdown).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! * Two samplers read the machine, one once a second and one every five
+//!   seconds; all requests and streams share what they read.
+//! * A sign of life does not wait for a sampler: a hanging disk makes a server
+//!   slow, not silent.
+//! * Whatever a stranger sends is bounded: connections, header, body, time,
+//!   login tries, password work, streams.
+//! * Tokens and passwords are never logged, and neither are names that no user has.
+
+mod agent;
+mod config;
+mod counters;
+mod data;
+mod error;
+mod http;
+mod sampler;
+mod server;
+mod stream;
+
+pub use agent::Agent;
+pub use config::{AgentConfig, User};
+pub use counters::Counters;
+pub use error::AgentError;

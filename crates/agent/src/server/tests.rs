@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use watchfire_identity::token::TokenKey;
+use watchfire_model::Labels;
+use watchfire_runtime::{Clock, ShutdownHandle};
+
+use super::*;
+use crate::counters::Counters;
+use crate::http::{About, HostNames, Parts};
+use crate::sampler::Samplers;
+
+struct Server {
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    end: ShutdownHandle,
+    task: task::Task<()>,
+}
+
+async fn start(limits: Limits) -> Server {
+    let clock = Clock::system();
+    let (shutdown, end) = Shutdown::new();
+    let (_, samples) = Samplers::new(clock.clone(), watchfire_collect::Root::recorded("nowhere"));
+    let counters = Arc::<Counters>::default();
+    let app = App::new(Parts {
+        clock,
+        shutdown: shutdown.clone(),
+        counters: Arc::clone(&counters),
+        samples,
+        hosts: HostNames::new([]),
+        about: About {
+            server: String::new(),
+            boot_id: String::new(),
+            agent_id: String::new(),
+            labels: Labels::new(),
+        },
+        key: TokenKey::from_bytes([1; 32]),
+        users: Vec::new(),
+        token_lives: Duration::from_secs(60),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let task = task::spawn("server", serve(listener, app, shutdown, limits));
+    Server { address, counters, end, task }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    /// All that comes back for `request`, until the connection ends.
+    async fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect().await;
+        // It may be cut while we still write.
+        let _ = stream.write_all(request.as_bytes()).await;
+        read_all(stream).await
+    }
+}
+
+async fn read_all(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).expect("is text")
+}
+
+/// Reads one answer to `GET /healthz`.
+async fn healthy(stream: &mut TcpStream) {
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it reads");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nok\n") {
+        assert_ne!(stream.read_buf(&mut answer).await.expect("it answers"), 0, "it answers");
+    }
+}
+
+const HEAD: &str = "POST /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+
+#[tokio::test]
+async fn a_slow_header_is_cut() {
+    let limits = Limits { header_time: Duration::from_millis(20), ..Limits::DEFAULT };
+    let server = start(limits).await;
+    // Neither connection ever ends its header, and both come to an end.
+    let mut half = server.connect().await;
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: local").await.expect("it reads");
+    read_all(half).await;
+    read_all(server.connect().await).await;
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let server = start(Limits::DEFAULT).await;
+    let large = format!("{HEAD}X: {}\r\n\r\n", "x".repeat(64 << 10));
+    assert!(server.ask(&large).await.starts_with("HTTP/1.1 431 "));
+    let many = format!("{HEAD}{}\r\n", "X: x\r\n".repeat(10_000));
+    assert!(server.ask(&many).await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn unclear_framing_is_refused() {
+    let server = start(Limits::DEFAULT).await;
+    let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let cases = [
+        format!("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n{smuggled}"),
+        format!("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n{smuggled}"),
+        format!("Transfer-Encoding: chunked\r\n\r\n{smuggled}"),
+        format!("Transfer-Encoding: identity\r\n\r\n{smuggled}"),
+        "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello".to_owned(),
+        "Content-Length: -1\r\n\r\n".to_owned(),
+        "Content-Length: 0x5\r\n\r\nhello".to_owned(),
+        "X: a\r\n b\r\n\r\n".to_owned(),
+        "X : a\r\n\r\n".to_owned(),
+        "Host: localhost\r\n\r\n".to_owned(),
+    ];
+    for case in cases {
+        let answer = server.ask(&format!("{HEAD}{case}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{case}\n-> {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{case}\n-> {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_idle_makes_room() {
+    let server = start(Limits { connections: 3, ..Limits::DEFAULT }).await;
+    let mut busy = Vec::new();
+    for _ in 0..3 {
+        let mut stream = server.connect().await;
+        healthy(&mut stream).await;
+        busy.push(stream);
+    }
+    // All three are idle now; the newcomer is served and the first one leaves.
+    healthy(&mut server.connect().await).await;
+    assert_eq!(read_all(busy.remove(0)).await, "");
+    assert_eq!(server.counters.connections_evicted(), 1);
+    healthy(&mut busy[0]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_slow_ones_does_not_keep_others_out() {
+    let server = start(Limits { connections: 8, ..Limits::DEFAULT }).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut stream = server.connect().await;
+        let _ = stream.write_all(b"GET").await;
+        slow.push(stream);
+    }
+    healthy(&mut server.connect().await).await;
+    assert_eq!(server.counters.connections_refused(), 0);
+}
+
+#[tokio::test]
+async fn the_end_closes_idle_connections() {
+    let server = start(Limits::DEFAULT).await;
+    let mut idle = server.connect().await;
+    healthy(&mut idle).await;
+    server.end.request();
+    assert_eq!(read_all(idle).await, "");
+    server.task.join().await.expect("it ends");
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
