@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use watchfire_collect::StatusSampler;
 use watchfire_model::HostFacts;
+use watchfire_runtime::http::HttpLimits;
 use watchfire_runtime::{Clock, Secret, Shutdown, task};
 
 use crate::config::AgentConfig;
@@ -12,7 +13,7 @@ use crate::data::Data;
 use crate::error::AgentError;
 use crate::http::{About, App, HostNames, Parts};
 use crate::sampler::Samplers;
-use crate::server::{Limits, serve};
+use crate::server::serve;
 
 /// An agent that has its address and its data, and does not answer yet.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Agent {
         drop(data.first as Option<(String, Secret)>);
         let _samplers = samplers.start();
         tracing::info!(%address, "the agent listens");
-        serve(listener, app, shutdown, Limits::DEFAULT).await;
+        serve(listener, app, shutdown, HttpLimits::default()).await;
         counters.log();
         Ok(())
     }

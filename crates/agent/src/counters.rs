@@ -1,10 +1,12 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use watchfire_runtime::http::HttpCounters;
 
 /// How often the agent had to say no or to leave something out, since it started.
 #[derive(Debug, Default)]
 pub struct Counters {
-    pub(crate) connections_refused: Counter,
-    pub(crate) connections_evicted: Counter,
+    pub(crate) http: Arc<HttpCounters>,
     pub(crate) logins_failed: Counter,
     pub(crate) logins_limited: Counter,
     pub(crate) logins_busy: Counter,
@@ -30,13 +32,13 @@ impl Counters {
     /// Connections that were closed at once, because all places were busy.
     #[must_use]
     pub fn connections_refused(&self) -> u64 {
-        self.connections_refused.get()
+        self.http.refused()
     }
 
     /// Idle connections that made room for new ones.
     #[must_use]
     pub fn connections_evicted(&self) -> u64 {
-        self.connections_evicted.get()
+        self.http.evicted()
     }
 
     /// Logins with a wrong name or password.

@@ -17,6 +17,9 @@ use crate::terminal;
 
 /// Lanes that are worked on at a time.
 const MAX_BUSY: usize = 64;
+/// Lanes of one user that are worked on at a time. Five hundred incidents of a
+/// user whose mail server hangs must not take every place from the others.
+const MAX_BUSY_OF_USER: usize = 16;
 /// How long the courier sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(30);
 /// The pause after the store could not be read or written.
@@ -38,6 +41,20 @@ pub(crate) struct Courier {
 struct Lanes {
     busy: HashSet<LaneKey>,
     waiting: HashMap<LaneKey, Moment>,
+    /// Grows with each arrival: what a lane was read before may be out of date.
+    news: u64,
+}
+
+impl Lanes {
+    fn hear_news(&mut self) {
+        self.news += 1;
+        self.waiting.clear();
+    }
+
+    fn has_room(&self, user: &str) -> bool {
+        let of_user = || self.busy.iter().filter(|key| key.user == user).count();
+        self.busy.len() < MAX_BUSY && of_user() < MAX_BUSY_OF_USER
+    }
 }
 
 /// What a try is to send.
@@ -71,7 +88,7 @@ impl Courier {
             tokio::select! {
                 () = shutdown.requested() => return,
                 // News in a lane may change what it waits for.
-                () = self.arrived.notified() => self.lanes().waiting.clear(),
+                () = self.arrived.notified() => self.lanes().hear_news(),
                 () = self.done.notified() => {}
                 () = self.clock.sleep_until(next) => {}
             }
@@ -91,7 +108,7 @@ impl Courier {
             for key in &pending {
                 match lanes.waiting.get(key) {
                     Some(until) if until.monotonic > now.monotonic => next = next.min(*until),
-                    _ if lanes.busy.contains(key) || lanes.busy.len() >= MAX_BUSY => {}
+                    _ if lanes.busy.contains(key) || !lanes.has_room(&key.user) => {}
                     _ => {
                         lanes.busy.insert(key.clone());
                         due.push(key.clone());
@@ -112,7 +129,7 @@ impl Courier {
             async move { courier.lane(&key).await }
         };
         let wait = match task::spawn("delivery", work).join().await {
-            Ok(Ok(until)) => until,
+            Ok(Ok(until)) => until.filter(|(_, news)| *news == self.lanes().news).map(|(at, _)| at),
             Ok(Err(why)) => {
                 tracing::error!(user = key.user, why, "a delivery could not be recorded");
                 Some(self.clock.now().after(STORE_PAUSE))
@@ -129,14 +146,16 @@ impl Courier {
         self.done.notify_one();
     }
 
-    /// Sends what the lane has until it is empty or has to wait.
-    async fn lane(self: &Arc<Self>, key: &LaneKey) -> Result<Option<Moment>, String> {
+    /// Sends what the lane has until it is empty or has to wait: until then,
+    /// or until there is news that was not known when it was read.
+    async fn lane(self: &Arc<Self>, key: &LaneKey) -> Result<Option<(Moment, u64)>, String> {
         loop {
+            let news = self.lanes().news;
             let key = key.clone();
             let lane = self.stored(move |store| store.lane(&key)).await?;
             match next_step(&lane, self.clock.now(), backoff::jitter()) {
                 Step::Empty => return Ok(None),
-                Step::Wait { until } => return Ok(Some(until)),
+                Step::Wait { until } => return Ok(Some((until, news))),
                 Step::Dead(id) => self.give_up(id).await?,
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
@@ -151,9 +170,8 @@ impl Courier {
     async fn try_once(self: &Arc<Self>, what: &Notification, this: Try) -> Result<(), String> {
         let began = self.clock.now();
         let (id, channel) = (this.notification, this.channel.clone());
-        let write = move |store: &Store| {
-            store.write(|batch| batch.begin_delivery(id, &channel, began))
-        };
+        let write =
+            move |store: &Store| store.write(|batch| batch.begin_delivery(id, &channel, began));
         let delivery = self.stored(write).await?;
         let outcome = self.send(what, &this).await;
         log_outcome(what, &this.channel, &outcome);
@@ -200,10 +218,8 @@ impl Courier {
 
     async fn give_up(self: &Arc<Self>, id: NotificationId) -> Result<(), String> {
         tracing::error!(notification = id.0, "every channel refused a notification for good");
-        self.stored(move |store| {
-            store.write(|batch| batch.set_state(id, NotificationState::Dead))
-        })
-        .await
+        self.stored(move |store| store.write(|batch| batch.set_state(id, NotificationState::Dead)))
+            .await
     }
 
     async fn stored<T: Send + 'static>(
@@ -238,3 +254,6 @@ fn log_outcome(what: &Notification, channel: &Channel, outcome: &DeliveryOutcome
         DeliveryOutcome::Unknown => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

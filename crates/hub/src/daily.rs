@@ -110,27 +110,4 @@ fn last_due(minutes: u16, zone: &TimeZone, now_ms: i64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn due(minutes: u16, zone: &str, now: &str) -> String {
-        let zone = TimeZone::get(zone).expect("a zone");
-        let now: Timestamp = now.parse().expect("a time");
-        let due = last_due(minutes, &zone, now.as_millisecond()).expect("it exists");
-        Timestamp::from_millisecond(due).expect("in range").to_string()
-    }
-
-    #[test]
-    fn the_users_zone_decides() {
-        for (minutes, zone, now, expected) in [
-            (480, "UTC", "2026-11-22T08:00:00Z", "2026-11-22T08:00:00Z"),
-            (480, "UTC", "2026-11-22T07:59:59Z", "2026-11-21T08:00:00Z"),
-            (480, "Europe/Berlin", "2026-11-22T07:30:00Z", "2026-11-22T07:00:00Z"),
-            (480, "Europe/Berlin", "2026-07-22T06:30:00Z", "2026-07-22T06:00:00Z"),
-            // In the hour that does not exist, the report leaves when the clock is past it.
-            (150, "Europe/Berlin", "2026-03-29T03:00:00Z", "2026-03-29T01:30:00Z"),
-        ] {
-            assert_eq!(due(minutes, zone, now), expected, "{minutes} {zone} {now}");
-        }
-    }
-}
+mod tests;

@@ -181,3 +181,6 @@ fn add_all(
 ) -> Result<(), StoreError> {
     timeline.iter().try_for_each(|entry| batch.add_timeline(incident, entry))
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,6 @@ fn sight(kind: ErrorKind) -> Sight {
         _ => Sight::NoAnswer,
     }
 }
+
+#[cfg(test)]
+mod tests;

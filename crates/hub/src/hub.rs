@@ -1,4 +1,6 @@
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ use crate::{http, terminal, uplink, watch};
 
 /// Where the hub's own random name is kept; it makes Message-IDs unique.
 const HUB_ID: &str = "hub_id";
+/// The file in the data folder that one running hub holds locked.
+const LOCK: &str = "hub.lock";
 /// Closed incidents older than this go, oldest first.
 const KEEP_INCIDENTS: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How many old incidents go at a time.
@@ -42,6 +46,7 @@ pub struct Hub {
     hub_id: String,
     notifier: Notifier,
     clock: Clock,
+    lock: File,
 }
 
 /// The user that a first start made. It is shown once and not kept.
@@ -67,6 +72,23 @@ pub enum HubError {
     /// The database cannot be used.
     #[error("the hub's data cannot be used: {0}")]
     Store(#[from] StoreError),
+    /// Another hub runs on the same data: both would send every notification.
+    #[error(
+        "another hub works with the data in {}: stop it, or choose another folder",
+        folder.display()
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file that keeps other hubs out cannot be used.
+    #[error("{} cannot be locked: {source}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
     /// The mail settings cannot be used.
     #[error("notifications cannot be sent: {0}")]
     Channel(#[from] watchfire_notify::ChannelError),
@@ -85,10 +107,10 @@ impl Hub {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|source| HubError::Listen { address: listen, source })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| HubError::Listen { address: listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
         let store = Store::open(&config.data)?;
+        let lock = lock(&config.data)?;
         let open = open_incidents(&store, &config, &clock)?;
         let accounts = accounts::load(&store, &config.users)?;
         let hub_id = hub_id(&store)?;
@@ -109,6 +131,7 @@ impl Hub {
             hub_id,
             notifier,
             clock,
+            lock,
         })
     }
 
@@ -133,16 +156,16 @@ impl Hub {
     /// Runs until the end is asked for. When a part that the hub cannot do
     /// without fails, it asks for the end itself through `end`.
     pub async fn run(self, shutdown: Shutdown, end: ShutdownHandle) {
+        // It falls when this returns, or with the process.
+        let _lock = self.lock;
         let events = Events::new();
         let clock = self.clock;
         let config = self.config;
         let limits = PresenceLimits::with_down_after(config.down_after);
-        let fleet =
-            Fleet::new(config.servers, limits, &self.open, clock.clone(), events.clone());
+        let fleet = Fleet::new(config.servers, limits, &self.open, clock.clone(), events.clone());
         let fleet = Arc::new(fleet);
         let arrived = Arc::new(Notify::new());
-        let letters =
-            (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
+        let letters = (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
             self.store.clone(),
@@ -193,8 +216,22 @@ impl Hub {
             mail_configured: config.mail.is_some(),
             shutdown: shutdown.clone(),
         });
-        serve(self.listener, app, HttpLimits::default(), clock, shutdown).await;
+        let answer = http::answer(app, clock.clone());
+        let counters = Arc::default();
+        serve(self.listener, answer, HttpLimits::default(), counters, clock, shutdown).await;
         drop(tasks);
+    }
+}
+
+/// Keeps every other hub away from `folder` for as long as the file is open.
+fn lock(folder: &Path) -> Result<File, HubError> {
+    let path = folder.join(LOCK);
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|source| HubError::Lock { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HubError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(HubError::Lock { path, source }),
     }
 }
 

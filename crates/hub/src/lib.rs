@@ -30,6 +30,8 @@ mod hub;
 mod report;
 mod stall;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod uplink;
 mod watch;
 

@@ -132,3 +132,6 @@ impl Uplink {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,10 @@ use crate::fleet::Fleet;
 
 /// The longest sleep. Short sleeps measure a stall of the hub well.
 const STEP: Duration = Duration::from_millis(200);
-/// When a server that waits for an event alone is looked at again.
-const IDLE: Duration = Duration::from_millis(500);
+/// When a server is looked at again at the latest: what arrives meanwhile, a
+/// sign of life from a server that had said goodbye for example, may have
+/// given it a nearer deadline.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Judges every server on time until the end is asked for.
 pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
@@ -29,7 +31,8 @@ pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
                 break;
             }
             timers.pop();
-            let next = fleet.check(index, now).unwrap_or_else(|| now.after(IDLE));
+            let look = now.after(LOOK);
+            let next = fleet.check(index, now).map_or(look, |next| next.min(look));
             // A machine that asks for the past would keep this loop busy for ever.
             let earliest = now.after(Duration::from_millis(1));
             timers.push(Reverse((next.max(earliest), index)));
@@ -44,3 +47,6 @@ pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
         fleet.stall().timer_was_late(clock.now().since(wake));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,4 @@ pub use notification::{
 pub use presence::{Evidence, Presence, Sight, Transition};
 pub use process::{ProcessRow, ProcessTable};
 pub use server::{Server, ServerName, ServerNameError};
-pub use status::{
-    Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Load, Memory, NetworkIo, Status,
-};
+pub use status::{Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Load, Memory, NetworkIo, Status};

@@ -94,7 +94,8 @@ impl Selector {
     /// # Errors
     /// [`SelectorError`] names the place and what was expected there.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let matchers = if text.trim() == "*" { Vec::new() } else { Parser::new(text).selector()? };
+        let matchers =
+            if text.trim() == "*" { Vec::new() } else { Parser::new(text).selector()? };
         Ok(Self { text: text.trim().to_owned(), matchers })
     }
 
@@ -191,9 +192,8 @@ impl<'a> Parser<'a> {
 
     fn label(&mut self) -> Result<&'a str, SelectorError> {
         let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
         let label = &rest[..end];
         if !is_label_name(label) {
             return Err(self.error("expected a label name, as in role=\"web\", or *"));

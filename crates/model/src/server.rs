@@ -97,10 +97,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_a_header() {
-        assert_eq!(
-            ServerName::new("x\r\nBcc: e@x"),
-            Err(ServerNameError::BadCharacter('\r'))
-        );
+        assert_eq!(ServerName::new("x\r\nBcc: e@x"), Err(ServerNameError::BadCharacter('\r')));
         assert_eq!(ServerName::new("a\u{202e}b"), Err(ServerNameError::BadCharacter('\u{202e}')));
         assert_eq!(ServerName::new(""), Err(ServerNameError::Empty));
         assert_eq!(ServerName::new(&"a".repeat(254)), Err(ServerNameError::TooLong));

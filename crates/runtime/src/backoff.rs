@@ -49,8 +49,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(350));
-        let pauses: Vec<_> =
-            (0..4).map(|_| backoff.next_pause_with(1.0).as_millis()).collect();
+        let pauses: Vec<_> = (0..4).map(|_| backoff.next_pause_with(1.0).as_millis()).collect();
         assert_eq!(pauses, [100, 200, 350, 350]);
         backoff.reset();
         assert_eq!(backoff.next_pause_with(0.0), Duration::from_millis(50));

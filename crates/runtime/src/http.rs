@@ -1,188 +1,190 @@
-//! Serving HTTP with limits on everything a stranger can hold open.
+//! The listener of agent and hub: takes connections, bounds them, and hands
+//! requests on.
+//!
+//! hyper is driven here and not through `axum::serve`, because a stranger's
+//! header, silence and slowness need limits that it does not offer.
 
+mod guarded;
+mod seats;
+
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
+use axum::body::Body;
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tower::ServiceExt;
 
 use crate::{Clock, Shutdown, task};
+use guarded::Guarded;
+use seats::{Seat, Seats};
 
-/// How long the connections may go on after the end was asked for.
-const LINGER: Duration = Duration::from_millis(1500);
-
-/// The pause after a failed accept: out of file descriptors, it fails again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a stranger may hold open.
+/// How much a stranger may take.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpLimits {
-    /// Connections at a time; further ones are closed at once and counted.
+    /// Connections at the same time. When all are taken, the one that has been
+    /// idle the longest makes room.
     pub connections: usize,
-    /// How long a request's head may take.
-    pub head_time: Duration,
-    /// Bytes that a connection buffers while it reads a head.
-    pub head_bytes: usize,
+    /// The time for a whole request header, from the end of the request before.
+    pub header_time: Duration,
+    /// The time in which a peer must take some of what is sent to it.
+    pub stall: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { connections: 1024, head_time: Duration::from_secs(10), head_bytes: 32 << 10 }
+        Self {
+            connections: 512,
+            header_time: Duration::from_secs(10),
+            stall: Duration::from_secs(10),
+        }
     }
 }
 
-/// The address of the other side of a connection; every request carries it as an extension.
+/// The other side of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-/// How many connections were closed at once because too many were open.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
-
-/// How many connections were closed at once because too many were open.
-#[must_use]
-pub fn refused_connections() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
+pub struct Peer {
+    /// Its address.
+    pub remote: SocketAddr,
 }
 
-/// Serves `app` until the end is asked for, then lets open requests finish for a moment.
-pub async fn serve(
+/// How often a connection had to go for want of room.
+#[derive(Debug, Default)]
+pub struct HttpCounters {
+    refused: AtomicU64,
+    evicted: AtomicU64,
+}
+
+impl HttpCounters {
+    /// Connections that were closed at once, because all places were busy.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Idle connections that made room for new ones.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+}
+
+/// How long requests have to end after the shutdown was asked for.
+pub const END_TIME: Duration = Duration::from_secs(2);
+
+/// The largest request header, in bytes.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// The most header fields.
+const MAX_HEADERS: usize = 64;
+/// hyper's buffers of one connection, in bytes.
+const MAX_BUFFER_BYTES: usize = 32 << 10;
+/// The pause after the kernel could not give a connection, mostly for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Hands every request to `answer`, until the shutdown is asked for and all
+/// connections have ended or [`END_TIME`] is over. A connection that was
+/// upgraded is its handler's, and not waited for.
+pub async fn serve<A, F>(
     listener: TcpListener,
-    app: Router,
+    answer: A,
     limits: HttpLimits,
+    counters: Arc<HttpCounters>,
     clock: Clock,
     shutdown: Shutdown,
-) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+) where
+    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let seats = Seats::new(limits.connections);
     loop {
         let accepted = tokio::select! {
+            biased;
             () = shutdown.requested() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
+        let (stream, remote) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "cannot take a connection");
                 clock.sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let Ok(place) = room.clone().try_acquire_owned() else {
-            REFUSED.fetch_add(1, Ordering::Relaxed);
+        let Some((seat, evicted)) = seats.take() else {
+            counters.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
-        let connection = connection(stream, Peer(peer), app.clone(), limits, shutdown.clone());
-        let connection = async move {
-            connection.await;
-            drop(place);
-        };
-        task::spawn("http connection", connection).detach();
+        counters.evicted.fetch_add(u64::from(evicted), Ordering::Relaxed);
+        prepare(&stream, limits);
+        let io = Guarded::new(stream, clock.clone(), limits.stall);
+        let peer = Peer { remote };
+        let talk = converse(io, peer, seat, answer.clone(), limits, shutdown.clone());
+        task::spawn("connection", talk).detach();
     }
     drop(listener);
-    let every_place = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-    // Whoever is still there after this moment is cut off when the program ends.
-    let _ = clock.within(LINGER, room.acquire_many(every_place)).await;
+    if clock.within(END_TIME, seats.all_left()).await.is_none() {
+        tracing::debug!("some connections did not end in time and are cut");
+    }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// Without these, a small frame could wait for the next one, and a peer that
+/// vanished would be noticed only once the kernel's send buffer is full.
+fn prepare(stream: &TcpStream, limits: HttpLimits) {
+    let stall_ms = u32::try_from(limits.stall.as_millis()).unwrap_or(u32::MAX);
+    let set = stream.set_nodelay(true).and_then(|()| {
+        rustix::net::sockopt::set_tcp_user_timeout(stream, stall_ms).map_err(Into::into)
+    });
+    if let Err(error) = set {
+        tracing::debug!(%error, "cannot set socket options");
+    }
+}
+
+async fn converse<A, F>(
+    io: Guarded<TcpStream>,
     peer: Peer,
-    app: Router,
+    seat: Arc<Seat>,
+    answer: A,
     limits: HttpLimits,
     shutdown: Shutdown,
-) {
-    // Answers are small and must not wait for one another.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        app.clone().oneshot(request)
-    });
-    let serving = hyper::server::conn::http1::Builder::new()
+) where
+    A: Fn(Peer, Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let service = {
+        let seat = Arc::clone(&seat);
+        service_fn(move |request| {
+            let (answering, busy) = (answer(peer, request), seat.busy());
+            async move {
+                let response = answering.await;
+                drop(busy);
+                Ok::<_, Infallible>(response)
+            }
+        })
+    };
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_buf_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(limits.header_time)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        // An error here is the other side's: it went away or spoke no HTTP.
-        _ = serving.as_mut() => return,
-        () = shutdown.requested() => serving.as_mut().graceful_shutdown(),
-    }
-    let _ = serving.await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::Extension;
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    async fn started(limits: HttpLimits) -> (SocketAddr, crate::ShutdownHandle, task::Task<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-        let address = listener.local_addr().expect("bound");
-        let (shutdown, handle) = Shutdown::new();
-        let app = Router::new().route(
-            "/",
-            get(|Extension(Peer(peer)): Extension<Peer>| async move { peer.ip().to_string() }),
-        );
-        let serving = serve(listener, app, limits, Clock::system(), shutdown);
-        (address, handle, task::spawn("serve", serving))
-    }
-
-    async fn ask(address: SocketAddr) -> String {
-        let mut stream = TcpStream::connect(address).await.expect("it listens");
-        let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        // A connection that found no room is closed under the writer's hands.
-        let _ = stream.write_all(request).await;
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer).await;
-        answer
-    }
-
-    #[tokio::test]
-    async fn a_request_knows_its_peer_and_the_end_is_clean() {
-        let (address, handle, serving) = started(HttpLimits::default()).await;
-        assert!(ask(address).await.ends_with("127.0.0.1"));
-        handle.request();
-        assert_eq!(serving.join().await, Ok(()));
-        assert!(TcpStream::connect(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn too_many_connections_are_closed() {
-        let limits = HttpLimits { connections: 1, ..HttpLimits::default() };
-        let (address, _handle, _serving) = started(limits).await;
-        let mut first = TcpStream::connect(address).await.expect("it listens");
-        // The answer to half a request never comes, so this connection keeps its place;
-        // the byte that the server wants next proves that it was accepted first.
-        first.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.expect("open");
-        assert_eq!(ask(address).await, "");
-        assert!(refused_connections() >= 1);
-        first.write_all(b"Connection: close\r\n\r\n").await.expect("still open");
-        let mut answer = String::new();
-        first.read_to_string(&mut answer).await.expect("answered");
-        assert!(answer.starts_with("HTTP/1.1 200"));
-    }
-
-    #[tokio::test]
-    async fn a_slow_head_is_cut_off() {
-        let limits =
-            HttpLimits { head_time: Duration::from_millis(20), ..HttpLimits::default() };
-        let (address, _handle, _serving) = started(limits).await;
-        let mut slow = TcpStream::connect(address).await.expect("it listens");
-        slow.write_all(b"GET / HT").await.expect("open");
-        let mut answer = Vec::new();
-        // The read ends only because the server closes the connection.
-        let _ = slow.read_to_end(&mut answer).await;
-        assert!(!String::from_utf8_lossy(&answer).contains("200"));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = seat.evicted() => return,
+        () = shutdown.requested() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -10,7 +10,6 @@ mod processes;
 mod reply;
 mod routes;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,19 +19,13 @@ use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use tower::ServiceExt;
+use watchfire_runtime::http::Peer;
 
 pub(crate) use app::{About, App, Parts};
 pub(crate) use host::{HostNames, is_host_name};
 
 /// How long a request may take once its header is there, body included.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-
-/// The two ends of a connection.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer {
-    pub(crate) remote: SocketAddr,
-    pub(crate) local: SocketAddr,
-}
 
 /// Answers one request.
 pub(crate) async fn handle(
@@ -65,7 +58,7 @@ async fn answer(
         let words = "send the body with a Content-Length, not with a Transfer-Encoding";
         return ("", reply::closing(StatusCode::BAD_REQUEST, words));
     }
-    if let Err(refusal) = app.hosts.check(&request, peer.local.ip()) {
+    if let Err(refusal) = app.hosts.check(&request) {
         return ("", refusal.into_response());
     }
     let mut request = request.map(Body::new);

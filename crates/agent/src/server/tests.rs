@@ -1,9 +1,12 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::Labels;
-use watchfire_runtime::{Clock, ShutdownHandle};
+use watchfire_runtime::{Clock, ShutdownHandle, task};
 
 use super::*;
 use crate::counters::Counters;
@@ -17,7 +20,7 @@ struct Server {
     task: task::Task<()>,
 }
 
-async fn start(limits: Limits) -> Server {
+async fn start(limits: HttpLimits) -> Server {
     let clock = Clock::system();
     let (shutdown, end) = Shutdown::new();
     let (_, samples) = Samplers::new(clock.clone(), watchfire_collect::Root::recorded("nowhere"));
@@ -77,7 +80,7 @@ const HEAD: &str = "POST /login HTTP/1.1\r\nHost: localhost\r\nConnection: close
 
 #[tokio::test]
 async fn a_slow_header_is_cut() {
-    let limits = Limits { header_time: Duration::from_millis(20), ..Limits::DEFAULT };
+    let limits = HttpLimits { header_time: Duration::from_millis(20), ..HttpLimits::default() };
     let server = start(limits).await;
     // Neither connection ever ends its header, and both come to an end.
     let mut half = server.connect().await;
@@ -88,7 +91,7 @@ async fn a_slow_header_is_cut() {
 
 #[tokio::test]
 async fn large_headers_are_refused() {
-    let server = start(Limits::DEFAULT).await;
+    let server = start(HttpLimits::default()).await;
     let large = format!("{HEAD}X: {}\r\n\r\n", "x".repeat(64 << 10));
     assert!(server.ask(&large).await.starts_with("HTTP/1.1 431 "));
     let many = format!("{HEAD}{}\r\n", "X: x\r\n".repeat(10_000));
@@ -97,7 +100,7 @@ async fn large_headers_are_refused() {
 
 #[tokio::test]
 async fn unclear_framing_is_refused() {
-    let server = start(Limits::DEFAULT).await;
+    let server = start(HttpLimits::default()).await;
     let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let cases = [
         format!("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n{smuggled}"),
@@ -120,7 +123,7 @@ async fn unclear_framing_is_refused() {
 
 #[tokio::test]
 async fn the_longest_idle_makes_room() {
-    let server = start(Limits { connections: 3, ..Limits::DEFAULT }).await;
+    let server = start(HttpLimits { connections: 3, ..HttpLimits::default() }).await;
     let mut busy = Vec::new();
     for _ in 0..3 {
         let mut stream = server.connect().await;
@@ -136,7 +139,7 @@ async fn the_longest_idle_makes_room() {
 
 #[tokio::test]
 async fn a_flood_of_slow_ones_does_not_keep_others_out() {
-    let server = start(Limits { connections: 8, ..Limits::DEFAULT }).await;
+    let server = start(HttpLimits { connections: 8, ..HttpLimits::default() }).await;
     let mut slow = Vec::new();
     for _ in 0..100 {
         let mut stream = server.connect().await;
@@ -149,7 +152,7 @@ async fn a_flood_of_slow_ones_does_not_keep_others_out() {
 
 #[tokio::test]
 async fn the_end_closes_idle_connections() {
-    let server = start(Limits::DEFAULT).await;
+    let server = start(HttpLimits::default()).await;
     let mut idle = server.connect().await;
     healthy(&mut idle).await;
     server.end.request();

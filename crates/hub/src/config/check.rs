@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use watchfire_model::Channel;
-use watchfire_notify::Notifier;
+use watchfire_notify::{ChannelError, Notifier};
 use watchfire_runtime::config::{
     Located, Outside, Overrides, Place, Problem, Problems, Source, Spanned, duration,
     socket_address,
@@ -37,6 +37,10 @@ pub(super) struct Checker<'a> {
     outside: &'a dyn Outside,
     problems: Problems,
     warnings: Vec<Problem>,
+    /// Every user's channels, each with its place.
+    channels: Vec<Located<Channel>>,
+    /// Where each server and each user was first named.
+    names: HashMap<(&'static str, String), Place>,
 }
 
 impl<'a> Checker<'a> {
@@ -45,7 +49,15 @@ impl<'a> Checker<'a> {
         overrides: &'a Overrides,
         outside: &'a dyn Outside,
     ) -> Self {
-        Self { source, overrides, outside, problems: Problems::new(), warnings: Vec::new() }
+        Self {
+            source,
+            overrides,
+            outside,
+            problems: Problems::new(),
+            warnings: Vec::new(),
+            channels: Vec::new(),
+            names: HashMap::new(),
+        }
     }
 
     pub(super) fn check(mut self, file: HubFile) -> Result<HubConfig, Problems> {
@@ -61,15 +73,12 @@ impl<'a> Checker<'a> {
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let servers: Vec<_> = file.server.into_iter().map(|table| self.server(table)).collect();
-        let servers = self.unique_servers(servers);
-        let notifier = Notifier::new(mail.clone()).ok();
+        let servers: Vec<_> =
+            file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let users: Vec<_> =
-            file.user.into_iter().map(|table| self.user(table, &time_zone)).collect();
-        let users = self.unique_users(users);
-        // A broken [mail] was told already; its users' channels are no second mistake.
-        if let Some(notifier) = notifier.filter(|_| mail.is_some() || !has_mail) {
-            self.check_channels(&users, &notifier);
+            file.user.into_iter().filter_map(|table| self.user(table, &time_zone)).collect();
+        if let Ok(notifier) = Notifier::new(mail.clone()) {
+            self.check_channels(&notifier, has_mail);
         }
         self.warn_about_scopes(&users, &servers);
         let config = || {
@@ -92,16 +101,9 @@ impl<'a> Checker<'a> {
         self.problems.take(result)
     }
 
-    fn setting(
-        &self,
-        key: &str,
-        file: Option<Spanned<String>>,
-        default: &str,
-    ) -> Located<String> {
+    fn setting(&self, key: &str, file: Option<Spanned<String>>, default: &str) -> Located<String> {
         let file = file.map(|value| self.source.locate(value));
-        self.overrides
-            .pick(key, file)
-            .unwrap_or_else(|| Located::default_value(default.to_owned()))
+        self.overrides.pick(key, file).unwrap_or_else(|| Located::default_value(default.to_owned()))
     }
 
     fn data_folder(&mut self, value: &Located<String>) -> Option<PathBuf> {
@@ -145,7 +147,12 @@ impl<'a> Checker<'a> {
         if rest.is_some_and(clean) {
             return Some(url.to_owned());
         }
-        let problem = value.problem(format!("{:?} is no address of a page", value.value));
+        let problem = if url.contains('@') {
+            // What stands before the @ may be a password.
+            value.problem("the page's address has no user and no password in it")
+        } else {
+            value.problem(format!("{:?} is no address of a page", value.value))
+        };
         self.problems.push(problem.hint("write \"https://watchfire.example.org\""));
         None
     }
@@ -160,68 +167,40 @@ impl<'a> Checker<'a> {
         self.noted(zone)
     }
 
-    fn unique_servers(
-        &mut self,
-        servers: Vec<Option<(WatchedServer, Place)>>,
-    ) -> Vec<(WatchedServer, Place)> {
-        let mut seen: HashMap<String, Place> = HashMap::new();
-        let servers: Vec<_> = servers.into_iter().flatten().collect();
-        for (watched, place) in &servers {
-            self.note_twice(&mut seen, "server", watched.server.name.as_str(), place);
-        }
-        servers
-    }
-
-    fn unique_users(&mut self, users: Vec<Option<(User, Place)>>) -> Vec<(User, Place)> {
-        let mut seen: HashMap<String, Place> = HashMap::new();
-        let users: Vec<_> = users.into_iter().flatten().collect();
-        for (user, place) in &users {
-            self.note_twice(&mut seen, "user", &user.name, place);
-        }
-        users
-    }
-
-    fn note_twice(
-        &mut self,
-        seen: &mut HashMap<String, Place>,
-        what: &str,
-        name: &str,
-        place: &Place,
-    ) {
-        if let Some(first) = seen.get(name) {
-            let problem =
-                Problem::new(place.clone(), format!("there is a {what} named {name:?} already"));
-            self.problems.push(problem.hint(format!("the first one is at {first}")));
-        } else {
-            seen.insert(name.to_owned(), place.clone());
-        }
-    }
-
-    fn check_channels(&mut self, users: &[(User, Place)], notifier: &Notifier) {
-        for (user, place) in users {
-            for channel in user.channels.iter().filter(|channel| !terminal::is_terminal(channel))
-            {
-                if let Err(error) = notifier.check(channel) {
-                    let what = format!("a channel of user {:?} does not work: {error}", user.name);
-                    self.problems.push(Problem::new(place.clone(), what).hint(channel_hint(channel)));
-                }
+    /// Notes a name that an earlier server or user has already.
+    fn note_twice(&mut self, what: &'static str, name: &str, place: &Place) {
+        match self.names.get(&(what, name.to_owned())) {
+            None => {
+                self.names.insert((what, name.to_owned()), place.clone());
+            }
+            Some(first) => {
+                let hint = format!("the first one is at {first}");
+                let what = format!("there is a {what} named {name:?} already");
+                self.problems.push(Problem::new(place.clone(), what).hint(hint));
             }
         }
     }
 
-    fn warn_about_scopes(
-        &mut self,
-        users: &[(User, Place)],
-        servers: &[(WatchedServer, Place)],
-    ) {
+    fn check_channels(&mut self, notifier: &Notifier, has_mail: bool) {
+        for channel in std::mem::take(&mut self.channels) {
+            if terminal::is_terminal(&channel.value) {
+                continue;
+            }
+            match notifier.check(&channel.value) {
+                // A broken [mail] was told already; its users' channels are no second mistake.
+                Ok(()) | Err(ChannelError::MailNotConfigured) if has_mail => {}
+                Ok(()) => {}
+                Err(error) => self.problems.push(channel_problem(&channel, &error)),
+            }
+        }
+    }
+
+    fn warn_about_scopes(&mut self, users: &[(User, Place)], servers: &[(WatchedServer, Place)]) {
         for (user, place) in users {
             for selector in user.scope.selectors() {
                 if !servers.iter().any(|(watched, _)| selector.selects(&watched.server.labels)) {
-                    let what = format!(
-                        "user {:?}: {:?} selects no server",
-                        user.name,
-                        selector.as_str()
-                    );
+                    let what =
+                        format!("user {:?}: {:?} selects no server", user.name, selector.as_str());
                     self.warnings.push(Problem::new(place.clone(), what));
                 }
             }
@@ -229,10 +208,21 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn channel_hint(channel: &Channel) -> &'static str {
-    match channel.scheme() {
-        "mailto" => "write one address, \"mailto:ada@example.org\", and fill in [mail]",
-        _ => "this version sends to mailto:ADDRESS and to terminal:",
+/// The channel's own text is left out of it, for it may hold a secret.
+fn channel_problem(channel: &Located<Channel>, error: &ChannelError) -> Problem {
+    match error {
+        ChannelError::UnknownScheme { .. } if !channel.value.as_str().contains(':') => channel
+            .problem("a channel begins with its kind and a colon")
+            .hint("write \"mailto:ada@example.org\" or \"terminal:\""),
+        ChannelError::UnknownScheme { scheme, .. } => channel
+            .problem(format!("there is no channel {scheme:?}"))
+            .hint("this version sends to \"mailto:ada@example.org\" and to \"terminal:\""),
+        ChannelError::MailNotConfigured => channel
+            .problem("a mailto: channel needs a way to send mail, and there is no [mail]")
+            .hint("add [mail] with from and smtp, or use \"terminal:\""),
+        error => channel
+            .problem(format!("this channel does not work: {error}"))
+            .hint("write one address and nothing else: \"mailto:ada@example.org\""),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt::Write;
+use std::time::Duration;
 
 use watchfire_notify::MailServer;
 
@@ -11,7 +12,7 @@ pub fn show(config: &HubConfig) -> String {
     // Writing to a String cannot fail, so the results are not looked at.
     let _ = writeln!(text, "listen = {:?}", config.listen.to_string());
     let _ = writeln!(text, "data = {:?}", config.data.display().to_string());
-    let _ = writeln!(text, "down_after = \"{}ms\"", config.down_after.as_millis());
+    let _ = writeln!(text, "down_after = {:?}", duration(config.down_after));
     let _ = writeln!(text, "public_url = {:?}", config.public_url);
     show_mail(&mut text, config);
     for watched in &config.servers {
@@ -35,6 +36,13 @@ pub fn show(config: &HubConfig) -> String {
     text
 }
 
+fn duration(value: Duration) -> String {
+    match value.subsec_millis() {
+        0 => format!("{}s", value.as_secs()),
+        _ => format!("{}ms", value.as_millis()),
+    }
+}
+
 fn show_mail(text: &mut String, config: &HubConfig) {
     let Some(mail) = &config.mail else { return };
     let _ = writeln!(text, "\n[mail]\nfrom = {:?}", mail.from);
@@ -43,6 +51,10 @@ fn show_mail(text: &mut String, config: &HubConfig) {
             let scheme = if server.implicit_tls { "smtps" } else { "smtp" };
             let login = server.login.as_ref().map(|(user, _)| format!("{user}:***@"));
             let login = login.unwrap_or_default();
+            // Which file they came from is not kept; that there are some is worth a line.
+            if !server.tls_roots.is_empty() {
+                let _ = writeln!(text, "# trusts the certificates in its ca file as well");
+            }
             writeln!(text, "smtp = \"{scheme}://{login}{}:{}\"", server.host, server.port)
         }
         MailServer::Mailgun { base, domain, .. } => {

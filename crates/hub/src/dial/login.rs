@@ -52,7 +52,10 @@ async fn ask(
     let response = sender.send_request(request).await.map_err(broken)?;
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|error| not_an_agent(error.to_string()))?;
+    let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+        Ok(error) => broken(*error),
+        Err(too_long) => not_an_agent(too_long.to_string()),
+    })?;
     Ok((status, body.to_bytes()))
 }
 

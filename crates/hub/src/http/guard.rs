@@ -47,7 +47,8 @@ impl FromRequestParts<AppState> for Caller {
             same_origin(&parts.headers)?;
             let csrf = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
             if !csrf.is_some_and(|csrf| session.has_csrf(csrf)) {
-                let message = format!("a change needs the header {CSRF_HEADER}; load the page anew");
+                let message =
+                    format!("a change needs the header {CSRF_HEADER}; load the page anew");
                 return Err(Refusal::new(StatusCode::FORBIDDEN, message));
             }
         }
@@ -58,9 +59,8 @@ impl FromRequestParts<AppState> for Caller {
 /// Refuses a request that another site's page made in the user's browser.
 pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let foreign_site =
-        text(header::HeaderName::from_static("sec-fetch-site"))
-            .is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let foreign_site = text(header::HeaderName::from_static("sec-fetch-site"))
+        .is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
         let host = origin.split_once("://").map(|(_, host)| host);
         host.is_none() || host != text(header::HOST)

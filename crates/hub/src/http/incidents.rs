@@ -3,9 +3,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use watchfire_api::hub::{
-    IncidentDetail, IncidentList, IncidentRow, NotificationRow, TimelineRow,
-};
+use watchfire_api::hub::{IncidentDetail, IncidentList, IncidentRow, NotificationRow, TimelineRow};
 use watchfire_identity::Action;
 use watchfire_model::{Incident, IncidentId, ServerName};
 use watchfire_runtime::task;
@@ -40,9 +38,7 @@ pub(super) async fn list(
         Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {hint}", error.body_text()))
     })?;
     let server = match query.server {
-        Some(name) => {
-            Some(ServerName::new(&name).map_err(|_| Refusal::not_found("server"))?)
-        }
+        Some(name) => Some(ServerName::new(&name).map_err(|_| Refusal::not_found("server"))?),
         None => None,
     };
     let limit = query.limit.unwrap_or(USUAL_LIMIT).min(USUAL_LIMIT);

@@ -1,8 +1,8 @@
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use std::sync::PoisonError;
 use watchfire_api::agent::{LoginRequest, Message};
 use watchfire_api::hub::{HubInfo, LoginReply, Me};
@@ -19,14 +19,14 @@ use crate::accounts::Account;
 /// `POST /api/login`: takes a password, gives a session in a cookie.
 pub(super) async fn log_in(
     State(app): State<AppState>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Result<Json<LoginRequest>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     same_origin(&headers)?;
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let now = app.parts.clock.now();
-    let address = peer.ip();
+    let address = peer.remote.ip();
     app.limited(|limiter| limiter.check(now, address, &asked.username)).map_err(|wait| {
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
             .retry_after(wait.as_secs() + 1)
@@ -90,10 +90,7 @@ impl App {
         .map_err(Refusal::fault)
     }
 
-    fn limited<T>(
-        &self,
-        act: impl FnOnce(&mut watchfire_identity::limit::LoginLimiter) -> T,
-    ) -> T {
+    fn limited<T>(&self, act: impl FnOnce(&mut watchfire_identity::limit::LoginLimiter) -> T) -> T {
         act(&mut self.limiter.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

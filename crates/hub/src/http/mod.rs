@@ -14,14 +14,20 @@ mod servers;
 mod session;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use futures_util::future::BoxFuture;
+use hyper::body::Incoming;
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
 use watchfire_identity::limit::LoginLimiter;
 use watchfire_model::Moment;
+use watchfire_runtime::http::Peer;
 use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
@@ -30,12 +36,33 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use session::Sessions;
 
+/// How long a request may take once its header is there, body included. A live
+/// stream has begun its answer by then.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 /// Passwords that are hashed at a time: each takes 19 MiB and a core.
 const MAX_HASHING: usize = 2;
 /// Logins that wait for their turn; further ones are told to come again.
 const MAX_WAITING: usize = 64;
+
+/// A path and what answers it.
+type Route = (&'static str, fn() -> MethodRouter<AppState>);
+
+/// Every path but those of the page's files, which are in [`page`]. The tests
+/// walk this table, and want to be told of each path who gets which answer.
+const ROUTES: [Route; 10] = [
+    ("/healthz", || get(healthz)),
+    ("/api/login", || post(login::log_in)),
+    ("/api/logout", || post(login::log_out)),
+    ("/api/me", || get(login::me)),
+    ("/api/servers", || get(servers::list)),
+    ("/api/servers/{name}", || get(servers::one)),
+    ("/api/servers/{name}/processes", || get(servers::processes)),
+    ("/api/incidents", || get(incidents::list)),
+    ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/events", || get(events::stream)),
+];
 
 /// What the API answers from.
 pub(crate) struct Parts {
@@ -59,6 +86,25 @@ struct App {
 
 type AppState = Arc<App>;
 
+/// Answers requests by `router`, each within [`REQUEST_TIME`].
+pub(crate) fn answer(
+    router: Router,
+    clock: Clock,
+) -> impl Fn(Peer, hyper::Request<Incoming>) -> BoxFuture<'static, Response> + Clone + Send + 'static
+{
+    move |peer, mut request| {
+        request.extensions_mut().insert(peer);
+        let (router, clock) = (router.clone(), clock.clone());
+        Box::pin(async move {
+            match clock.within(REQUEST_TIME, router.oneshot(request)).await {
+                Some(Ok(response)) => response,
+                Some(Err(never)) => match never {},
+                None => reply::too_slow().into_response(),
+            }
+        })
+    }
+}
+
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
     let started = parts.clock.now();
@@ -70,24 +116,20 @@ pub(crate) fn router(parts: Parts) -> Router {
         hashing: Arc::new(Semaphore::new(MAX_HASHING)),
         waiting: Arc::new(Semaphore::new(MAX_WAITING)),
     });
-    let api = Router::new()
-        .route("/login", post(login::log_in))
-        .route("/logout", post(login::log_out))
-        .route("/me", get(login::me))
-        .route("/servers", get(servers::list))
-        .route("/servers/{name}", get(servers::one))
-        .route("/servers/{name}/processes", get(servers::processes))
-        .route("/incidents", get(incidents::list))
-        .route("/incidents/{id}", get(incidents::one))
-        .route("/events", get(events::stream))
-        .fallback(reply::no_such_path);
-    Router::new()
-        .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
-        .nest("/api", api)
-        .merge(page::routes())
+    let routes = Router::new().merge(page::routes());
+    let routes = ROUTES.iter().fold(routes, |router, (path, answer)| router.route(path, answer()));
+    routes
         .fallback(reply::no_such_path)
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(headers::guard))
         .with_state(app)
 }
+
+/// `GET /healthz`: that the hub answers, and nothing else.
+async fn healthz() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::AppState;
 
 /// The page's files, built into the program: a path is looked up here and
 /// nowhere on a disk.
-const FILES: &[(&str, &str, &str)] = &[
+pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../../../../web/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../../../web/style.css")),
     ("/api.js", SCRIPT, include_str!("../../../../web/api.js")),

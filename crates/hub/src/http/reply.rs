@@ -54,3 +54,8 @@ pub(super) async fn no_such_path() -> Refusal {
 pub(super) async fn wrong_method() -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
 }
+
+/// For a request that did not come to its end in time.
+pub(super) fn too_slow() -> Refusal {
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request took too long")
+}

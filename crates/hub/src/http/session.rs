@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::accounts::Account;
 pub(super) const LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Sessions at a time; the oldest one makes room for the next.
 const MAX_SESSIONS: usize = 1000;
-/// Live streams that one user may hold open.
+/// Live streams that one session may hold open.
 const MAX_STREAMS: usize = 10;
 /// Random bytes of a session's id.
 const ID_BYTES: usize = 32;
@@ -22,7 +23,7 @@ pub(super) struct Session {
     pub(super) account: Arc<Account>,
     pub(super) csrf: String,
     began: Moment,
-    streams: Arc<()>,
+    streams: Arc<AtomicUsize>,
 }
 
 /// The sessions of the page. They live in memory alone: a hub that starts anew
@@ -30,9 +31,15 @@ pub(super) struct Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
 
-/// A place among a session's live streams.
+/// A place among a session's live streams; dropping it makes room.
 #[derive(Debug)]
-pub(super) struct StreamPlace(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+pub(super) struct StreamPlace(Arc<AtomicUsize>);
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Sessions {
     /// Begins a session and gives its id, which only the cookie holds.
@@ -74,10 +81,9 @@ impl Sessions {
 impl Session {
     /// Takes a place for a live stream, if the session has one left.
     pub(super) fn stream_place(&self) -> Option<StreamPlace> {
-        let place = self.streams.clone();
-        // The map's session, this copy of it and `place` itself hold it too; copies
-        // of other requests under way only make the limit a little stricter.
-        (Arc::strong_count(&place) <= MAX_STREAMS + 3).then_some(StreamPlace(place))
+        let one_more = |open: usize| (open < MAX_STREAMS).then_some(open + 1);
+        let taken = self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok().then(|| StreamPlace(self.streams.clone()))
     }
 
     /// True when `csrf` is this session's.
@@ -125,7 +131,9 @@ mod tests {
         let sessions = Sessions::default();
         let (first, session) = sessions.begin(account(), Moment::default());
         let places: Vec<_> = std::iter::from_fn(|| session.stream_place()).take(99).collect();
-        assert!(places.len() >= MAX_STREAMS && places.len() <= MAX_STREAMS + 3);
+        assert_eq!(places.len(), MAX_STREAMS);
+        drop(places);
+        assert!(session.stream_place().is_some(), "a closed stream makes room");
         let later = Moment::default().after(Duration::from_secs(1));
         for _ in 0..MAX_SESSIONS {
             sessions.begin(account(), later);

@@ -156,6 +156,12 @@ impl Sink {
         self.shared.state.lock().accepted.clone()
     }
 
+    /// How many mails it accepted, without a copy of them.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.shared.state.lock().accepted.len()
+    }
+
     /// The mails that came in full, whether it then accepted them, refused
     /// them or dropped the connection; oldest first.
     #[must_use]

@@ -18,7 +18,13 @@ use watchfire_runtime::log;
 pub(crate) struct Arguments {
     /// What is logged to stderr: off, error, warn, info, debug, trace, or a filter
     /// such as warn,watchfire_hub=debug
-    #[arg(long, global = true, env = "WATCHFIRE_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "WATCHFIRE_LOG",
+        default_value = "info",
+        value_name = "FILTER"
+    )]
     pub(crate) log: String,
     /// How log lines look
     #[arg(long, global = true, env = "WATCHFIRE_LOG_FORMAT", default_value = "text")]

@@ -31,9 +31,8 @@ impl Report {
         if self.print {
             users.iter_mut().for_each(|user| user.channels.clear());
         }
-        let reported = block_on(async move {
-            Ok(report_now(config, users, &Clock::system()).await?)
-        })?;
+        let reported =
+            block_on(async move { Ok(report_now(config, users, &Clock::system()).await?) })?;
         if self.print {
             for one in &reported {
                 println!("{}\n\n{}", one.content.subject, one.content.text.trim_end());

@@ -40,9 +40,8 @@ impl Up {
         let mut overrides = settings::environment(&OVERRIDABLE)?;
         overrides.flag("listen", "--listen", self.listen);
         overrides.flag("data", "--data", Some(self.data.join("hub").display().to_string()));
-        let file = self.config.or_else(|| {
-            Some(self.data.join("hub.toml")).filter(|path| path.exists())
-        });
+        let file =
+            self.config.or_else(|| Some(self.data.join("hub.toml")).filter(|path| path.exists()));
         let config = match &file {
             Some(path) => hub::load(Some(path.clone()), &overrides)?,
             None => nothing_but_overrides(&overrides)?,
@@ -71,8 +70,7 @@ async fn run(mut config: HubConfig, data: PathBuf) -> anyhow::Result<()> {
     let mut agent_config = AgentConfig::new(data.join("agent"));
     agent_config.listen = agent_address;
     agent_config.users = agent_users(&hub, &secret)?;
-    let agent =
-        Agent::bind(agent_config, clock.clone()).await.context("the agent cannot start")?;
+    let agent = Agent::bind(agent_config, clock.clone()).await.context("the agent cannot start")?;
     println!("http://{}", hub.local_addr());
     eprintln!("Watching {name}. Open the address above; Ctrl-C ends.");
     eprintln!("The agent of this machine answers at http://{}", agent.local_addr());

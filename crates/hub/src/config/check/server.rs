@@ -17,6 +17,9 @@ impl Checker<'_> {
         let name = self.noted(ServerName::new(&name.value).map_err(|error| {
             name.problem(error.to_string()).hint("a host name does well: \"web-1\"")
         }));
+        if let Some(name) = &name {
+            self.note_twice("server", name.as_str(), &name_place);
+        }
         let labels = self.labels(table.labels);
         let address = match table.address {
             Some(address) => {
@@ -25,7 +28,8 @@ impl Checker<'_> {
             }
             None => {
                 let problem = Problem::new(place.clone(), "this server has no address");
-                self.problems.push(problem.hint("add address = \"10.0.0.11:5000\": the hub dials it"));
+                self.problems
+                    .push(problem.hint("add address = \"10.0.0.11:5000\": the hub dials it"));
                 None
             }
         };
@@ -50,10 +54,12 @@ impl Checker<'_> {
         for (name, value) in table {
             let name = self.source.locate(name);
             if matches!(name.value.as_str(), "name" | "instance") {
-                let problem = name.problem(format!("the label {:?} is Watchfire's own", name.value));
+                let problem =
+                    name.problem(format!("the label {:?} is Watchfire's own", name.value));
                 self.problems.push(problem.hint("it is the server's name always; choose another"));
             } else if let Err(error) = labels.insert(&name.value, value.get_ref()) {
-                self.problems.push(name.problem(error.to_string()).hint("role = \"web\" for example"));
+                self.problems
+                    .push(name.problem(error.to_string()).hint("role = \"web\" for example"));
             }
         }
         (self.problems.as_slice().len() == before).then_some(labels)
@@ -95,10 +101,18 @@ fn check_address(address: &Located<String>) -> Result<String, Problem> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let fits = match bracketed {
         Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        // What ends in a number is no name, and would be sent to a resolver in vain.
+        None if host.rsplit('.').next().is_some_and(is_number) => {
+            host.parse::<std::net::Ipv4Addr>().is_ok()
+        }
         None => {
             !host.is_empty()
                 && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         }
     };
     if fits { Ok(text.to_owned()) } else { Err(bad("the host is no name and no IP address")) }
+}
+
+fn is_number(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -2,7 +2,7 @@ use jiff::tz::TimeZone;
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Scope, Selector};
-use watchfire_runtime::config::{Place, Spanned, closest, time_of_day};
+use watchfire_runtime::config::{Place, Problem, Spanned, closest, time_of_day};
 
 use super::super::User;
 use super::super::file::UserTable;
@@ -20,6 +20,9 @@ impl Checker<'_> {
         let table = table.into_inner();
         let place = self.source.place(&table.name.span());
         let name = self.user_name(table.name);
+        if let Some(name) = &name {
+            self.note_twice("user", name, &place);
+        }
         let role = table.role.map_or(Some(Role::Viewer), |role| self.role(role));
         let password = match table.password_hash {
             Some(hash) => self.password(hash).map(Some),
@@ -47,9 +50,14 @@ impl Checker<'_> {
             report: report?,
             time_zone,
         };
+        if user.scope.selectors().is_empty() {
+            let what = format!("user {:?} has no servers, and is told of none", user.name);
+            let warning = Problem::new(place.clone(), what);
+            self.warnings.push(warning.hint("add servers = ['*'] for all of them"));
+        }
         if user.report.is_some() && user.channels.is_empty() {
             let what = format!("user {:?} has a daily report and no channel for it", user.name);
-            self.warnings.push(watchfire_runtime::config::Problem::new(place.clone(), what));
+            self.warnings.push(Problem::new(place.clone(), what));
         }
         Some((user, place))
     }
@@ -62,7 +70,8 @@ impl Checker<'_> {
             return Some(name.value);
         }
         let problem = name.problem(format!("{:?} is no user name", name.value));
-        self.problems.push(problem.hint("use up to 64 letters, digits, '.', '-', '_', '+' and '@'"));
+        self.problems
+            .push(problem.hint("use up to 64 letters, digits, '.', '-', '_', '+' and '@'"));
         None
     }
 
@@ -86,14 +95,15 @@ impl Checker<'_> {
         match PasswordHash::parse(text.expose()) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
-                let problem = hash.problem(format!("this is no password hash: {error}"));
-                self.problems.push(problem.hint("make one with: watchfire passwd"));
+                let words = error.to_string();
+                let words = words.split_once(": make").map_or(&*words, |(what, _)| what);
+                self.problems.push(hash.problem(words).hint("make one with: watchfire passwd"));
                 None
             }
         }
     }
 
-    /// No `servers` key is a mistake, not "all": nobody sees what nobody gave.
+    /// No `servers` key means none, not all: nobody sees what nobody gave.
     fn scope(&mut self, servers: Option<Vec<Spanned<String>>>) -> Option<Scope> {
         let servers = servers.unwrap_or_default();
         let mut selectors = Vec::with_capacity(servers.len());
@@ -103,7 +113,11 @@ impl Checker<'_> {
             match Selector::parse(&selector.value) {
                 Ok(parsed) => selectors.push(parsed),
                 Err(error) => {
-                    let what = format!("{:?} selects no servers: {error}", selector.value);
+                    // Of a pattern's long explanation, the last line says what is wrong.
+                    let why = error.why.lines().last().unwrap_or("");
+                    let why = why.trim_start_matches("error: ");
+                    let at = error.at + 1;
+                    let what = format!("{:?} is no matcher: {why}, at byte {at}", selector.value);
                     self.problems.push(
                         selector
                             .problem(what)
@@ -122,7 +136,9 @@ impl Checker<'_> {
             let channel = self.source.locate(channel);
             let expanded = watchfire_runtime::config::expand(&channel, self.outside);
             let url = self.noted(expanded)?;
-            known.push(Channel::new(url.expose().trim()));
+            let url = Channel::new(url.expose().trim());
+            self.channels.push(channel.with(url.clone()));
+            known.push(url);
         }
         Some(known)
     }

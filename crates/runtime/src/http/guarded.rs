@@ -3,8 +3,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use watchfire_runtime::Clock;
 
 type Deadline = Pin<Box<dyn Future<Output = ()> + Send>>;
 

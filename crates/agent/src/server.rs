@@ -1,0 +1,35 @@
+//! Serves [`crate::http`] until the shutdown, and lets the streams say goodbye.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use watchfire_runtime::Shutdown;
+use watchfire_runtime::http::{END_TIME, HttpLimits, serve as listen};
+
+use crate::http::{App, handle};
+
+/// Serves until the shutdown is asked for and requests and streams have ended,
+/// or their time is over.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    shutdown: Shutdown,
+    limits: HttpLimits,
+) {
+    let answer = {
+        let app = Arc::clone(&app);
+        move |peer, request| handle(Arc::clone(&app), peer, request)
+    };
+    let counters = Arc::clone(&app.counters.http);
+    let serving = listen(listener, answer, limits, counters, app.clock.clone(), shutdown.clone());
+    let goodbyes = async {
+        shutdown.requested().await;
+        app.clock.within(END_TIME, app.streams_ended()).await
+    };
+    if let ((), None) = tokio::join!(serving, goodbyes) {
+        tracing::debug!("some streams did not end in time and are cut");
+    }
+}
+
+#[cfg(test)]
+mod tests;
