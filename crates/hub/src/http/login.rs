@@ -27,13 +27,14 @@ pub(super) async fn log_in(
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let now = app.parts.clock.now();
     let address = peer.remote.ip();
-    app.limited(|limiter| limiter.check(now, address, &asked.username)).map_err(|wait| {
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
-            .retry_after(wait.as_secs() + 1)
-    })?;
+    // Before the limiter, which counts a try that it lets pass.
     let _waiting = app.waiting.clone().try_acquire_owned().map_err(|_| {
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
             .retry_after(1)
+    })?;
+    app.limited(|limiter| limiter.check(now, address, &asked.username)).map_err(|wait| {
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
+            .retry_after(wait.as_secs() + 1)
     })?;
     let name = asked.username.clone();
     let Some(account) = app.verify(asked).await? else {

@@ -1,0 +1,262 @@
+use std::collections::BTreeSet;
+
+use watchfire_model::{Delivery, NotificationKind};
+use watchfire_notify::{MailServer, MailSettings};
+use watchfire_runtime::{ManualClock, ShutdownHandle, task::Task};
+use watchfire_store::{IncidentFilter, NewNotification};
+use watchfire_testkit::http::{Answer, Request, Stub};
+
+use super::*;
+use crate::testing::{Log, letter, manual_clock, moment, open_incident, until};
+
+/// Longer than any machine needs for one HTTP request on loopback.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A courier at work, whose mails go to a scripted provider.
+struct Office {
+    store: Store,
+    courier: Arc<Courier>,
+    stub: Stub,
+    hand: ManualClock,
+    _end: ShutdownHandle,
+    _running: Task<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Office {
+    /// `before` fills the outbox before the courier looks at it.
+    fn new(answer: Answer, before: impl FnOnce(&Store)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a good store");
+        before(&store);
+        let stub = Stub::start();
+        stub.always(answer);
+        let server = MailServer::Mailgun {
+            base: stub.base(),
+            domain: "mg.test".to_owned(),
+            key: "a-key".to_owned(),
+        };
+        let mail = MailSettings { from: "hub@hub.test".to_owned(), server };
+        let notifier = Notifier::new(Some(mail)).expect("good settings");
+        let (clock, hand) = manual_clock();
+        let (shutdown, end) = Shutdown::new();
+        let courier = Courier::new(store.clone(), notifier, clock, Arc::default());
+        let courier = Arc::new(courier);
+        let running = task::spawn("courier", courier.clone().run(shutdown));
+        Self { store, courier, stub, hand, _end: end, _running: running, _folder: folder }
+    }
+
+    /// What the desk does: writes into the outbox, then rings.
+    fn put(&self, new: &NewNotification) -> NotificationId {
+        let id = put(&self.store, new);
+        self.courier.arrived.notify_one();
+        id
+    }
+
+    fn notification(&self, id: NotificationId) -> Notification {
+        let page = IncidentFilter { limit: watchfire_store::MAX_PAGE, ..Default::default() };
+        let incidents = self.store.incidents(&page).expect("readable");
+        let all = incidents
+            .iter()
+            .flat_map(|incident| self.store.notifications_of(incident.id).expect("readable"));
+        all.into_iter().find(|one| one.id == id).expect("it was written")
+    }
+
+    fn tries(&self, id: NotificationId) -> Vec<Delivery> {
+        self.store.deliveries_of(id).expect("readable")
+    }
+
+    async fn until_state(&self, id: NotificationId, state: NotificationState) {
+        let what = format!("{id:?} is {}", state.as_str());
+        until(&what, || (self.notification(id).state == state).then_some(())).await;
+    }
+
+    /// To whom the provider was asked to send, in the order of asking.
+    fn asked(&self) -> Vec<String> {
+        let to = |request: &Request| request.form("to").expect("a recipient is named");
+        let user = |to: String| to.split('@').next().unwrap_or_default().to_owned();
+        self.stub.requests().iter().map(|request| user(to(request))).collect()
+    }
+}
+
+fn message_id_of(request: &Request) -> String {
+    request.form("h:Message-ID").expect("a mail has an id")
+}
+
+fn put(store: &Store, new: &NewNotification) -> NotificationId {
+    store.write(|batch| batch.enqueue(new)).expect("the store works")
+}
+
+fn mailto(user: &str) -> String {
+    format!("mailto:{user}@people.test")
+}
+
+/// An incident of its own, and a notification of it to `user` by mail.
+fn trouble(store: &Store, server: &str, user: &str) -> NewNotification {
+    let incident = open_incident(store, server, 0);
+    let id = format!("down-{server}-{user}");
+    letter(Some(incident), user, NotificationKind::Down, &[&mailto(user)], &id)
+}
+
+fn accepted() -> Answer {
+    Answer::reply(200, r#"{"id":"<x@mg.test>","message":"Queued. Thank you."}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_in_the_outbox_goes_out_and_what_comes_goes_out() {
+    let mut first = None;
+    let office = Office::new(accepted(), |store| {
+        first = Some(put(store, &trouble(store, "a-1", "ann")));
+    });
+    let first = first.expect("written");
+    office.until_state(first, NotificationState::Delivered).await;
+    let tries = office.tries(first);
+    assert_eq!((tries.len(), tries[0].attempt, tries[0].began), (1, 1, moment(0)));
+    assert!(matches!(&tries[0].outcome, DeliveryOutcome::Accepted { .. }), "{tries:?}");
+
+    let second = office.put(&trouble(&office.store, "a-2", "bob"));
+    office.until_state(second, NotificationState::Delivered).await;
+    assert_eq!(office.asked(), ["ann", "bob"], "each one once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_delivery_delays_no_other_lane() {
+    let office = Office::new(Answer::Hang, |_| {});
+    let stuck = office.put(&trouble(&office.store, "a-1", "ann"));
+    let _ = office.stub.wait_for(1, PATIENCE);
+    // The provider hangs on Ann's mail; the terminal and Bob's mail do not wait for it.
+    let mut on_terminal = trouble(&office.store, "a-2", "cat");
+    on_terminal.channels = vec![Channel::new("terminal:")];
+    let on_terminal = office.put(&on_terminal);
+    office.until_state(on_terminal, NotificationState::Delivered).await;
+    office.stub.always(accepted());
+    let other = office.put(&trouble(&office.store, "a-3", "bob"));
+    office.until_state(other, NotificationState::Delivered).await;
+    // Nor does another incident of Ann's own.
+    let her_next = office.put(&trouble(&office.store, "a-4", "ann"));
+    office.until_state(her_next, NotificationState::Delivered).await;
+    let tries = office.tries(stuck);
+    assert_eq!(tries.len(), 1);
+    assert_eq!((tries[0].ended, &tries[0].outcome), (None, &DeliveryOutcome::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_users_stuck_deliveries_leave_room_for_the_others() {
+    let office = Office::new(Answer::Hang, |store| {
+        for n in 0..MAX_BUSY + 10 {
+            put(store, &trouble(store, &format!("a-{n}"), "ann"));
+        }
+    });
+    let _ = office.stub.wait_for(MAX_BUSY_OF_USER, PATIENCE);
+    office.stub.always(accepted());
+    let other = office.put(&trouble(&office.store, "z-1", "bob"));
+    office.until_state(other, NotificationState::Delivered).await;
+    let hers = office.asked().iter().filter(|user| *user == "ann").count();
+    assert_eq!(hers, MAX_BUSY_OF_USER, "her further ones wait for her first ones");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_so_many_are_under_way() {
+    let users: Vec<String> = (0..MAX_BUSY + 20).map(|n| format!("user{n}")).collect();
+    let office = Office::new(Answer::Hang, |store| {
+        for user in &users {
+            put(store, &trouble(store, &format!("of-{user}"), user));
+        }
+    });
+    let _ = office.stub.wait_for(MAX_BUSY, PATIENCE);
+    assert_eq!(office.courier.lanes().busy.len(), MAX_BUSY);
+    let asked: BTreeSet<String> = office.asked().into_iter().collect();
+    assert_eq!(asked.len(), MAX_BUSY, "one each, and none beyond the limit");
+    assert!(users[..MAX_BUSY].iter().all(|user| asked.contains(user)), "the oldest ones first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_down_that_was_never_sent_is_told_by_its_recovery() {
+    let (mut down, mut recovered) = (None, None);
+    let office = Office::new(accepted(), |store| {
+        let new = trouble(store, "a-1", "ann");
+        let incident = new.incident;
+        down = Some(put(store, &new));
+        let back = letter(incident, "ann", NotificationKind::Recovered, &[&mailto("ann")], "up");
+        recovered = Some(put(store, &back));
+    });
+    let (down, recovered) = (down.expect("written"), recovered.expect("written"));
+    office.until_state(recovered, NotificationState::Delivered).await;
+    assert_eq!(office.notification(down).state, NotificationState::Merged);
+    assert_eq!(office.tries(down), []);
+    let requests = office.stub.requests();
+    assert_eq!(requests.len(), 1, "one message tells both");
+    assert!(requests[0].body_text().contains("first-up"), "{}", requests[0].body_text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_comes_while_the_down_waits_for_its_next_try_goes_at_once() {
+    let office = Office::new(Answer::reply(400, "{}"), |_| {});
+    // Refused connections are no tries that anybody may have got.
+    office.stub.stop_listening();
+    let new = trouble(&office.store, "a-1", "ann");
+    let incident = new.incident;
+    let down = office.put(&new);
+    until("the first try failed", || office.courier.lanes().waiting.values().next().copied()).await;
+    office.stub.start_listening();
+    office.stub.always(accepted());
+    let back = letter(incident, "ann", NotificationKind::Recovered, &[&mailto("ann")], "up");
+    let recovered = office.put(&back);
+    // The clock stands still: nothing but the news wakes the lane.
+    office.until_state(recovered, NotificationState::Delivered).await;
+    assert_eq!(office.notification(down).state, NotificationState::Merged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn down_and_recovery_arrive_in_order_through_failures() {
+    let office = Office::new(accepted(), |_| {});
+    // Three tries fail in ways in which the provider may have taken the mail.
+    office.stub.next([Answer::Drop, Answer::reply(503, "busy"), Answer::Drop]);
+    let new = trouble(&office.store, "a-1", "ann");
+    let incident = new.incident;
+    let down = office.put(&new);
+    until("the first try failed", || office.tries(down).first()?.ended).await;
+    let back = letter(incident, "ann", NotificationKind::Recovered, &[&mailto("ann")], "up");
+    let recovered = office.put(&back);
+    until("both are told", || {
+        office.hand.advance(Duration::from_millis(500));
+        (office.notification(recovered).state == NotificationState::Delivered).then_some(())
+    })
+    .await;
+    assert_eq!(office.notification(down).state, NotificationState::Delivered);
+    let tries = office.tries(down);
+    assert_eq!(tries.iter().map(|t| t.attempt).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let pauses: Vec<Duration> =
+        tries.windows(2).map(|two| two[1].began.since(two[0].ended.expect("ended"))).collect();
+    assert!(pauses.is_sorted() && pauses[0] >= Duration::from_millis(750), "{pauses:?}");
+    let ids: Vec<String> = office.stub.requests().iter().map(message_id_of).collect();
+    let (down_id, up_id) = ("<down-a-1-ann@hub.test>", "<up@hub.test>");
+    assert_eq!(ids, [down_id, down_id, down_id, down_id, up_id], "the same id on every try");
+    assert!(office.tries(recovered)[0].began >= tries[3].ended.expect("ended"));
+}
+
+#[tokio::test]
+async fn one_that_every_channel_refuses_is_dead_and_logged() {
+    let log = Log::new();
+    let office = Office::new(Answer::reply(400, r#"{"message":"no such address"}"#), |_| {});
+    let dead = office.put(&trouble(&office.store, "a-1", "ann"));
+    office.until_state(dead, NotificationState::Dead).await;
+    assert!(matches!(office.tries(dead)[0].outcome, DeliveryOutcome::Refused { .. }));
+    for words in ["ERROR", "refused a notification for good", "no such address", "user=\"ann\""] {
+        assert!(log.holds(words), "{words} is not in the log");
+    }
+    assert!(!log.holds("people.test"), "an address is nobody's business in a log");
+    assert_eq!(office.store.lanes().expect("readable"), [], "it is not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_channel_is_taken_when_the_first_one_refuses() {
+    let office = Office::new(Answer::reply(400, "{}"), |_| {});
+    let mut new = trouble(&office.store, "a-1", "ann");
+    new.channels.push(Channel::new("terminal:"));
+    let id = office.put(&new);
+    office.until_state(id, NotificationState::Delivered).await;
+    let schemes: Vec<String> =
+        office.tries(id).iter().map(|t| t.channel.scheme().to_owned()).collect();
+    assert_eq!(schemes, ["mailto", "terminal"]);
+}

@@ -1,0 +1,171 @@
+//! What each kind of broken agent looks like from the hub.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use watchfire_runtime::Secret;
+use watchfire_testkit::hole::{accept_silently, black_hole_addr};
+use watchfire_testkit::http::{Answer, Stub};
+use watchfire_testkit::ports;
+use watchfire_wire::{Alive, Message, encode};
+
+use super::*;
+use crate::config::Login;
+
+/// A login that would show if it were told.
+fn login() -> Login {
+    Login { user: "hub".to_owned(), password: Secret::new("the-agents-password") }
+}
+
+/// Logs in, and says how often the agent was called silent on the way.
+async fn try_login(address: &str) -> (Result<Secret, Failed>, usize) {
+    let mut silent = 0;
+    let token = log_in(address, &login(), &Clock::system(), &mut || silent += 1).await;
+    (token, silent)
+}
+
+async fn try_stream(address: &str) -> Result<stream::Stream, Failed> {
+    open_stream(address, &Secret::new("a-token"), &Clock::system(), &mut || {}).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_connection_proves_a_host() {
+    let address = format!("127.0.0.1:{}", ports::free());
+    let (refused, silent) = try_login(&address).await;
+    assert_eq!(refused.expect_err("nobody listens").saw, Sight::Refused);
+    assert_eq!(silent, 0);
+    assert_eq!(try_stream(&address).await.err().expect("nobody listens").saw, Sight::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_gives_no_answer() {
+    let hole = black_hole_addr();
+    let (nothing, silent) = try_login(&hole.addr().to_string()).await;
+    assert_eq!(nothing.expect_err("it drops everything").saw, Sight::NoAnswer);
+    assert_eq!(silent, 0, "who never took the connection is not called silent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_accepts_and_never_answers_is_silent_and_said_so_early() {
+    let hole = accept_silently();
+    let address = hole.addr().to_string();
+    let ((login, early), stream) = tokio::join!(try_login(&address), try_stream(&address));
+    assert_eq!(login.expect_err("it says nothing").saw, Sight::Silent);
+    assert_eq!(early, 1, "the verdict must not wait for the last limit");
+    assert_eq!(stream.err().expect("it says nothing").saw, Sight::Silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_without_an_address_is_no_proof_of_a_host() {
+    let (unknown, _) = try_login("no-such-host.invalid:5000").await;
+    assert_eq!(unknown.expect_err("it does not exist").saw, Sight::NameUnknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_a_login() {
+    let long = "x".repeat(64 << 10);
+    for (answer, saw) in [
+        (Answer::reply(401, "{}"), Sight::LoginRefused),
+        (Answer::reply(403, "{}"), Sight::LoginRefused),
+        (Answer::reply(429, "{}"), Sight::LoginRefused),
+        (Answer::reply(404, "not here"), Sight::NotAnAgent),
+        (Answer::reply(302, "").with_header("Location", "http://127.0.0.1:9/"), Sight::NotAnAgent),
+        (Answer::reply(200, "<html>a router's page</html>"), Sight::NotAnAgent),
+        (Answer::reply(200, "{\"token\":5}"), Sight::NotAnAgent),
+        (Answer::reply(200, &format!("{{\"token\":\"{long}\"}}")), Sight::NotAnAgent),
+        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent),
+        (Answer::Raw(b"\x16\x03\x01\x00\x00".to_vec()), Sight::NotAnAgent),
+        (Answer::Drop, Sight::StreamClosed),
+        (
+            Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec()),
+            Sight::StreamClosed,
+        ),
+    ] {
+        let stub = Stub::start();
+        stub.always(answer.clone());
+        let (failed, silent) = try_login(&stub.addr().to_string()).await;
+        let failed = failed.expect_err("no token came");
+        assert_eq!(failed.saw, saw, "{answer:?}: {failed:?}");
+        assert_eq!(silent, 0, "{answer:?}");
+        assert!(!failed.why.contains("password"), "{failed:?}");
+        assert_eq!(stub.requests().len(), 1, "{answer:?}: one try is one request");
+    }
+    let stub = Stub::start();
+    stub.always(Answer::reply(200, r#"{"token":"the-token","expires_in":1800}"#));
+    let (token, _) = try_login(&stub.addr().to_string()).await;
+    assert_eq!(token.expect("a token").expose(), "the-token");
+    let request = &stub.requests()[0];
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/login"));
+    assert!(request.body_text().contains("the-agents-password"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_opening_a_stream() {
+    for (answer, saw) in [
+        (Answer::reply(401, "{}"), Sight::LoginRefused),
+        (Answer::reply(403, "{}"), Sight::LoginRefused),
+        (Answer::reply(200, "{}"), Sight::NotAnAgent),
+        (Answer::reply(404, "{}"), Sight::NotAnAgent),
+        (Answer::reply(503, "{}"), Sight::NotAnAgent),
+        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent),
+        (
+            Answer::Raw(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                  Connection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"
+                    .to_vec(),
+            ),
+            Sight::NotAnAgent,
+        ),
+        (Answer::Drop, Sight::StreamClosed),
+    ] {
+        let stub = Stub::start();
+        stub.always(answer.clone());
+        let failed = try_stream(&stub.addr().to_string()).await.err().expect("no stream");
+        assert_eq!(failed.saw, saw, "{answer:?}: {failed:?}");
+        assert!(!failed.why.contains("a-token"), "{failed:?}");
+        let request = &stub.requests()[0];
+        assert_eq!(request.path, "/stream", "no token in an address");
+        assert_eq!(request.header("authorization"), Some("Bearer a-token"));
+    }
+}
+
+/// An agent that sends `frames` and closes.
+async fn agent_that_sends(frames: Vec<Frame>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("the hub comes");
+        let mut stream = tokio_tungstenite::accept_async(stream).await.expect("it asks well");
+        for frame in frames {
+            if stream.send(frame).await.is_err() {
+                return;
+            }
+        }
+        let _ = stream.close(None).await;
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_gives_its_messages_and_then_its_end() {
+    let alive = Message::Alive(Alive::default());
+    let frames =
+        vec![Frame::Text("words are passed over".into()), Frame::Binary(encode(&alive).into())];
+    let address = agent_that_sends(frames).await;
+    let mut stream = try_stream(&address).await.expect("an agent");
+    assert_eq!(stream.next().await, Ok(alive));
+    assert_eq!(stream.next().await.expect_err("it closed").saw, Sight::StreamClosed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_and_too_much_end_a_stream() {
+    let huge = vec![0_u8; watchfire_wire::MAX_FRAME_BYTES + 1];
+    for (bytes, saw) in [(vec![0xff; 64], Sight::NotAnAgent), (huge, Sight::StreamClosed)] {
+        let address = agent_that_sends(vec![Frame::Binary(bytes.into())]).await;
+        let mut stream = try_stream(&address).await.expect("an agent");
+        let ended = tokio::time::timeout(Duration::from_secs(60), stream.next()).await;
+        assert_eq!(ended.expect("it ends").expect_err("no message").saw, saw);
+    }
+}

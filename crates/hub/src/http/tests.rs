@@ -1,0 +1,165 @@
+//! The router as a stranger, a viewer and an administrator meet it.
+
+mod access;
+mod edges;
+mod logins;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use tower::ServiceExt;
+use watchfire_identity::Role;
+use watchfire_identity::password::{self, PasswordHash};
+use watchfire_model::{IncidentId, ProcessTable, Scope, Status};
+use watchfire_runtime::http::Peer;
+use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
+use watchfire_store::Store;
+
+use super::{Parts, ROUTES, page, router};
+use crate::accounts::Account;
+use crate::events::Events;
+use crate::fleet::Fleet;
+use crate::testing::{fleet_of, manual_clock, open_incident, team};
+
+/// The password of every user here.
+const PASSWORD: &str = "correct horse battery staple";
+/// Hashing costs a while, so all tests share one hash.
+static HASH: LazyLock<PasswordHash> =
+    LazyLock::new(|| password::hash(PASSWORD).expect("there is memory"));
+
+/// A hub with a server of team a and one of team b, each with an incident;
+/// `ann` sees team a, `root` everything.
+struct House {
+    app: Router,
+    fleet: Arc<Fleet>,
+    events: Events,
+    hand: ManualClock,
+    end: ShutdownHandle,
+    incident_a: IncidentId,
+    incident_b: IncidentId,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone, PartialEq)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+/// A session as a browser keeps it.
+#[derive(Debug, Clone)]
+struct Seat {
+    cookie: String,
+    csrf: String,
+}
+
+impl House {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a new store");
+        let (clock, hand) = manual_clock();
+        let (incident_a, incident_b) =
+            (open_incident(&store, "a-1", 0), open_incident(&store, "b-1", 0));
+        let fleet = fleet_of(&["a-1", "b-1"], &[], &clock);
+        for index in 0..fleet.len() {
+            fleet.status(index, Status::default());
+            fleet.processes(index, ProcessTable::default());
+        }
+        let events = Events::new();
+        let (shutdown, end) = Shutdown::new();
+        let app = router(Parts {
+            fleet: fleet.clone(),
+            store,
+            accounts: vec![
+                account("ann", Role::Viewer, team("a")),
+                account("root", Role::Admin, Scope::everything()),
+            ],
+            events: events.clone(),
+            clock,
+            mail_configured: false,
+            shutdown,
+        });
+        Self { app, fleet, events, hand, end, incident_a, incident_b, _folder: folder }
+    }
+
+    /// Sends a request from the address 192.0.2.`host`.
+    async fn send_from(&self, host: u8, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(peer(host));
+        let answer = self.app.clone().oneshot(request).await.expect("a router answers always");
+        let (parts, body) = answer.into_parts();
+        let body = to_bytes(body, 1 << 20).await.expect("a short body");
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from(1, request).await
+    }
+
+    async fn get(&self, path: &str, seat: Option<&Seat>) -> Answer {
+        self.send(asking(Method::GET, path, seat)).await
+    }
+
+    async fn log_in(&self, user: &str) -> Seat {
+        let answer = self.send(login(user, PASSWORD)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let set = answer.header("set-cookie");
+        let cookie = set.split(';').next().expect("a cookie has a value").to_owned();
+        let reply: watchfire_api::hub::LoginReply =
+            serde_json::from_str(&answer.body).expect("a login's reply");
+        Seat { cookie, csrf: reply.csrf }
+    }
+
+    /// `path` of the route table with its places filled for the server and incident of team b.
+    fn of_team_b(&self, path: &str) -> String {
+        path.replace("{name}", "b-1").replace("{id}", &self.incident_b.0.to_string())
+    }
+
+    fn of_team_a(&self, path: &str) -> String {
+        path.replace("{name}", "a-1").replace("{id}", &self.incident_a.0.to_string())
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+}
+
+fn account(name: &str, role: Role, scope: Scope) -> Account {
+    Account { name: name.to_owned(), role, scope, password: HASH.clone() }
+}
+
+/// A connection from the address 192.0.2.`host`.
+fn peer(host: u8) -> Peer {
+    let remote = SocketAddr::from(([192, 0, 2, host], 4000));
+    Peer { remote }
+}
+
+fn asking(method: Method, path: &str, seat: Option<&Seat>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(seat) = seat {
+        request = request.header(header::COOKIE, &seat.cookie);
+    }
+    request.body(Body::empty()).expect("a good request")
+}
+
+fn login(user: &str, password: &str) -> Request<Body> {
+    let body = serde_json::json!({ "username": user, "password": password });
+    Request::post("/api/login")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .expect("a good request")
+}
+
+/// Every path that the router knows, as in its tables.
+fn paths() -> impl Iterator<Item = &'static str> {
+    let files = page::FILES.iter().map(|(path, ..)| *path);
+    ROUTES.iter().map(|(path, _)| *path).chain(files)
+}

@@ -1,0 +1,164 @@
+//! Who gets which answer, for every path of the router.
+
+use super::*;
+
+/// The paths that need no session, besides the page's own files. Whoever adds
+/// one here opens it to everybody who can reach the hub.
+const OPEN: [&str; 2] = ["/healthz", "/api/login"];
+
+/// What a viewer of team a gets for team a, and for team b, by GET.
+const VIEWER: [(&str, u16, u16); 10] = [
+    ("/healthz", 200, 200),
+    ("/api/login", 405, 405),
+    ("/api/logout", 405, 405),
+    ("/api/me", 200, 200),
+    ("/api/servers", 200, 200),
+    ("/api/servers/{name}", 200, 404),
+    ("/api/servers/{name}/processes", 200, 404),
+    ("/api/incidents", 200, 200),
+    ("/api/incidents/{id}", 200, 404),
+    ("/api/events", 200, 200),
+];
+
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
+
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || page::FILES.iter().any(|(file, ..)| *file == path)
+}
+
+#[tokio::test]
+async fn nothing_but_the_allow_list_answers_a_stranger() {
+    let house = House::new();
+    let forged =
+        Seat { cookie: format!("watchfire_session={}", "0".repeat(64)), csrf: "0".repeat(32) };
+    for path in paths() {
+        for method in METHODS {
+            for seat in [None, Some(&forged)] {
+                let request = asking(method.clone(), &house.of_team_a(path), seat);
+                let answer = house.send(request).await;
+                let refused = matches!(answer.status.as_u16(), 401 | 405);
+                assert!(refused || is_open(path), "{method} {path}: {answer:?}");
+                if refused {
+                    assert!(!answer.body.contains("a-1"), "{method} {path}: {answer:?}");
+                }
+            }
+        }
+        let answer = house.get(&house.of_team_a(path), None).await;
+        let expected = match path {
+            "/api/login" | "/api/logout" => 405,
+            path if is_open(path) => 200,
+            _ => 401,
+        };
+        assert_eq!(answer.status, expected, "GET {path}");
+    }
+}
+
+/// The live stream of a user never ends, so its body is not read here.
+async fn status_of(house: &House, path: &str, seat: &Seat) -> StatusCode {
+    if path == "/api/events" {
+        let answer = house.app.clone().oneshot(asking(Method::GET, path, Some(seat))).await;
+        return answer.expect("a router answers always").status();
+    }
+    house.get(path, Some(seat)).await.status
+}
+
+#[tokio::test]
+async fn every_path_has_a_row_in_the_table() {
+    let house = House::new();
+    let (ann, root) = (house.log_in("ann").await, house.log_in("root").await);
+    for (path, _) in ROUTES {
+        let row = VIEWER.iter().find(|(row, ..)| *row == path);
+        let Some((_, own, foreign)) = row else { panic!("{path} has no row in VIEWER") };
+        let (team_a, team_b) = (house.of_team_a(path), house.of_team_b(path));
+        assert_eq!(status_of(&house, &team_a, &ann).await, *own, "ann {team_a}");
+        assert_eq!(status_of(&house, &team_b, &ann).await, *foreign, "ann {team_b}");
+        assert_eq!(status_of(&house, &team_b, &root).await, *own, "root {team_b}");
+    }
+    assert_eq!(VIEWER.len(), ROUTES.len(), "a row has no path any more");
+}
+
+#[tokio::test]
+async fn what_is_foreign_is_answered_like_what_does_not_exist() {
+    let house = House::new();
+    let ann = house.log_in("ann").await;
+    let foreign_id = format!("/api/incidents/{}", house.incident_b.0);
+    for (foreign, missing) in [
+        ("/api/servers/b-1", "/api/servers/z-9"),
+        ("/api/servers/b-1", "/api/servers/b%201"),
+        ("/api/servers/b-1/processes", "/api/servers/z-9/processes"),
+        ("/api/servers/b-1/processes?sort=nonsense", "/api/servers/z-9/processes?sort=nonsense"),
+        (&foreign_id, "/api/incidents/999999"),
+        (&foreign_id, "/api/incidents/abc"),
+    ] {
+        let (foreign, missing) =
+            (house.get(foreign, Some(&ann)).await, house.get(missing, Some(&ann)).await);
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+        assert_eq!(foreign, missing);
+    }
+    let filtered = |server: &str| format!("/api/incidents?server={server}");
+    let foreign = house.get(&filtered("b-1"), Some(&ann)).await;
+    assert_eq!(foreign, house.get(&filtered("z-9"), Some(&ann)).await);
+    assert_eq!(foreign.body, r#"{"incidents":[]}"#);
+}
+
+#[tokio::test]
+async fn lists_hold_the_users_own_servers_alone() {
+    let house = House::new();
+    let (ann, root) = (house.log_in("ann").await, house.log_in("root").await);
+    for path in ["/api/servers", "/api/incidents", "/api/incidents?open=true&limit=1"] {
+        let seen = house.get(path, Some(&ann)).await.body;
+        assert!(seen.contains("a-1") && !seen.contains("b-1"), "{path}: {seen}");
+    }
+    for path in ["/api/servers", "/api/incidents"] {
+        let all = house.get(path, Some(&root)).await.body;
+        assert!(all.contains("a-1") && all.contains("b-1"), "{path}: {all}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_needs_the_sessions_own_csrf_value_and_our_own_page() {
+    let house = House::new();
+    let seat = house.log_in("ann").await;
+    let other = house.log_in("ann").await;
+    let log_out = |headers: &[(&str, &str)]| {
+        let mut request = asking(Method::POST, "/api/logout", Some(&seat));
+        for (name, value) in headers {
+            let name: header::HeaderName = name.parse().expect("a header");
+            request.headers_mut().insert(name, value.parse().expect("a value"));
+        }
+        request
+    };
+    let csrf = ("x-watchfire-csrf", seat.csrf.as_str());
+    let host = ("host", "hub.test:5100");
+    for headers in [
+        vec![],
+        vec![("x-watchfire-csrf", "")],
+        vec![("x-watchfire-csrf", other.csrf.as_str())],
+        vec![csrf, host, ("origin", "https://evil.test")],
+        vec![csrf, host, ("origin", "null")],
+        vec![csrf, host, ("origin", "http://hub.test:5100.evil.test")],
+        vec![csrf, host, ("sec-fetch-site", "cross-site")],
+        vec![csrf, host, ("sec-fetch-site", "same-site")],
+    ] {
+        let answer = house.send(log_out(&headers)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    let still_in = house.get("/api/me", Some(&seat)).await;
+    assert_eq!(still_in.status, StatusCode::OK, "a refused change changes nothing");
+
+    let own = [csrf, host, ("origin", "http://hub.test:5100"), ("sec-fetch-site", "same-origin")];
+    let answer = house.send(log_out(&own)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(house.get("/api/me", Some(&seat)).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.get("/api/me", Some(&other)).await.status, StatusCode::OK);
+}

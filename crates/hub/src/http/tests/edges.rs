@@ -1,0 +1,148 @@
+use super::*;
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let house = House::new();
+    let seat = house.log_in("root").await;
+    let mut answers = Vec::new();
+    for path in paths().filter(|path| *path != "/api/events") {
+        let path = house.of_team_a(path);
+        answers.push((path.clone(), house.get(&path, Some(&seat)).await));
+        answers.push((path.clone(), house.get(&path, None).await));
+        answers.push((path.clone(), house.send(asking(Method::DELETE, &path, None)).await));
+        answers.push((path.clone(), house.get(&format!("{path}?token=x"), None).await));
+    }
+    for path in ["/nowhere", "/api", "/api/nowhere", "//", "/%"] {
+        answers.push((path.to_owned(), house.get(path, None).await));
+    }
+    answers.push(("login".to_owned(), house.send(login("ann", "wrong")).await));
+    answers.push(("large".to_owned(), house.send(login("ann", &"x".repeat(1 << 17))).await));
+    for (path, answer) in answers {
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{path}: {answer:?}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {answer:?}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(answer.header(name), value, "{path}: {name}");
+        }
+        let cache = answer.header("cache-control");
+        assert_eq!(
+            cache,
+            if path.starts_with("/api") || path == "login" || path == "large" {
+                "no-store"
+            } else {
+                "no-cache"
+            }
+        );
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+        assert_eq!(answer.header("server"), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_an_address_is_refused_everywhere() {
+    let house = House::new();
+    let seat = house.log_in("root").await;
+    for path in paths().chain(["/nowhere"]) {
+        for query in ["token=x", "access_token=x", "a=b&auth_token=x", "TOKEN=x", "token"] {
+            let path = format!("{}?{query}", house.of_team_a(path));
+            let answer = house.get(&path, Some(&seat)).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+            assert!(!answer.body.contains("a-1"), "{path}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_page() {
+    let house = House::new();
+    let seat = house.log_in("root").await;
+    for path in [
+        "/ui/%2e%2e/%2e%2e/etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/../../etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/..%5c..%5cetc%5cpasswd",
+        "/%252e%252e/etc/passwd",
+        "//etc/passwd",
+        "///etc/passwd",
+        "/./app.js",
+        "//app.js",
+        "/app.js/",
+        "/app.js/..",
+        "/app.js%00",
+        "/APP.JS",
+        "/app.js.map",
+        "/index.html/../app.js",
+        "/api/../app.js",
+        "/api/../../etc/passwd",
+        "/api/servers/../../../etc/passwd",
+        "/api/servers/..%2f..%2fetc%2fpasswd",
+        "/api/servers/%00",
+        "/api/servers/a-1/",
+        "/api/servers/a-1/../b-1",
+        "/api//servers",
+        "/api/incidents/../servers",
+        "/web/app.js",
+        "/.git/config",
+        "/hub.toml",
+        "/watchfire.db",
+    ] {
+        let answer = house.get(path, Some(&seat)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+        assert!(!answer.body.contains("root:"), "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_told_so() {
+    let house = House::new();
+    let seat = house.log_in("root").await;
+    for path in paths().filter(|path| *path != "/api/events") {
+        let path = house.of_team_a(path);
+        for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::TRACE, Method::OPTIONS] {
+            let answer = house.send(asking(method.clone(), &path, Some(&seat))).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert_eq!(answer.header("content-type"), "application/json", "{method} {path}");
+            assert_ne!(answer.header("allow"), "", "{method} {path}");
+        }
+        let get = house.get(&path, Some(&seat)).await;
+        let head = house.send(asking(Method::HEAD, &path, Some(&seat))).await;
+        assert_eq!(head.status, get.status, "HEAD {path}");
+        assert_eq!(head.body, "", "HEAD {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_understood_is_told_what_can_be_asked() {
+    let house = House::new();
+    let seat = house.log_in("root").await;
+    for path in [
+        "/api/servers/a-1/processes?sort=size",
+        "/api/servers/a-1/processes?top=-1",
+        "/api/servers/a-1/processes?tops=5",
+        "/api/incidents?open=maybe",
+        "/api/incidents?before=x",
+        "/api/incidents?limit=-1",
+        "/api/incidents?servers=a-1",
+    ] {
+        let answer = house.get(path, Some(&seat)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.body.contains("use "), "{path}: {}", answer.body);
+    }
+    for path in [
+        "/api/servers/a-1/processes?top=0&sort=rss&name=x",
+        "/api/servers/a-1/processes?top=18446744073709551615",
+        "/api/incidents?open=true&server=a-1&before=9223372036854775807&limit=0",
+        "/api/incidents?before=-1",
+        "/api/incidents?limit=99999999",
+    ] {
+        let answer = house.get(path, Some(&seat)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+    }
+}

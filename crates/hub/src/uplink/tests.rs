@@ -1,0 +1,161 @@
+//! A link against an agent of the test's own.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use watchfire_alert::PresenceLimits;
+use watchfire_model::{Presence, Status, Transition};
+use watchfire_runtime::{ShutdownHandle, task, task::Task};
+use watchfire_testkit::http::{Answer, Stub};
+use watchfire_wire::{Alive, Hello, encode};
+
+use super::*;
+use crate::events::Events;
+use crate::testing::{until, watched};
+
+struct Link {
+    fleet: Arc<Fleet>,
+    _end: ShutdownHandle,
+    _link: Task<()>,
+}
+
+impl Link {
+    fn to(address: &str) -> Self {
+        let (clock, limits) = (Clock::system(), PresenceLimits::default());
+        let server = watched("a-1", address);
+        let fleet = Fleet::new(vec![server], limits, &[], clock.clone(), Events::new());
+        let (fleet, (shutdown, end)) = (Arc::new(fleet), Shutdown::new());
+        let link = task::spawn("link", keep(fleet.clone(), 0, clock, shutdown));
+        Self { fleet, _end: end, _link: link }
+    }
+
+    async fn until_presence(&self, presence: Presence) {
+        let what = format!("it is {presence}");
+        until(&what, || (self.fleet.snapshot(0).presence == presence).then_some(())).await;
+    }
+
+    /// The judgement of a silence that is long enough.
+    async fn judged(&self) -> Transition {
+        let now = Clock::system().now().after(Duration::from_secs(60));
+        self.fleet.check(0, now);
+        self.fleet.transitions(10).await.pop().expect("a silent server is judged")
+    }
+}
+
+/// Takes one connection, reads an HTTP request and answers 200 with a token.
+async fn answer_login(listener: &TcpListener) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.expect("the hub comes");
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"}") {
+        let mut bytes = [0; 1024];
+        let read = stream.read(&mut bytes).await.expect("open");
+        assert!(read > 0, "the hub left in the middle of its login");
+        asked.extend_from_slice(&bytes[..read]);
+    }
+    assert!(asked.starts_with(b"POST /login "), "{}", String::from_utf8_lossy(&asked));
+    let body = r#"{"token":"the-token","expires_in":1800}"#;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(head.as_bytes()).await.expect("open");
+}
+
+async fn accept_stream(listener: &TcpListener) -> WebSocketStream<TcpStream> {
+    let (stream, _) = listener.accept().await.expect("the hub comes");
+    tokio_tungstenite::accept_async(stream).await.expect("it asks well")
+}
+
+async fn say(stream: &mut WebSocketStream<TcpStream>, message: Message) {
+    stream.send(Frame::Binary(encode(&message).into())).await.expect("open");
+}
+
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound").to_string();
+    (listener, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_brings_signs_status_and_goodbye_and_is_dialed_again_with_its_token() {
+    let (listener, address) = listener().await;
+    let link = Link::to(&address);
+    answer_login(&listener).await;
+    let mut stream = accept_stream(&listener).await;
+    assert_eq!(link.fleet.snapshot(0).presence, Presence::Unknown, "an open stream is no sign yet");
+    say(&mut stream, Message::Hello(Hello::default())).await;
+    link.until_presence(Presence::Up).await;
+    let mut status = Status::default();
+    status.load.one = 7.25;
+    say(&mut stream, Message::Status(status)).await;
+    until("the status came", || link.fleet.snapshot(0).status).await;
+    say(&mut stream, Message::Goodbye(GoodbyeReason::Reboot)).await;
+    link.until_presence(Presence::Leaving).await;
+    drop(stream);
+    // No second login: the token is still good.
+    let mut stream = accept_stream(&listener).await;
+    say(&mut stream, Message::Alive(Alive::default())).await;
+    link.until_presence(Presence::Up).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_stop_is_no_planned_absence() {
+    let (listener, address) = listener().await;
+    let link = Link::to(&address);
+    answer_login(&listener).await;
+    let mut stream = accept_stream(&listener).await;
+    say(&mut stream, Message::Hello(Hello::default())).await;
+    say(&mut stream, Message::Goodbye(GoodbyeReason::Stop)).await;
+    stream.close(None).await.expect("open");
+    while let Some(Ok(_)) = stream.next().await {}
+    drop(listener);
+    link.until_presence(Presence::Up).await;
+    assert!(matches!(link.judged().await.to, Presence::AgentDown | Presence::Down));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_of_another_protocol_is_no_agent() {
+    let (listener, address) = listener().await;
+    let link = Link::to(&address);
+    answer_login(&listener).await;
+    let mut stream = accept_stream(&listener).await;
+    let hello = Hello { major: 99, ..Hello::default() };
+    say(&mut stream, Message::Hello(hello)).await;
+    while let Some(Ok(_)) = stream.next().await {}
+    assert_eq!(link.fleet.snapshot(0).presence, Presence::Unknown);
+    let judged = link.judged().await;
+    assert_eq!(judged.to, Presence::AgentDown);
+    assert!(judged.evidence.iter().any(|seen| seen.saw == Sight::NotAnAgent), "{judged:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_is_not_tried_in_a_hurry() {
+    let stub = Stub::start();
+    stub.always(Answer::reply(401, "{}"));
+    let link = Link::to(&stub.addr().to_string());
+    let requests = stub.wait_for(2, Duration::from_secs(30));
+    // Backoff takes half of its pause away at most.
+    let pause = requests[1].at - requests[0].at;
+    assert!(pause >= Duration::from_millis(400), "{pause:?}");
+    let judged = link.judged().await;
+    assert_eq!(judged.to, Presence::AgentDown);
+    assert!(judged.evidence.iter().all(|seen| seen.saw == Sight::LoginRefused), "{judged:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_token_that_is_refused_costs_one_more_login() {
+    use tokio::io::AsyncWriteExt;
+    let (listener, address) = listener().await;
+    let link = Link::to(&address);
+    answer_login(&listener).await;
+    drop(accept_stream(&listener).await);
+    let (mut refusing, _) = listener.accept().await.expect("the hub dials again");
+    let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    refusing.write_all(refusal).await.expect("open");
+    answer_login(&listener).await;
+    let mut stream = accept_stream(&listener).await;
+    // It is the same try that goes on: an old token is no refused login of the hub.
+    let seen = link.judged().await.evidence;
+    assert!(seen.iter().all(|seen| seen.saw == Sight::StreamClosed), "{seen:?}");
+    say(&mut stream, Message::Hello(Hello::default())).await;
+    link.until_presence(Presence::Up).await;
+}
