@@ -13,10 +13,14 @@ use watchfire_runtime::{log, memory};
 fn main() -> ExitCode {
     memory::give_back_early();
     let arguments = command::Arguments::parse();
-    if let Err(why) = log::start(&arguments.log, arguments.log_format(), arguments.colour()) {
-        eprintln!("watchfire: {why}");
-        return exit::USAGE.into();
-    }
+    let log = log::start(&arguments.log, arguments.log_format(), arguments.colour());
+    let _log = match log {
+        Ok(log) => log,
+        Err(why) => {
+            eprintln!("watchfire: {why}");
+            return exit::USAGE.into();
+        }
+    };
     match arguments.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

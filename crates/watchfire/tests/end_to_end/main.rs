@@ -1,0 +1,19 @@
+//! The whole binary, as a user runs it: real agents, a real hub, a real SMTP
+//! exchange, real processes that are killed and frozen.
+//!
+//! Nothing here asserts on this process's own clock. What happened when is read
+//! from the hub's monotonic records, and the only slack a bound has beside the
+//! promise is written out: the hub's own standstill, which it records, and the
+//! lateness of this machine, which [`fixture::Lateness`] measures beside it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
+
+mod crash;
+mod crowd;
+mod fixture;
+mod frozen_hub;
+mod mail_trouble;
+mod mailgun;
+mod seed_calls;
+mod three_ways;
+mod up;
+mod words;
