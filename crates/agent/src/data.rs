@@ -1,11 +1,13 @@
 //! The data folder: the token key, the installation's id, and the users that
-//! the agent made itself. All files are for the agent's user alone.
+//! the agent made itself. All files are for the agent's user alone, and only
+//! that user's are believed: a planted key would sign its planter's tokens.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::process::geteuid;
 use watchfire_identity::token::TokenKey;
 use watchfire_identity::{Scope, password, random_hex};
 use watchfire_runtime::Secret;
@@ -36,16 +38,22 @@ pub(crate) struct Data {
 impl Data {
     /// Opens the folder, and makes what is missing.
     pub(crate) fn open(config: &AgentConfig) -> Result<Self, AgentError> {
+        Self::open_as(geteuid().as_raw(), config)
+    }
+
+    /// The same for an agent that runs as the user with the id `me`.
+    fn open_as(me: u32, config: &AgentConfig) -> Result<Self, AgentError> {
         let folder = &config.data;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(AgentError::data("create", folder))?;
-        let key = token_key(&folder.join(KEY_FILE))?;
-        let agent_id = agent_id(&folder.join(ID_FILE))?;
+        check_folder(me, folder)?;
+        let key = token_key(me, &folder.join(KEY_FILE))?;
+        let agent_id = agent_id(me, &folder.join(ID_FILE))?;
         let (users, first) = if config.users.is_empty() {
-            own_users(&folder.join(USERS_FILE))?
+            own_users(me, &folder.join(USERS_FILE))?
         } else {
             (config.users.clone(), None)
         };
@@ -53,8 +61,22 @@ impl Data {
     }
 }
 
-fn token_key(path: &Path) -> Result<TokenKey, AgentError> {
-    let Some(bytes) = read_private(path)? else {
+/// Whoever may write to a folder may put any file in the place of ours, even
+/// where the sticky bit keeps ours: before we make it. Root may anyway.
+fn check_folder(me: u32, folder: &Path) -> Result<(), AgentError> {
+    let metadata = fs::metadata(folder).map_err(AgentError::data("look at", folder))?;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != me && owner != 0 {
+        return Err(AgentError::Foreign { path: folder.to_owned(), owner, me });
+    }
+    if mode & 0o022 != 0 {
+        return Err(AgentError::OpenFolder { path: folder.to_owned(), mode });
+    }
+    Ok(())
+}
+
+fn token_key(me: u32, path: &Path) -> Result<TokenKey, AgentError> {
+    let Some(bytes) = read_private(me, path)? else {
         let key = TokenKey::generate();
         write_private(path, key.as_bytes())?;
         return Ok(key);
@@ -64,8 +86,8 @@ fn token_key(path: &Path) -> Result<TokenKey, AgentError> {
     Ok(TokenKey::from_bytes(bytes))
 }
 
-fn agent_id(path: &Path) -> Result<String, AgentError> {
-    let Some(bytes) = read_private(path)? else {
+fn agent_id(me: u32, path: &Path) -> Result<String, AgentError> {
+    let Some(bytes) = read_private(me, path)? else {
         let id = random_hex(ID_BYTES);
         write_private(path, id.as_bytes())?;
         return Ok(id);
@@ -80,8 +102,8 @@ fn agent_id(path: &Path) -> Result<String, AgentError> {
 
 type UsersAndFirst = (Vec<User>, Option<(String, Secret)>);
 
-fn own_users(path: &Path) -> Result<UsersAndFirst, AgentError> {
-    if let Some(bytes) = read_private(path)? {
+fn own_users(me: u32, path: &Path) -> Result<UsersAndFirst, AgentError> {
+    if let Some(bytes) = read_private(me, path)? {
         let text = String::from_utf8(bytes)
             .map_err(|_| AgentError::Damaged { path: path.to_owned(), why: "it is not UTF-8" })?;
         return Ok((read_users(&Source::from_text(path, text))?, None));
@@ -99,16 +121,19 @@ fn own_users(path: &Path) -> Result<UsersAndFirst, AgentError> {
     Ok((vec![user], Some((FIRST_USER.to_owned(), password))))
 }
 
-/// The content of a file that only its owner may read or write; `None` when
-/// there is no such file.
-fn read_private(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
+/// The content of a file that is ours and that nobody else may read or write;
+/// `None` when there is no such file.
+fn read_private(me: u32, path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(AgentError::data("open", path)(error)),
     };
     let metadata = file.metadata().map_err(AgentError::data("look at", path))?;
-    let mode = metadata.permissions().mode() & 0o777;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    if owner != me {
+        return Err(AgentError::Foreign { path: path.to_owned(), owner, me });
+    }
     if mode & 0o077 != 0 {
         return Err(AgentError::Exposed { path: path.to_owned(), mode });
     }
@@ -141,6 +166,8 @@ fn write_private(path: &Path, content: &[u8]) -> Result<(), AgentError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn opened(folder: &Path) -> Result<Data, AgentError> {
@@ -201,6 +228,57 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_another_is_not_believed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        opened(folder.path()).expect("opens");
+        let (data, owner) = (folder.path().join("data"), geteuid().as_raw());
+        let me = owner + 1;
+        let foreign = |error: AgentError, file: &Path| {
+            let of = matches!(&error, AgentError::Foreign { path, .. } if path == file);
+            assert!(of && error.to_string().contains("hint: when you know it, chown"), "{error}");
+        };
+        foreign(
+            token_key(me, &data.join(KEY_FILE)).expect_err("a planted key"),
+            &data.join(KEY_FILE),
+        );
+        foreign(agent_id(me, &data.join(ID_FILE)).expect_err("a planted id"), &data.join(ID_FILE));
+        let users = data.join(USERS_FILE);
+        foreign(own_users(me, &users).expect_err("planted users"), &users);
+        // A folder of root's is fine for everybody, and then the key is the first to be met.
+        let first_met = if owner == 0 { data.join(KEY_FILE) } else { data.clone() };
+        let error = Data::open_as(me, &AgentConfig::new(&data)).expect_err("not ours");
+        foreign(error, &first_met);
+        if owner == 0 {
+            std::os::unix::fs::chown(&data, Some(me), None).expect("root may");
+            let error = Data::open_as(0, &AgentConfig::new(&data)).expect_err("not root's");
+            foreign(error, &data);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        for bits in [0o720, 0o702, 0o777, 0o1777] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = folder.path().join("data");
+            fs::create_dir(&data).expect("ours");
+            fs::set_permissions(&data, fs::Permissions::from_mode(bits)).expect("ours");
+            let error = opened(folder.path()).expect_err("others may write");
+            let shown = error.to_string();
+            assert!(
+                matches!(error, AgentError::OpenFolder { mode, .. } if mode == bits),
+                "{shown}"
+            );
+            assert!(shown.contains("hint: chmod 700"), "{shown}");
+            assert_eq!(fs::read_dir(&data).expect("ours").count(), 0, "nothing was written");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("data")).expect("ours");
+        let readable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path().join("data"), readable).expect("ours");
+        opened(folder.path()).expect("others may look");
+    }
+
+    #[test]
     fn damage_is_told() {
         for (file, content) in [(KEY_FILE, &b"short"[..]), (ID_FILE, b"x"), (USERS_FILE, b"user")] {
             let folder = tempfile::tempdir().expect("a folder");
@@ -214,7 +292,8 @@ mod tests {
     #[test]
     fn a_torn_write_is_no_obstacle() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("data")).expect("ours");
+        opened(folder.path()).expect("opens");
+        fs::remove_file(folder.path().join("data").join(KEY_FILE)).expect("ours");
         fs::write(folder.path().join("data/token.new"), b"half a ke").expect("ours");
         opened(folder.path()).expect("opens");
         assert!(!folder.path().join("data/token.new").exists());

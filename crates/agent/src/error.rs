@@ -34,6 +34,33 @@ pub enum AgentError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A secret, or the folder of the secrets, belongs to another user, who may
+    /// have put it there.
+    #[error(
+        "{shown} belongs to the user with the id {owner}, and the agent runs as {me}\n  hint: when \
+         you know it, chown {me} {shown}; otherwise name another folder with `data`",
+        shown = path.display()
+    )]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Whom the agent runs as.
+        me: u32,
+    },
+    /// Others can put files into the data folder.
+    #[error(
+        "other users can put files into {shown} (mode {mode:04o})\n  hint: chmod 700 {shown}, and \
+         look at what is in it first: the agent trusts it",
+        shown = path.display()
+    )]
+    OpenFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A file that the agent wrote itself is damaged.
     #[error("{} is damaged: {why}\n  hint: remove it: the agent makes a new one", path.display())]
     Damaged {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use common::{Running, start};
-use watchfire_identity::Scope;
+use common::{Running, start, start_with};
+use watchfire_agent::User;
 use watchfire_identity::token::{Audience, TokenKey};
+use watchfire_identity::{Scope, password};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -95,17 +96,51 @@ async fn forged_tokens_are_refused() {
     refused(&agent, "x", "no token at all").await;
     refused(&agent, &format!("{real}x"), "a changed signature").await;
 
+    let (key, all) = (agent.key(), &Scope::ALL);
+    let epoch = key.epoch(&common::hash());
+    let right = key.issue("ada", Audience::Agent, all, &epoch, now, MINUTE);
+    assert_eq!(agent.get_with("/stats", &right).await.status, 200, "so the others have one fault");
     let foreign = TokenKey::from_bytes([0; 32]);
-    let token = foreign.issue("ada", Audience::Agent, &Scope::ALL, now, MINUTE);
+    let token = foreign.issue("ada", Audience::Agent, all, &epoch, now, MINUTE);
     refused(&agent, &token, "another key").await;
-    let token = agent.key().issue("ada", Audience::Hub, &Scope::ALL, now, MINUTE);
+    let token = key.issue("ada", Audience::Hub, all, &epoch, now, MINUTE);
     refused(&agent, &token, "for the hub").await;
-    let token = agent.key().issue("ada", Audience::Agent, &Scope::ALL, now.before(MINUTE), MINUTE);
+    let token = key.issue("ada", Audience::Agent, all, &epoch, now.before(MINUTE), MINUTE);
     refused(&agent, &token, "expired").await;
-    let token = agent.key().issue("ada", Audience::Agent, &Scope::ALL, now.after(MINUTE), MINUTE);
+    let token = key.issue("ada", Audience::Agent, all, &epoch, now.after(MINUTE), MINUTE);
     refused(&agent, &token, "from the future").await;
-    let token = agent.key().issue("eve", Audience::Agent, &Scope::ALL, now, MINUTE);
+    let token = key.issue("eve", Audience::Agent, all, &epoch, now, MINUTE);
     refused(&agent, &token, "of nobody").await;
+    let token = key.issue("ada", Audience::Agent, all, "other", now, MINUTE);
+    refused(&agent, &token, "under another password").await;
+}
+
+#[tokio::test]
+async fn a_token_dies_with_the_password_and_loses_what_the_user_loses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let again = async |scopes: &[Scope], password_hash| {
+        let ada = User { name: "ada".to_owned(), password_hash, scopes: scopes.to_vec() };
+        let agent = start_with(|config| {
+            config.data = folder.path().to_owned();
+            config.users = vec![ada];
+        });
+        let agent = agent.await;
+        agent.hand.advance(Duration::from_secs(1));
+        agent
+    };
+    let both = [Scope::Read, Scope::Stream];
+    let agent = again(&both, common::hash()).await;
+    let token = agent.token("ada").await;
+    assert_eq!(agent.get_with("/stats", &token).await.status, 200);
+
+    let restarted = again(&both, common::hash()).await;
+    assert_eq!(restarted.get_with("/stats", &token).await.status, 200, "a restart is no change");
+    let reduced = again(&[Scope::Stream], common::hash()).await;
+    assert_eq!(reduced.get_with("/stats", &token).await.status, 403);
+    // The same word hashed again is a changed password too: its salt is another.
+    let changed = again(&both, password::hash(common::PASSWORD).expect("hashes")).await;
+    refused(&changed, &token, "another password").await;
+    assert_eq!(changed.get_with("/stats", &changed.token("ada").await).await.status, 200);
 }
 
 #[tokio::test]

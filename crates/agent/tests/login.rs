@@ -5,10 +5,13 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use common::{PASSWORD, START_MS, basic, start, start_with};
+use common::{PASSWORD, Running, START_MS, basic, start, start_with};
 use watchfire_agent::{Agent, AgentConfig, AgentError};
+use watchfire_identity::limit::HOLD;
 use watchfire_identity::token::Audience;
 use watchfire_runtime::{Clock, Shutdown, task};
+
+const JSON: &str = "Content-Type: application/json\r\n";
 
 #[tokio::test]
 async fn a_login_gives_a_token_with_the_agreed_claims() {
@@ -17,7 +20,7 @@ async fn a_login_gives_a_token_with_the_agreed_claims() {
     assert_eq!(by_get.status, 200);
     assert!(by_get.head.contains("content-type: application/json"), "{}", by_get.head);
     let body = format!(r#"{{"username": "ada", "password": "{PASSWORD}"}}"#);
-    let by_json = agent.ask("POST", "/login", "Content-Type: application/json\r\n", &body).await;
+    let by_json = agent.ask("POST", "/login", JSON, &body).await;
     let by_post = agent.ask("POST", "/login", &basic("ada", PASSWORD), "").await;
     for answer in [by_get, by_json, by_post] {
         let json = answer.json();
@@ -70,7 +73,7 @@ async fn known_and_unknown_names_get_the_same_answer() {
 async fn bad_bodies_are_told_what_would_do() {
     let agent = start().await;
     for body in ["{", "[]", r#"{"username": "ada"}"#, r#"{"username": 1, "password": 2}"#, "a=b"] {
-        let answer = agent.ask("POST", "/login", "", body).await;
+        let answer = agent.ask("POST", "/login", JSON, body).await;
         assert_eq!(answer.status, 400, "{body}");
         assert!(answer.message().contains("\"username\""), "{body}");
     }
@@ -88,19 +91,121 @@ async fn five_wrong_ones_then_a_pause() {
     let agent = start().await;
     let mut statuses = Vec::new();
     for _ in 0..20 {
-        statuses.push(agent.log_in("ada", "wrong").await.status);
+        statuses.push(agent.held(agent.log_in("ada", "wrong")).await.status);
     }
     assert_eq!(statuses, [[401; 5].as_slice(), [429; 15].as_slice()].concat());
     assert_eq!(agent.counters.logins_limited(), 15);
     assert_eq!(agent.counters.logins_failed(), 5);
 
     let header = format!("{}X-Forwarded-For: 192.0.2.9\r\n", basic("ada", PASSWORD));
-    let limited = agent.ask("GET", "/login", &header, "").await;
+    let limited = agent.held(agent.ask("GET", "/login", &header, "")).await;
     assert_eq!(limited.status, 429, "not even the right one, and whatever it says of itself");
-    assert!(limited.head.contains("retry-after: 60"), "{}", limited.head);
+    assert!(limited.head.contains("retry-after: 45"), "{}", limited.head);
     assert_eq!(agent.log_in("reader", PASSWORD).await.status, 200, "others are not held up");
-    agent.hand.advance(Duration::from_secs(60));
+    agent.hand.advance(Duration::from_secs(45));
     assert_eq!(agent.log_in("ada", PASSWORD).await.status, 200);
+}
+
+/// Wrong logins with made-up names, until the address is held up.
+async fn use_up_the_address(agent: &Running) {
+    for number in 0..32 {
+        agent.held(agent.log_in(&format!("made-up-{number}"), "wrong")).await;
+    }
+    assert_eq!(agent.held(agent.log_in("nobody", PASSWORD)).await.status, 429);
+}
+
+#[tokio::test]
+async fn made_up_names_do_not_lock_out_who_shares_their_address() {
+    let agent = start().await;
+    assert_eq!(agent.log_in("ada", PASSWORD).await.status, 200);
+    use_up_the_address(&agent).await;
+    assert_eq!(agent.log_in("ada", PASSWORD).await.status, 200, "who was here before");
+    assert_eq!(agent.log_in("reader", PASSWORD).await.status, 200, "who comes for the first time");
+}
+
+#[tokio::test]
+async fn guessing_the_hubs_password_from_its_address_does_not_lock_it_out() {
+    let agent = start().await;
+    assert_eq!(agent.log_in("ada", PASSWORD).await.status, 200);
+    for _ in 0..20 {
+        agent.held(agent.log_in("ada", "wrong")).await;
+    }
+    assert_eq!(agent.counters.logins_limited(), 15);
+    assert_eq!(agent.log_in("ada", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_held_up_address_learns_no_names() {
+    let agent = start().await;
+    use_up_the_address(&agent).await;
+    let before = agent.clock.now();
+    let mut answers = Vec::new();
+    for user in ["ada", "nobody"] {
+        // Time stands still, and as long as it does neither is answered.
+        let mut asked = Box::pin(agent.log_in(user, "wrong"));
+        let limited = agent.counters.logins_limited();
+        while agent.counters.logins_limited() == limited {
+            tokio::select! {
+                answer = &mut asked => panic!("{user}: {answer:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        answers.push(asked);
+    }
+    assert_eq!(agent.clock.now(), before);
+    agent.hand.advance(HOLD);
+    let mut seen = Vec::new();
+    for answer in answers {
+        let answer = answer.await;
+        seen.push((answer.status, answer.body, answer.head.contains("retry-after: 60")));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].0, 429);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_cannot_try() {
+    let agent = start().await;
+    let body = format!(r#"{{"username": "ada", "password": "{PASSWORD}"}}"#);
+    for from in [
+        "Origin: http://evil.test\r\n",
+        "Origin: null\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n",
+        "Origin: http://evil.test\r\nSec-Fetch-Site: cross-site\r\n",
+    ] {
+        let by_json = agent.ask("POST", "/login", &format!("{from}{JSON}"), &body).await;
+        let headers = format!("{from}{}", basic("ada", PASSWORD));
+        let by_basic = agent.ask("GET", "/login", &headers, "").await;
+        let by_text = agent.ask("POST", "/login", from, &body).await;
+        assert_eq!([by_json, by_basic, by_text].map(|answer| answer.status), [403; 3], "{from}");
+    }
+    for from in
+        ["Sec-Fetch-Site: none\r\n", "Sec-Fetch-Site: same-origin\r\nOrigin: http://localhost\r\n"]
+    {
+        let headers = format!("{from}{}", basic("ada", PASSWORD));
+        assert_eq!(agent.ask("GET", "/login", &headers, "").await.status, 200, "{from}");
+        let asked = agent.ask("GET", "/login", from, "").await;
+        assert_eq!(asked.status, 401, "a browser asks for name and password then");
+    }
+    assert_eq!(agent.counters.logins_failed(), 0, "none of them used up a try");
+}
+
+#[tokio::test]
+async fn a_body_says_that_it_is_json() {
+    let agent = start().await;
+    let body = format!(r#"{{"username": "ada", "password": "{PASSWORD}"}}"#);
+    for kind in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+        let header =
+            if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
+        let answer = agent.ask("POST", "/login", &header, &body).await;
+        assert_eq!(answer.status, 415, "{kind}");
+        assert!(answer.message().contains("application/json"), "{kind}");
+        let with_basic = format!("{header}{}", basic("ada", PASSWORD));
+        assert_eq!(agent.ask("POST", "/login", &with_basic, "").await.status, 200, "{kind}");
+    }
+    let header = "Content-Type: Application/JSON; charset=utf-8\r\n";
+    assert_eq!(agent.ask("POST", "/login", header, &body).await.status, 200);
 }
 
 #[tokio::test]
@@ -123,7 +228,7 @@ async fn a_crowd_is_sent_away_and_not_queued_for_ever() {
         let agent = &agent;
         crowd.push(async move { agent.raw(&request).await.status });
     }
-    let statuses = futures_util::future::join_all(crowd).await;
+    let statuses = agent.held(futures_util::future::join_all(crowd)).await;
     assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
     // The address as a whole has thirty wrong tries in a minute.
     assert!(statuses.iter().filter(|status| **status == 401).count() <= 30, "{statuses:?}");

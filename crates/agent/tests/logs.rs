@@ -37,7 +37,10 @@ async fn tokens_passwords_and_strangers_words_stay_out_of_the_log() {
     agent.hand.advance(Duration::from_secs(1));
     let stranger = "admin\\n{\\\"level\\\":\\\"INFO\\\",\\\"msg\\\":\\\"login ok\\\"}\\u001b[2K";
     let body = format!(r#"{{"username": "{stranger}", "password": "{PASSWORD}"}}"#);
-    assert_eq!(agent.ask("POST", "/login", "", &body).await.status, 401);
+    assert_eq!(
+        agent.ask("POST", "/login", "Content-Type: application/json\r\n", &body).await.status,
+        401
+    );
     assert_eq!(agent.ask("GET", "/login", &basic("ada", "hunter2hunter2"), "").await.status, 401);
     for target in ["/stats", "/processlist", "/run", "/nothing", "/stream"] {
         agent.get(&format!("{target}?token={token}")).await;

@@ -76,15 +76,29 @@ pub(crate) fn date(moment: Moment, zone: &TimeZone) -> String {
     )
 }
 
+/// How far the two clocks of one boot may drift or be set apart before their
+/// difference is taken for that of another boot.
+const CLOCKS_APART_MS: u64 = 5 * 60 * 1000;
+
 /// How long it took from `earlier` to `later`. The hub's machine may have been
-/// started anew in between, which sets its monotonic clock back: then the wall clock
-/// is all there is.
+/// started anew in between, which gives the monotonic clock another beginning: then
+/// the wall clock is all there is. The beginning shows as the difference of both
+/// clocks, however long the machine has been up since.
 pub(crate) fn elapsed(earlier: Moment, later: Moment) -> Duration {
-    if later.monotonic >= earlier.monotonic {
-        return later.since(earlier);
-    }
     let millis = later.unix_ms.saturating_sub(earlier.unix_ms);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    let by_wall = u64::try_from(millis).ok().map(Duration::from_millis);
+    let same_boot = booted_ms(earlier).abs_diff(booted_ms(later)) <= CLOCKS_APART_MS;
+    match by_wall {
+        Some(by_wall) if !same_boot => by_wall,
+        // A wall clock that was set back tells nothing.
+        _ => later.since(earlier),
+    }
+}
+
+/// The wall clock when the monotonic clock was at zero.
+fn booted_ms(moment: Moment) -> i64 {
+    let up = i64::try_from(moment.monotonic.as_millis()).unwrap_or(i64::MAX);
+    moment.unix_ms.saturating_sub(up)
 }
 
 /// The words with a capital letter first.
@@ -204,5 +218,12 @@ mod tests {
         assert_eq!(elapsed(before, after), Duration::from_secs(300));
         let jumped = Moment { monotonic: Duration::from_secs(9010), unix_ms: 0 };
         assert_eq!(elapsed(before, jumped), Duration::from_secs(10));
+        // The new boot lasts longer than the old one did.
+        let early = Moment { monotonic: Duration::from_secs(60), unix_ms: 1_000_000 };
+        let long_up = Moment { monotonic: Duration::from_secs(1000), unix_ms: 8_200_000 };
+        assert_eq!(elapsed(early, long_up), Duration::from_secs(7200));
+        // A correction of the wall clock by a minute is no restart.
+        let corrected = Moment { monotonic: Duration::from_secs(9010), unix_ms: 1_070_000 };
+        assert_eq!(elapsed(before, corrected), Duration::from_secs(10));
     }
 }

@@ -26,11 +26,12 @@ pub struct Facts<'a> {
     pub timeline: &'a [TimelineEntry],
     /// When it ended.
     pub ended: Option<Moment>,
-    /// The last status the hub has.
+    /// The last status from before the news, or the first one after it when the hub
+    /// has no earlier one.
     pub last_status: Option<&'a Status>,
     /// When the hub got that status, on the hub's clocks.
     pub last_status_at: Option<Moment>,
-    /// The last process table the hub has.
+    /// The process table that goes with that status.
     pub last_processes: Option<&'a ProcessTable>,
     /// The page of the incident.
     pub link: &'a str,
@@ -104,7 +105,7 @@ fn down(facts: &Facts<'_>) -> AlertView {
             Presence::Unreachable => format!("{name} cannot be reached"),
             _ => format!("{name} is down"),
         },
-        ..common(facts, Badge::of(facts.incident.presence), "before the verdict")
+        ..common(facts, Badge::of(facts.incident.presence), "the verdict")
     }
 }
 
@@ -118,7 +119,7 @@ fn changed(facts: &Facts<'_>) -> AlertView {
     AlertView {
         subject: subject(Badge::of(facts.incident.presence), facts, &what),
         headline: format!("{}: the {headline}", view::name(facts.server)),
-        ..common(facts, Badge::of(facts.incident.presence), "before this change")
+        ..common(facts, Badge::of(facts.incident.presence), "this change")
     }
 }
 
@@ -129,7 +130,7 @@ fn recovered(facts: &Facts<'_>) -> AlertView {
         subject: subject(Badge::UP, facts, &format!("back after {gone}")),
         headline: format!("{} is up again", view::name(facts.server)),
         cause: format!("It was {} for {gone}.", human::presence(facts.incident.presence)),
-        ..common(facts, Badge::UP, "before the return")
+        ..common(facts, Badge::UP, "the return")
     }
 }
 
@@ -142,14 +143,13 @@ fn was_down(facts: &Facts<'_>) -> AlertView {
         subject: subject(Badge::WAS_DOWN, facts, &format!("{was} for {gone}, and up again")),
         headline: format!("{name} was {was} for {gone}, and is up again"),
         cause: "No message could be sent while it lasted, so this one tells all of it.".to_owned(),
-        ..common(facts, Badge::WAS_DOWN, "before the return")
+        ..common(facts, Badge::WAS_DOWN, "the return")
     }
 }
 
 /// What all messages about an incident share.
-fn common(facts: &Facts<'_>, badge: Badge, reading_before: &str) -> AlertView {
+fn common(facts: &Facts<'_>, badge: Badge, event: &str) -> AlertView {
     let cause = cause(facts);
-    let age = facts.last_status_at.map(|at| human::elapsed(at, news_at(facts)));
     let processes = facts.last_processes.map(view::top_processes).unwrap_or_default();
     AlertView {
         subject: String::new(),
@@ -163,16 +163,26 @@ fn common(facts: &Facts<'_>, badge: Badge, reading_before: &str) -> AlertView {
             _ => "Why we think so",
         },
         why: view::why(facts.timeline, facts.time_zone),
-        reading_title: match (facts.last_status, age.map(human::duration)) {
-            (None, _) => "The hub has no reading of it.".to_owned(),
-            (Some(_), None) => "Last reading".to_owned(),
-            (Some(_), Some(age)) => format!("Last reading, {age} {reading_before}"),
-        },
+        reading_title: reading_title(facts, event),
         gauges: facts.last_status.map(view::gauges).unwrap_or_default(),
         processes_title: processes_title(facts, processes.len()),
         processes,
         link: view::link(facts.link),
     }
+}
+
+/// How old the reading was at `event`. One from after it must not pass for what
+/// was known before.
+fn reading_title(facts: &Facts<'_>, event: &str) -> String {
+    if facts.last_status.is_none() {
+        return "The hub has no reading of it.".to_owned();
+    }
+    let Some(at) = facts.last_status_at else { return "Last reading".to_owned() };
+    let news = news_at(facts);
+    if at.monotonic > news.monotonic && at.unix_ms >= news.unix_ms {
+        return format!("Reading from {} after {event}", human::duration(at.since(news)));
+    }
+    format!("Last reading, {} before {event}", human::duration(human::elapsed(at, news)))
 }
 
 fn subject(badge: Badge, facts: &Facts<'_>, what: &str) -> String {

@@ -98,8 +98,8 @@ impl PresenceMachine {
         }
     }
 
-    /// A server with an open incident from before the hub's start. It stays in
-    /// `presence` and is not told again; a sign of life ends it, and sights that
+    /// A server with an open incident from before the hub's start, judged at `since`.
+    /// It stays in `presence` and is not told again; a sign of life ends it, and sights that
     /// speak only against the verdict change it, after the grace. A `presence` that
     /// is no trouble starts as unknown.
     #[must_use]
@@ -107,11 +107,13 @@ impl PresenceMachine {
         server: ServerName,
         limits: PresenceLimits,
         presence: Presence,
+        since: Moment,
         started: HubTime,
     ) -> Self {
         let mut machine = Self::new(server, limits, started);
         if presence.is_trouble() {
             machine.presence = presence;
+            machine.since = since;
         }
         machine
     }
@@ -122,7 +124,7 @@ impl PresenceMachine {
         self.presence
     }
 
-    /// When the present presence began; the hub's start for a restored one.
+    /// When the present presence began; the judgement for a restored one.
     #[must_use]
     pub fn since(&self) -> Moment {
         self.since

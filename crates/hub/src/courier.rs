@@ -1,7 +1,6 @@
 //! Hands over what the outbox holds. Each lane (one user, one incident) is in
 //! order and by itself, so a stuck delivery delays no other user's.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,50 +10,32 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{LaneKey, Store};
+use watchfire_store::{LaneKey, PendingLane, Store};
 
-use crate::terminal;
+use self::lanes::{Ended, Lanes};
+use crate::terminal::{self, Terminal};
 
-/// Lanes that are worked on at a time.
-const MAX_BUSY: usize = 64;
-/// Lanes of one user that are worked on at a time. Five hundred incidents of a
-/// user whose mail server hangs must not take every place from the others.
-const MAX_BUSY_OF_USER: usize = 16;
-/// How long the courier sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(30);
+mod lanes;
+
+/// The outbox is read anew after this, whether or not anything is known to have come.
+const READ_ANEW: Duration = Duration::from_secs(30);
 /// The pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the end waits for the deliveries under way. What is cut off in the
+/// middle may have been accepted and is sent again after the next start.
+pub(crate) const END_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The courier: the only one that sends.
 pub(crate) struct Courier {
     store: Store,
     notifier: Notifier,
+    terminal: Terminal,
     clock: Clock,
     /// Something was put into the outbox.
     pub(crate) arrived: Arc<Notify>,
     /// A lane is done for now.
     done: Notify,
     lanes: Mutex<Lanes>,
-}
-
-#[derive(Default)]
-struct Lanes {
-    busy: HashSet<LaneKey>,
-    waiting: HashMap<LaneKey, Moment>,
-    /// Grows with each arrival: what a lane was read before may be out of date.
-    news: u64,
-}
-
-impl Lanes {
-    fn hear_news(&mut self) {
-        self.news += 1;
-        self.waiting.clear();
-    }
-
-    fn has_room(&self, user: &str) -> bool {
-        let of_user = || self.busy.iter().filter(|key| key.user == user).count();
-        self.busy.len() < MAX_BUSY && of_user() < MAX_BUSY_OF_USER
-    }
 }
 
 /// What a try is to send.
@@ -72,96 +53,115 @@ impl Courier {
         clock: Clock,
         arrived: Arc<Notify>,
     ) -> Self {
-        Self { store, notifier, clock, arrived, done: Notify::new(), lanes: Mutex::default() }
+        Self {
+            store,
+            notifier,
+            terminal: Terminal::stderr(),
+            clock,
+            arrived,
+            done: Notify::new(),
+            lanes: Mutex::default(),
+        }
     }
 
-    /// Works until the end is asked for.
+    /// Works until the end is asked for, and then until what is under way has
+    /// ended and is recorded, but for no longer than [`END_PATIENCE`].
     pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) {
-        loop {
-            let next = match self.start_due_lanes().await {
-                Ok(next) => next,
-                Err(why) => {
-                    tracing::error!(why, "the outbox cannot be read; trying again");
-                    self.clock.now().after(STORE_PAUSE)
-                }
-            };
+        let mut read_at = self.clock.now();
+        while !shutdown.is_requested() {
+            if read_at.monotonic <= self.clock.now().monotonic {
+                read_at = self.read_outbox().await;
+            }
+            self.start_due_lanes(&shutdown);
+            let next = self.lanes().next().map_or(read_at, |next| next.min(read_at));
             tokio::select! {
-                () = shutdown.requested() => return,
-                // News in a lane may change what it waits for.
-                () = self.arrived.notified() => self.lanes().hear_news(),
+                () = shutdown.requested() => break,
+                () = self.arrived.notified() => read_at = self.clock.now(),
                 () = self.done.notified() => {}
                 () = self.clock.sleep_until(next) => {}
             }
         }
+        if self.clock.within(END_PATIENCE, self.until_idle()).await.is_none() {
+            let busy = self.lanes().busy();
+            tracing::warn!(busy, "deliveries are cut off by the end; they are tried again later");
+        }
     }
 
-    /// Starts every lane that is due, and says when the next one will be.
-    async fn start_due_lanes(self: &Arc<Self>) -> Result<Moment, String> {
-        let pending = self.stored(Store::lanes).await?;
-        let now = self.clock.now();
-        let mut next = now.after(IDLE);
-        let mut due = Vec::new();
-        {
-            let mut lanes = self.lanes();
-            let alive: HashSet<&LaneKey> = pending.iter().collect();
-            lanes.waiting.retain(|key, _| alive.contains(key));
-            for key in &pending {
-                match lanes.waiting.get(key) {
-                    Some(until) if until.monotonic > now.monotonic => next = next.min(*until),
-                    _ if lanes.busy.contains(key) || !lanes.has_room(&key.user) => {}
-                    _ => {
-                        lanes.busy.insert(key.clone());
-                        due.push(key.clone());
-                    }
-                }
+    async fn until_idle(&self) {
+        while self.lanes().busy() > 0 {
+            self.done.notified().await;
+        }
+    }
+
+    /// Reads which lanes there are, and says when to read again.
+    async fn read_outbox(&self) -> Moment {
+        match self.stored(Store::pending_lanes).await {
+            Ok(pending) => {
+                self.lanes().read(pending);
+                self.clock.now().after(READ_ANEW)
+            }
+            Err(why) => {
+                tracing::error!(why, "the outbox cannot be read; trying again");
+                self.clock.now().after(STORE_PAUSE)
             }
         }
-        for key in due {
-            let courier = self.clone();
-            task::spawn("lane", async move { courier.work_on(key).await }).detach();
-        }
-        Ok(next)
     }
 
-    async fn work_on(self: Arc<Self>, key: LaneKey) {
+    fn start_due_lanes(self: &Arc<Self>, shutdown: &Shutdown) {
+        self.lanes().wake(self.clock.now());
+        while !shutdown.is_requested() {
+            let Some(lane) = self.lanes().start() else { return };
+            let (courier, shutdown) = (self.clone(), shutdown.clone());
+            task::spawn("lane", async move { courier.work_on(lane, shutdown).await }).detach();
+        }
+    }
+
+    async fn work_on(self: Arc<Self>, lane: PendingLane, shutdown: Shutdown) {
+        let key = lane.key;
         let work = {
             let (courier, key) = (self.clone(), key.clone());
-            async move { courier.lane(&key).await }
+            async move { courier.lane(&key, &shutdown).await }
         };
-        let wait = match task::spawn("delivery", work).join().await {
-            Ok(Ok(until)) => until.filter(|(_, news)| *news == self.lanes().news).map(|(at, _)| at),
+        // Whatever fails, it is tried again after a pause.
+        let failed = || Ended {
+            seen: lane.newest,
+            until: Some(self.clock.now().after(STORE_PAUSE)),
+            tries: 1,
+        };
+        let ended = match task::spawn("delivery", work).join().await {
+            Ok(Ok(ended)) => ended,
             Ok(Err(why)) => {
                 tracing::error!(user = key.user, why, "a delivery could not be recorded");
-                Some(self.clock.now().after(STORE_PAUSE))
+                failed()
             }
-            Err(_) => Some(self.clock.now().after(STORE_PAUSE)),
+            Err(_) => failed(),
         };
-        {
-            let mut lanes = self.lanes();
-            lanes.busy.remove(&key);
-            if let Some(until) = wait {
-                lanes.waiting.insert(key, until);
-            }
-        }
+        self.lanes().end(&key, &ended);
         self.done.notify_one();
     }
 
-    /// Sends what the lane has until it is empty or has to wait: until then,
-    /// or until there is news that was not known when it was read.
-    async fn lane(self: &Arc<Self>, key: &LaneKey) -> Result<Option<(Moment, u64)>, String> {
+    /// Sends what the lane has until it is empty, has to wait, or the end is
+    /// asked for.
+    async fn lane(self: &Arc<Self>, key: &LaneKey, shutdown: &Shutdown) -> Result<Ended, String> {
+        let mut tries = 0;
         loop {
-            let news = self.lanes().news;
             let key = key.clone();
             let lane = self.stored(move |store| store.lane(&key)).await?;
+            let seen = lane.iter().map(|(n, _)| n.id).max().unwrap_or(NotificationId(0));
+            let ended = |until| Ok(Ended { seen, until, tries });
+            if shutdown.is_requested() {
+                return ended(None);
+            }
             match next_step(&lane, self.clock.now(), backoff::jitter()) {
-                Step::Empty => return Ok(None),
-                Step::Wait { until } => return Ok(Some((until, news))),
+                Step::Empty => return ended(None),
+                Step::Wait { until } => return ended(Some(until)),
                 Step::Dead(id) => self.give_up(id).await?,
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
                     let this = Try { notification, channel, first, merges };
                     self.try_once(&found, this).await?;
+                    tries += 1;
                 }
             }
         }
@@ -202,7 +202,7 @@ impl Courier {
             _ => &what.content,
         };
         if terminal::is_terminal(&this.channel) {
-            return terminal::print(content);
+            return self.terminal.print(content, &self.clock).await;
         }
         let references: &[String] = if this.first { &[] } else { &what.references };
         let outgoing = Outgoing {

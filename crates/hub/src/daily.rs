@@ -54,11 +54,18 @@ impl Daily {
     /// Writes the reports that are due into the outbox, and says how many.
     fn write_due(&self, started: Moment, now: Moment) -> Result<usize, StoreError> {
         let mut written = 0;
+        // A time in the future is from a wall clock that was wrong: what it says
+        // must not keep the reports back until then.
+        let started_ms = match started.unix_ms {
+            past if past <= now.unix_ms => past,
+            _ => now.before(now.since(started)).unix_ms,
+        };
         for user in self.users.iter().filter(|user| !user.channels.is_empty()) {
             let Some(minutes) = user.report else { continue };
             let Some(due_ms) = last_due(minutes, &user.time_zone, now.unix_ms) else { continue };
             // A hub that never sent one begins with the first time it lives to see.
-            let last_ms = self.store.last_report(&user.name)?.unwrap_or(started.unix_ms);
+            let last_ms = self.store.last_report(&user.name)?;
+            let last_ms = last_ms.filter(|last| *last <= now.unix_ms).unwrap_or(started_ms);
             let too_late = now.unix_ms - due_ms > i64::try_from(LATEST.as_millis()).unwrap_or(0);
             if last_ms >= due_ms || too_late {
                 continue;

@@ -1,21 +1,29 @@
-//! Reaching an agent: TCP, login, stream. Every step has its own time limit,
-//! and every failure is a [`Sight`], which is what the verdict rests on.
+//! Reaching an agent: the name, TCP, login, stream. Every step has its own time
+//! limit, and every failure says what it [`Tells`], which is what the verdict
+//! rests on.
 
+mod descriptors;
 mod login;
+mod own;
+mod race;
+mod resolve;
 mod stream;
 
-use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use watchfire_model::Sight;
 use watchfire_runtime::Clock;
 
+pub(crate) use descriptors::page_limits;
 pub(crate) use login::log_in;
+use own::OwnWant;
+#[cfg(test)]
+pub(crate) use resolve::Lookup;
+use resolve::{Resolver, Unresolved};
 pub(crate) use stream::open_stream;
 
-/// How long name resolution and connecting may take together.
-const CONNECT_LIMIT: Duration = Duration::from_millis(1500);
 /// When an agent that took the connection and says nothing is called silent.
 const SILENT_AFTER: Duration = Duration::from_millis(1000);
 /// How long the answer may take all the same: a frozen agent that goes on
@@ -25,38 +33,102 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(4);
 /// Why a dial failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failed {
-    /// What it proves of the host.
-    pub(crate) saw: Sight,
+    /// What it tells of the server.
+    pub(crate) tells: Tells,
     /// The details, for the log.
     pub(crate) why: String,
 }
 
-impl Failed {
-    fn new(saw: Sight, why: impl Into<String>) -> Self {
-        Self { saw, why: why.into() }
+/// What a failed dial tells of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// What the hub saw of it.
+    Saw(Sight),
+    /// The agent asked the hub to come back later. It answers, so no sight
+    /// that speaks against it would be true.
+    Later,
+    /// Nothing: the resolver was too slow.
+    Nothing,
+    /// Nothing: the hub lacked something of its own, descriptors for example.
+    HubsOwn,
+}
+
+impl From<Sight> for Tells {
+    fn from(saw: Sight) -> Self {
+        Self::Saw(saw)
     }
 }
 
-/// Connects to `host:port`, trying each of its addresses within one limit.
-pub(crate) async fn connect(address: &str, clock: &Clock) -> Result<TcpStream, Failed> {
-    let resolved = clock.within(CONNECT_LIMIT, tokio::net::lookup_host(address)).await;
-    let addresses: Vec<_> = match resolved {
-        Some(Ok(addresses)) => addresses.collect(),
-        Some(Err(error)) => return Err(Failed::new(Sight::NameUnknown, error.to_string())),
-        None => return Err(Failed::new(Sight::NameUnknown, "the resolver does not answer")),
-    };
-    if addresses.is_empty() {
-        return Err(Failed::new(Sight::NameUnknown, "the name has no address"));
+impl Failed {
+    pub(crate) fn new(tells: impl Into<Tells>, why: impl Into<String>) -> Self {
+        Self { tells: tells.into(), why: why.into() }
     }
-    let connecting = TcpStream::connect(addresses.as_slice());
-    match clock.within(CONNECT_LIMIT, connecting).await {
-        Some(Ok(stream)) => {
-            // Signs of life are small and must not wait for one another.
-            let _ = stream.set_nodelay(true);
-            Ok(stream)
+
+    /// What it proves of the host, if it proves anything.
+    pub(crate) fn saw(&self) -> Option<Sight> {
+        match self.tells {
+            Tells::Saw(saw) => Some(saw),
+            Tells::Later | Tells::Nothing | Tells::HubsOwn => None,
         }
-        Some(Err(error)) => Err(Failed::new(sight(error.kind()), error.to_string())),
-        None => Err(Failed::new(Sight::NoAnswer, "connecting took too long")),
+    }
+}
+
+/// What all links of a hub dial with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    clock: Clock,
+    resolver: Resolver,
+    own: OwnWant,
+}
+
+impl Dialer {
+    /// A dialer that asks the machine's resolver.
+    pub(crate) fn new(clock: Clock) -> Self {
+        let resolver = Resolver::system(clock.clone());
+        Self { clock, resolver, own: OwnWant::default() }
+    }
+
+    /// A dialer with a resolver of a test's own.
+    #[cfg(test)]
+    pub(crate) fn with_lookup(lookup: Lookup, clock: Clock) -> Self {
+        let resolver = Resolver::new(lookup, clock.clone());
+        Self { clock, resolver, own: OwnWant::default() }
+    }
+
+    /// The clock that all its limits are measured by.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Connects to `host:port`, trying the host's addresses.
+    async fn connect(&self, address: &str) -> Result<TcpStream, Failed> {
+        let connected = match self.resolve(address).await {
+            Ok(addresses) => race::connect_first(&addresses, &self.clock).await,
+            Err(failed) => Err(failed),
+        };
+        let stream = connected.inspect_err(|failed| {
+            if failed.tells == Tells::HubsOwn {
+                self.own.note(&failed.why, self.clock.now());
+            }
+        })?;
+        // Signs of life are small and must not wait for one another.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    async fn resolve(&self, address: &str) -> Result<Vec<SocketAddr>, Failed> {
+        if let Ok(literal) = address.parse() {
+            return Ok(vec![literal]);
+        }
+        let no_port = || Failed::new(Sight::NameUnknown, "the address has no port");
+        let (host, port) = address.rsplit_once(':').ok_or_else(no_port)?;
+        let port: u16 = port.parse().map_err(|_| no_port())?;
+        let found = self.resolver.addresses(host).await.map_err(|why| match why {
+            Unresolved::Unknown(why) => Failed::new(Sight::NameUnknown, why),
+            Unresolved::Slow => Failed::new(Tells::Nothing, "the resolver does not answer"),
+            Unresolved::HubsOwn(why) => Failed::new(Tells::HubsOwn, why),
+        })?;
+        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
 }
 
@@ -74,14 +146,6 @@ async fn answer<F: Future>(
     let rest = ANSWER_LIMIT.saturating_sub(SILENT_AFTER);
     let late = clock.within(rest, asking).await;
     late.ok_or_else(|| Failed::new(Sight::Silent, "the agent does not answer"))
-}
-
-fn sight(kind: ErrorKind) -> Sight {
-    match kind {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Sight::Refused,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Sight::NoRoute,
-        _ => Sight::NoAnswer,
-    }
 }
 
 #[cfg(test)]

@@ -10,15 +10,16 @@ use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Incident, TimelineEntry, TimelineKind};
 use watchfire_notify::Notifier;
-use watchfire_runtime::http::{HttpLimits, serve};
+use watchfire_runtime::http::serve;
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, task};
 use watchfire_store::{Store, StoreError};
 
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, Accounts};
 use crate::config::{HubConfig, User};
-use crate::courier::Courier;
+use crate::courier::{Courier, END_PATIENCE};
 use crate::daily::Daily;
 use crate::desk::Desk;
+use crate::dial::{Dialer, page_limits};
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::{http, terminal, uplink, watch};
@@ -33,6 +34,9 @@ const KEEP_INCIDENTS: Duration = Duration::from_secs(400 * 24 * 3600);
 const PRUNE_STEP: usize = 100;
 /// How often old incidents are looked for.
 const PRUNE_PAUSE: Duration = Duration::from_secs(600);
+
+/// How long the end waits for the courier.
+const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
 
 /// A hub that listens and is ready to run.
 pub struct Hub {
@@ -98,7 +102,9 @@ pub enum HubError {
 }
 
 impl Hub {
-    /// Opens the data, makes the first user where there is none, and listens.
+    /// Opens the data, makes the first user where there is none, and listens. A
+    /// damaged database is kept aside and a fresh one takes its place: a watch
+    /// without its history is better than no watch.
     ///
     /// # Errors
     /// [`HubError`] says what stands in the way.
@@ -109,11 +115,7 @@ impl Hub {
             .map_err(|source| HubError::Listen { address: listen, source })?;
         let address =
             listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
-        let store = Store::open(&config.data)?;
-        let lock = lock(&config.data)?;
-        let open = open_incidents(&store, &config, &clock)?;
-        let accounts = accounts::load(&store, &config.users)?;
-        let hub_id = hub_id(&store)?;
+        let Data { store, lock, open, accounts, hub_id } = Data::open(&config, &clock)?;
         let notifier = Notifier::new(config.mail.clone())?;
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
@@ -164,6 +166,7 @@ impl Hub {
         let limits = PresenceLimits::with_down_after(config.down_after);
         let fleet = Fleet::new(config.servers, limits, &self.open, clock.clone(), events.clone());
         let fleet = Arc::new(fleet);
+        let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let letters = (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
@@ -190,20 +193,21 @@ impl Hub {
                 Ok::<(), std::convert::Infallible>(())
             })
         };
+        let courier = critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone())));
         let mut tasks = vec![
             critical(
                 "watch",
                 Box::pin(watch::watch(fleet.clone(), clock.clone(), shutdown.clone())),
             ),
             critical("desk", Box::pin(Arc::new(desk).run(clock.clone(), shutdown.clone()))),
-            critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
             task::spawn("prune", prune(self.store.clone(), clock.clone(), shutdown.clone())),
         ];
+        let (page, dialer) = (page_limits(fleet.len()), Dialer::new(clock.clone()));
         for index in 0..fleet.len() {
             let make = {
-                let (fleet, clock, shutdown) = (fleet.clone(), clock.clone(), shutdown.clone());
-                move || uplink::keep(fleet.clone(), index, clock.clone(), shutdown.clone())
+                let (fleet, dialer, shutdown) = (fleet.clone(), dialer.clone(), shutdown.clone());
+                move || uplink::keep(fleet.clone(), index, dialer.clone(), shutdown.clone())
             };
             tasks.push(task::spawn_restarting("uplink", clock.clone(), make));
         }
@@ -216,10 +220,64 @@ impl Hub {
             mail_configured: config.mail.is_some(),
             shutdown: shutdown.clone(),
         });
-        let answer = http::answer(app, clock.clone());
+        let answer = http::answer(app, hosts, clock.clone());
         let counters = Arc::default();
-        serve(self.listener, answer, HttpLimits::default(), counters, clock, shutdown).await;
+        serve(self.listener, answer, page, counters, clock.clone(), shutdown).await;
+        // What is being sent is to be recorded, or it would be sent again. The
+        // courier keeps its own limit; this one is for a store that hangs.
+        let _ = clock.within(COURIER_END, courier.join()).await;
         drop(tasks);
+    }
+}
+
+/// What a start of the hub takes from its data folder.
+struct Data {
+    store: Store,
+    lock: File,
+    open: Vec<Incident>,
+    accounts: Accounts,
+    hub_id: String,
+}
+
+impl Data {
+    fn open(config: &HubConfig, clock: &Clock) -> Result<Self, HubError> {
+        let mut held = None;
+        match Self::open_once(config, clock, &mut held) {
+            Err(HubError::Store(StoreError::Damaged { why })) => {
+                // Another hub may still work with what is readable of it.
+                let held = match held {
+                    Some(held) => held,
+                    None => lock(&config.data)?,
+                };
+                let name = clock.now().unix_ms.to_string();
+                let kept = watchfire_store::set_aside(&config.data, &name)?;
+                tracing::error!(
+                    why, kept = %kept.join("watchfire.db").display(),
+                    "watchfire.db was damaged: it is kept, and a fresh one takes its place. \
+                     Its incidents, unsent notifications and stored users are not in the fresh one"
+                );
+                Self::open_once(config, clock, &mut Some(held))
+            }
+            other => other,
+        }
+    }
+
+    /// Locks the folder into `held` if that is empty, and leaves the lock there when
+    /// reading fails.
+    fn open_once(
+        config: &HubConfig,
+        clock: &Clock,
+        held: &mut Option<File>,
+    ) -> Result<Self, HubError> {
+        let store = Store::open(&config.data)?;
+        if held.is_none() {
+            *held = Some(lock(&config.data)?);
+        }
+        let open = open_incidents(&store, config, clock)?;
+        let accounts = accounts::load(&store, &config.users)?;
+        let hub_id = hub_id(&store)?;
+        let lock = held.take().expect("it was locked just above");
+        Ok(Self { store, lock, open, accounts, hub_id })
     }
 }
 
@@ -305,3 +363,6 @@ async fn prune(store: Store, clock: Clock, shutdown: Shutdown) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,13 +8,18 @@ use watchfire_model::{Content, DeliveryOutcome, Moment, NotificationKind, Presen
 use watchfire_notify::{Notifier, Outgoing};
 use watchfire_runtime::{Clock, Shutdown, backoff::Backoff, task};
 
-use crate::config::{HubConfig, User};
+use crate::config::{HubConfig, User, WatchedServer};
+use crate::dial::Dialer;
 use crate::events::Events;
 use crate::fleet::{Fleet, Snapshot};
 use crate::{terminal, uplink, watch};
 
 /// How often a report from the command line is tried on each channel.
 const TRIES: u32 = 3;
+/// How long after the grace the report waits at the latest. A server may send
+/// signs of life and never a whole status, or the hub cannot judge it, for want of
+/// descriptors for example; it is reported as it is known by then.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the fleet is looked at while its servers are asked.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -31,20 +36,24 @@ pub struct Reported {
 }
 
 /// Asks every server that the users may see, and sends each of `users` a report.
-/// It takes at most `down_after` and what sending takes; no hub needs to run.
+/// It takes at most the grace, 3 s and what sending takes; no hub needs to run.
 ///
 /// # Errors
 /// When the mail settings cannot be used.
 pub async fn report_now(
-    config: HubConfig,
+    mut config: HubConfig,
     users: Vec<User>,
     clock: &Clock,
 ) -> Result<Vec<Reported>, watchfire_notify::ChannelError> {
     let notifier = Notifier::new(config.mail.clone())?;
     let limits = PresenceLimits::with_down_after(config.down_after);
+    let seen =
+        |watched: &WatchedServer| users.iter().any(|user| user.scope.holds(&watched.server.labels));
+    config.servers.retain(seen);
     let fleet = Fleet::new(config.servers, limits, &[], clock.clone(), Events::new());
     let fleet = Arc::new(fleet);
-    ask_everyone(&fleet, clock).await;
+    let longest = limits.grace.max(limits.down_after) + PATIENCE;
+    ask_everyone(&fleet, clock, longest).await;
     let mut reported = Vec::new();
     for user in users {
         let now = clock.now();
@@ -88,12 +97,15 @@ pub(crate) fn write(
     report(&rows, name, now, public_url, &user.time_zone)
 }
 
-/// Runs the links until every server has answered or been judged.
-async fn ask_everyone(fleet: &Arc<Fleet>, clock: &Clock) {
+/// Runs the links until every server has answered or been judged, and not for
+/// longer than `longest`.
+async fn ask_everyone(fleet: &Arc<Fleet>, clock: &Clock, longest: Duration) {
     let (shutdown, end) = Shutdown::new();
+    let dialer = Dialer::new(clock.clone());
+    let deadline = clock.now().after(longest);
     let mut links: Vec<task::Task<()>> = (0..fleet.len())
         .map(|index| {
-            let link = uplink::keep(fleet.clone(), index, clock.clone(), shutdown.clone());
+            let link = uplink::keep(fleet.clone(), index, dialer.clone(), shutdown.clone());
             task::spawn("uplink", link)
         })
         .collect();
@@ -105,7 +117,7 @@ async fn ask_everyone(fleet: &Arc<Fleet>, clock: &Clock) {
         let rated = now.status.is_some_and(|(_, status)| status.cpu_percent().is_some());
         known && (rated || now.presence.is_trouble())
     };
-    while !(0..fleet.len()).all(settled) {
+    while !(0..fleet.len()).all(settled) && clock.now().monotonic < deadline.monotonic {
         clock.sleep(LOOK).await;
     }
     end.request();
@@ -150,3 +162,6 @@ async fn send(
     }
     last
 }
+
+#[cfg(test)]
+mod tests;

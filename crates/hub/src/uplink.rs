@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use watchfire_model::Sight;
 use watchfire_runtime::backoff::Backoff;
-use watchfire_runtime::{Clock, Secret, Shutdown};
+use watchfire_runtime::{Secret, Shutdown};
 use watchfire_wire::{GoodbyeReason, Message};
 
-use crate::dial::{Failed, log_in, open_stream};
+use crate::dial::{Dialer, Failed, Tells, log_in, open_stream};
 use crate::fleet::Fleet;
 
 /// A stream that was quiet for this long is given up and dialed anew: the new
@@ -20,10 +20,13 @@ const QUIET_LIMIT: Duration = Duration::from_secs(3);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(800));
 /// The longest pause after a refused login, which guessing must not look like.
 const LOGIN_PAUSE: Duration = Duration::from_secs(15);
+/// The longest pause after an agent asked for one: its limit on logins is over
+/// within seconds, and its server is unwatched meanwhile.
+const LATER_PAUSE: Duration = Duration::from_secs(2);
 
 /// Keeps the link of the server at `index` until the end is asked for.
-pub(crate) async fn keep(fleet: Arc<Fleet>, index: usize, clock: Clock, shutdown: Shutdown) {
-    let mut uplink = Uplink { fleet, index, clock, token: None };
+pub(crate) async fn keep(fleet: Arc<Fleet>, index: usize, dialer: Dialer, shutdown: Shutdown) {
+    let mut uplink = Uplink { fleet, index, dialer, token: None };
     tokio::select! {
         () = shutdown.requested() => {}
         () = uplink.dial_for_ever() => {}
@@ -33,30 +36,27 @@ pub(crate) async fn keep(fleet: Arc<Fleet>, index: usize, clock: Clock, shutdown
 struct Uplink {
     fleet: Arc<Fleet>,
     index: usize,
-    clock: Clock,
+    dialer: Dialer,
     token: Option<Secret>,
 }
 
 impl Uplink {
     async fn dial_for_ever(&mut self) {
-        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-        let mut login_backoff = Backoff::new(Duration::from_secs(1), LOGIN_PAUSE);
+        let mut pauses = Pauses::new();
         loop {
             let mut heard = false;
             let failed = self.session(&mut heard).await;
             let name = &self.fleet.config(self.index).server.name;
-            tracing::debug!(server = %name, saw = failed.saw.as_str(), why = failed.why, "link");
-            self.fleet.observed(self.index, failed.saw);
-            if heard {
-                backoff.reset();
-                login_backoff.reset();
+            tracing::debug!(server = %name, tells = ?failed.tells, why = failed.why, "link");
+            match failed.tells {
+                Tells::Saw(saw) => self.fleet.observed(self.index, saw),
+                Tells::HubsOwn => self.fleet.blind(self.index),
+                Tells::Later | Tells::Nothing => {}
             }
-            let pause = if failed.saw == Sight::LoginRefused {
-                login_backoff.next_pause()
-            } else {
-                backoff.next_pause()
-            };
-            self.clock.sleep(pause).await;
+            if heard {
+                pauses = Pauses::new();
+            }
+            self.dialer.clock().sleep(pauses.after(failed.tells)).await;
         }
     }
 
@@ -76,21 +76,21 @@ impl Uplink {
         let had_token = self.token.is_some();
         let token = match self.token.take() {
             Some(token) => token,
-            None => log_in(&watched.address, &watched.login, &self.clock, &mut silent).await?,
+            None => log_in(&self.dialer, &watched.address, &watched.login, &mut silent).await?,
         };
-        let opened = open_stream(&watched.address, &token, &self.clock, &mut silent).await;
+        let opened = open_stream(&self.dialer, &watched.address, &token, &mut silent).await;
         let mut stream = match opened {
             // An old token that is refused only needs another login.
-            Err(failed) if had_token && failed.saw == Sight::LoginRefused => {
-                let token = log_in(&watched.address, &watched.login, &self.clock, &mut silent);
+            Err(failed) if had_token && failed.saw() == Some(Sight::LoginRefused) => {
+                let token = log_in(&self.dialer, &watched.address, &watched.login, &mut silent);
                 let token = token.await?;
-                let stream = open_stream(&watched.address, &token, &self.clock, &mut silent);
+                let stream = open_stream(&self.dialer, &watched.address, &token, &mut silent);
                 let stream = stream.await?;
                 self.token = Some(token);
                 stream
             }
             Err(failed) => {
-                if failed.saw != Sight::LoginRefused {
+                if failed.saw() != Some(Sight::LoginRefused) {
                     self.token = Some(token);
                 }
                 return Err(failed);
@@ -101,11 +101,11 @@ impl Uplink {
             }
         };
         loop {
-            let message = self.clock.within(QUIET_LIMIT, stream.next()).await;
+            let message = self.dialer.clock().within(QUIET_LIMIT, stream.next()).await;
             // Quiet on an old stream says nothing of the host; the next dial will.
-            let message = message.ok_or_else(|| Failed {
-                saw: Sight::StreamClosed,
-                why: format!("nothing came for {} s", QUIET_LIMIT.as_secs()),
+            let message = message.ok_or_else(|| {
+                let why = format!("nothing came for {} s", QUIET_LIMIT.as_secs());
+                Failed::new(Sight::StreamClosed, why)
             })??;
             self.take(message)?;
             *heard = true;
@@ -116,7 +116,7 @@ impl Uplink {
         match message {
             Message::Hello(hello) => {
                 let talks = watchfire_wire::PROTOCOL.talks_with(hello.version());
-                talks.map_err(|error| Failed { saw: Sight::NotAnAgent, why: error.to_string() })?;
+                talks.map_err(|error| Failed::new(Sight::NotAnAgent, error.to_string()))?;
                 self.fleet.heard(self.index);
             }
             Message::Status(status) => self.fleet.status(self.index, status),
@@ -130,6 +130,35 @@ impl Uplink {
             Message::Goodbye(GoodbyeReason::Stop | GoodbyeReason::Unknown) => {}
         }
         Ok(())
+    }
+}
+
+/// How long a link waits before it dials again.
+struct Pauses {
+    usual: Backoff,
+    login: Backoff,
+    later: Backoff,
+}
+
+impl Pauses {
+    fn new() -> Self {
+        Self {
+            usual: Backoff::new(PAUSES.0, PAUSES.1),
+            login: Backoff::new(Duration::from_secs(1), LOGIN_PAUSE),
+            later: Backoff::new(PAUSES.0, LATER_PAUSE),
+        }
+    }
+
+    fn after(&mut self, tells: Tells) -> Duration {
+        match tells {
+            Tells::Saw(Sight::LoginRefused) => return self.login.next_pause(),
+            // It says nothing of the login, which may still be the wrong one.
+            Tells::Later => return self.later.next_pause(),
+            Tells::Saw(_) => self.login.reset(),
+            Tells::Nothing | Tells::HubsOwn => {}
+        }
+        self.later.reset();
+        self.usual.next_pause()
     }
 }
 

@@ -17,8 +17,10 @@ pub enum Role {
 pub enum Action {
     /// See the servers of one's scope, their status and their processes.
     ViewFleet,
-    /// See the incidents of one's scope, their timelines, notifications and deliveries.
+    /// See the incidents of one's scope, their timelines, and how oneself was told.
     ViewIncidents,
+    /// See how others were told as well: their addresses, and what providers said.
+    ViewDeliveries,
     /// Send a test message to a channel.
     TestChannel,
     /// Make, change and remove channels.
@@ -36,7 +38,7 @@ pub struct RoleError(pub String);
 pub fn authorize(role: Role, action: Action) -> bool {
     let needed = match action {
         Action::ViewFleet | Action::ViewIncidents => Role::Viewer,
-        Action::TestChannel => Role::Operator,
+        Action::ViewDeliveries | Action::TestChannel => Role::Operator,
         Action::ManageChannels => Role::Admin,
     };
     role >= needed

@@ -155,12 +155,19 @@ async fn judge(mut response: Response) -> DeliveryOutcome {
             _ => retry("the answer is not Mailgun's: is the base right?", true),
         };
     }
-    let again = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-    if status.is_client_error() && !again {
+    if is_about_the_mail(status) {
         return DeliveryOutcome::Refused { why: format!("Mailgun: {}", clean::line(&why)) };
     }
     // A gateway that gave up on its backend does not know what that did.
     retry(&why, status.is_server_error())
+}
+
+/// True where a refusal means this recipient or this message. A wrong key, an
+/// unpaid bill or a wrong domain (401, 402, 403, 404) is the hub's setup, and
+/// somebody will mend it.
+fn is_about_the_mail(status: StatusCode) -> bool {
+    use StatusCode as Is;
+    matches!(status, Is::BAD_REQUEST | Is::PAYLOAD_TOO_LARGE | Is::UNPROCESSABLE_ENTITY)
 }
 
 async fn read(response: &mut Response) -> Result<Vec<u8>, reqwest::Error> {

@@ -183,14 +183,20 @@ fn given_up(notification: &Notification, tries: &[Delivery], now: Moment) -> boo
 }
 
 /// What is left of the pause after the last of `tries`, all on one channel.
+///
+/// It counts from the beginning of that try, so that a server that hangs is
+/// asked as often as one that refuses; but after its end there is at least the
+/// shortest pause.
 fn pause_left(tries: &[&Delivery], now: Moment, jitter: f64) -> Duration {
     let Some(last) = tries.last() else { return Duration::ZERO };
     let seconds = PAUSES[(tries.len() - 1).min(PAUSES.len() - 1)];
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
-    let pause = Duration::from_secs(seconds).mul_f64(1.0 - JITTER * jitter);
+    let shortened = |seconds| Duration::from_secs(seconds).mul_f64(1.0 - JITTER * jitter);
     // When the clocks cannot tell, trying at once does the least harm.
-    let since = elapsed(last.ended.unwrap_or(last.began), now).unwrap_or(Duration::MAX);
-    pause.saturating_sub(since)
+    let since = |then| elapsed(then, now).unwrap_or(Duration::MAX);
+    let of_begin = shortened(seconds).saturating_sub(since(last.began));
+    let of_end = last.ended.map(|ended| shortened(PAUSES[0]).saturating_sub(since(ended)));
+    of_begin.max(of_end.unwrap_or_default())
 }
 
 /// The time from `then` to `now`. A monotonic clock that went back means that

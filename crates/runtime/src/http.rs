@@ -5,7 +5,9 @@
 //! header, silence and slowness need limits that it does not offer.
 
 mod guarded;
+mod host;
 mod seats;
+mod turn;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,6 +26,9 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{Clock, Shutdown, task};
 use guarded::Guarded;
 use seats::{Seat, Seats};
+use turn::Turn;
+
+pub use host::{HostError, HostNames, is_host_name};
 
 /// How much a stranger may take.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +103,7 @@ pub async fn serve<A, F>(
     clock: Clock,
     shutdown: Shutdown,
 ) where
-    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    A: Fn(Peer, Request<Body>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let seats = Seats::new(limits.connections);
@@ -153,18 +158,15 @@ async fn converse<A, F>(
     limits: HttpLimits,
     shutdown: Shutdown,
 ) where
-    A: Fn(Peer, Request<Incoming>) -> F + Send + 'static,
+    A: Fn(Peer, Request<Body>) -> F + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let service = {
         let seat = Arc::clone(&seat);
-        service_fn(move |request| {
-            let (answering, busy) = (answer(peer, request), seat.busy());
-            async move {
-                let response = answering.await;
-                drop(busy);
-                Ok::<_, Infallible>(response)
-            }
+        service_fn(move |request: Request<Incoming>| {
+            let turn = Turn::new(&seat);
+            let answering = answer(peer, request.map(|body| turn.arriving(body)));
+            async move { Ok::<_, Infallible>(answering.await.map(|body| turn.leaving(body))) }
         })
     };
     let connection = http1::Builder::new()

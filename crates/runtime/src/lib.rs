@@ -10,6 +10,7 @@ pub mod backoff;
 mod clock;
 pub mod config;
 pub mod http;
+pub mod limits;
 pub mod log;
 pub mod memory;
 pub mod queue;

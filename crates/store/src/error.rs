@@ -101,6 +101,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// True when the same work may succeed later: there is no room, another process
+    /// is in the way, or the disk does not answer. What is wrong with the data
+    /// itself stays wrong.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Full | Self::Busy | Self::Io { .. })
+    }
+
     /// True when the connection that gave this error must not be used again:
     /// what it holds in memory may not be what is on the disk.
     pub(crate) fn ends_connection(&self) -> bool {
@@ -136,5 +144,27 @@ fn from_rust_side(error: rusqlite::Error, why: String) -> StoreError {
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::Utf8Error(..) => StoreError::Unreadable { what: "value", why },
         _ => StoreError::Refused { why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_data_does_not_pass() {
+        let why = String::new();
+        for passes in [StoreError::Full, StoreError::Busy, StoreError::Io { why: why.clone() }] {
+            assert!(passes.is_temporary(), "{passes}");
+        }
+        for stays in [
+            StoreError::Damaged { why: why.clone() },
+            StoreError::Unreadable { what: "value", why: why.clone() },
+            StoreError::Refused { why },
+            StoreError::NotFound { what: "incident", id: 1 },
+            StoreError::AlreadyOpen { server: "a-1".to_owned() },
+        ] {
+            assert!(!stays.is_temporary(), "{stays}");
+        }
     }
 }

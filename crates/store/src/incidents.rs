@@ -52,14 +52,23 @@ impl Default for IncidentFilter {
 }
 
 impl Store {
-    /// All incidents that go on, oldest first: one a server at the most.
+    /// All incidents that go on, oldest first: one a server at the most. A row that
+    /// cannot be read is left out, so that it does not hide the others, and logged.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn open_incidents(&self) -> Result<Vec<Incident>, StoreError> {
         self.read(|connection| {
             let sql = format!("{SELECT} WHERE closed_unix_ms IS NULL ORDER BY id");
-            connection.prepare_cached(&sql)?.query_and_then([], incident)?.collect()
+            let mut query = connection.prepare_cached(&sql)?;
+            let readable = query.query_and_then([], incident)?.filter(|row| match row {
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    tracing::error!(%error, "an open incident is left out");
+                    false
+                }
+                _ => true,
+            });
+            readable.collect()
         })
     }
 

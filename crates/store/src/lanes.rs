@@ -37,7 +37,40 @@ impl LaneKey {
     }
 }
 
+/// A lane that holds a pending notification, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingLane {
+    /// Which.
+    pub key: LaneKey,
+    /// How often its pending notifications were tried, all together.
+    pub tries: u64,
+    /// Its oldest pending notification.
+    pub oldest: NotificationId,
+    /// Its newest pending notification.
+    pub newest: NotificationId,
+}
+
 impl Store {
+    /// The lanes that hold a pending notification, the least tried ones first
+    /// and of these the oldest ones, and no more than [`MAX_LANES`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn pending_lanes(&self) -> Result<Vec<PendingLane>, StoreError> {
+        let most = i64::try_from(MAX_LANES).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            // The attempts of a notification are numbered, so the last number
+            // is how many there were, of which the oldest may be forgotten.
+            let sql = "SELECT user, incident, min(id) AS oldest, max(id), \
+                 sum(coalesce((SELECT max(attempt) FROM delivery \
+                 WHERE delivery.notification = notification.id), 0)) AS tries \
+                 FROM notification WHERE state = 'pending' \
+                 GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END \
+                 ORDER BY tries, oldest LIMIT ?1";
+            connection.prepare_cached(sql)?.query_and_then([most], pending)?.collect()
+        })
+    }
+
     /// The lanes that hold a pending notification, the one with the oldest such
     /// notification first, and no more than [`MAX_LANES`].
     ///
@@ -80,6 +113,15 @@ impl Store {
             notifications.into_iter().map(with_tries).collect()
         })
     }
+}
+
+fn pending(row: &Row<'_>) -> Result<PendingLane, StoreError> {
+    Ok(PendingLane {
+        key: key(row)?,
+        tries: row.get::<_, i64>(4)?.unsigned_abs(),
+        oldest: NotificationId(row.get(2)?),
+        newest: NotificationId(row.get(3)?),
+    })
 }
 
 fn key(row: &Row<'_>) -> Result<LaneKey, StoreError> {

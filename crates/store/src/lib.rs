@@ -41,7 +41,7 @@ pub use batch::Batch;
 pub use error::StoreError;
 pub use folder::set_aside;
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
-pub use lanes::{LaneAbout, LaneKey, MAX_LANES};
+pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
 pub use outbox::NewNotification;
 pub use prune::Pruned;
 pub use store::Store;

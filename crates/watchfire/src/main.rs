@@ -8,10 +8,11 @@ mod settings;
 use std::process::ExitCode;
 
 use clap::Parser;
-use watchfire_runtime::{log, memory};
+use watchfire_runtime::{limits, log, memory};
 
 fn main() -> ExitCode {
     memory::give_back_early();
+    limits::raise_descriptors();
     let arguments = command::Arguments::parse();
     let log = log::start(&arguments.log, arguments.log_format(), arguments.colour());
     let _log = match log {

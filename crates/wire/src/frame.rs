@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use crate::convert::{hello, processes, status};
+use crate::convert::{bounded_unix_ms, hello, processes, sane_unix_ms, status};
 use crate::limits::MAX_FRAME_BYTES;
 use crate::proto::{AnyFrame, Body, Frame};
 use crate::shape::{check_frame, malformed};
@@ -10,16 +10,17 @@ use crate::{Alive, GoodbyeReason, Message, PROTOCOL, Version, WireError, proto};
 ///
 /// What is above a limit is cut: lists and texts at their end. A process table
 /// that was cut says in its `total` how many there were. A number that is not
-/// finite is left out.
+/// finite is left out, and one out of its bounds is moved to the nearest bound.
 #[must_use]
 pub fn encode(message: &Message) -> Vec<u8> {
     let body = match message {
         Message::Hello(hello) => Body::Hello(hello::to_wire(hello)),
         Message::Status(status) => Body::Status(status::to_wire(status)),
         Message::Processes(table) => Body::Processes(processes::to_wire(table)),
-        Message::Alive(alive) => {
-            Body::Alive(proto::Alive { sequence: alive.sequence, unix_ms: alive.unix_ms })
-        }
+        Message::Alive(alive) => Body::Alive(proto::Alive {
+            sequence: alive.sequence,
+            unix_ms: bounded_unix_ms(alive.unix_ms),
+        }),
         Message::Goodbye(reason) => Body::Goodbye(proto::Goodbye { reason: reason_code(*reason) }),
     };
     Frame { body: Some(body) }.encode_to_vec()
@@ -47,7 +48,8 @@ pub fn decode(bytes: &[u8]) -> Result<Option<Message>, WireError> {
         Body::Status(status) => Message::Status(status::from_wire(status)?),
         Body::Processes(table) => Message::Processes(processes::from_wire(table)?),
         Body::Alive(alive) => {
-            Message::Alive(Alive { sequence: alive.sequence, unix_ms: alive.unix_ms })
+            let unix_ms = sane_unix_ms(alive.unix_ms, "wall clock")?;
+            Message::Alive(Alive { sequence: alive.sequence, unix_ms })
         }
         Body::Goodbye(goodbye) => Message::Goodbye(reason_of(goodbye.reason)),
     };

@@ -2,7 +2,8 @@
 //!
 //! Above a limit, [`encode`](crate::encode) cuts and [`decode`](crate::decode)
 //! refuses. The limits of a status are such that the largest one fits a frame;
-//! a process table is cut to the frame as well.
+//! a process table is cut to the frame as well. A number out of its bounds is
+//! moved to the nearest bound on the way out.
 
 /// The largest frame, in bytes.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -28,3 +29,28 @@ pub const MAX_NAME_BYTES: usize = 128;
 pub const MAX_TEXT_BYTES: usize = 512;
 /// The longest mount point, label value or command line, in bytes.
 pub const MAX_PATH_BYTES: usize = 1024;
+
+/// The largest share, in percent.
+pub const MAX_SHARE_PERCENT: f64 = 100.0;
+/// A share may come in so much larger, for rounding, and is taken as the largest.
+pub const SHARE_TOLERANCE_PERCENT: f64 = 1.0;
+/// The most cores of a machine, as far as a host's facts and a process' cpu go.
+pub const MAX_MACHINE_CORES: u32 = 4096;
+/// The most cpu that a process uses, in percent of one core.
+pub const MAX_PROCESS_PERCENT: f64 = 100.0 * MAX_MACHINE_CORES as f64;
+/// The largest limit on the cores that a container may use.
+pub const MAX_LIMIT_CORES: f64 = 1e6;
+/// The largest load average.
+pub const MAX_LOAD: f64 = 1e6;
+/// The largest rate, of bytes or of anything else in a second.
+pub const MAX_RATE: f64 = 1e15;
+/// The largest process id, and the most processes and threads of a machine:
+/// the kernel's `PID_MAX_LIMIT` (include/linux/threads.h).
+pub const MAX_PIDS: u32 = 1 << 22;
+/// The earliest wall clock, in milliseconds since 1970: a day before 1970. A
+/// machine without a clock begins in 1970, and its processes a moment earlier.
+pub const MIN_UNIX_MS: i64 = -86_400_000;
+/// The latest wall clock, in milliseconds since 1970: the year 2200 begins.
+pub const MAX_UNIX_MS: i64 = 7_258_118_400_000;
+/// The longest uptime: a hundred years, in nanoseconds.
+pub const MAX_UPTIME_NS: u64 = 36_525 * 86_400 * 1_000_000_000;

@@ -1,14 +1,14 @@
 //! What is above a limit is cut on the way out and refused on the way in.
 
 use watchfire_model::{
-    Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Labels, Load, NetworkIo, ProcessRow, ProcessTable,
-    Status,
+    Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Labels, Load, Moment, NetworkIo, ProcessRow,
+    ProcessTable, Status,
 };
 use watchfire_wire::limits::{
-    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PROCESSES,
-    MAX_SERVER_BYTES,
+    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PIDS,
+    MAX_PROCESSES, MAX_SERVER_BYTES, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
 };
-use watchfire_wire::{Hello, MAX_FRAME_BYTES, Message, WireError, decode, encode};
+use watchfire_wire::{Alive, Hello, MAX_FRAME_BYTES, Message, WireError, decode, encode};
 
 fn through(message: &Message) -> Message {
     let bytes = encode(message);
@@ -22,7 +22,7 @@ fn huge() -> String {
 
 #[test]
 fn the_largest_status_fits_a_frame() {
-    let most = Some(f64::MIN);
+    let most = Some(f64::MAX);
     let cpu_load = CpuLoad {
         busy_percent: most,
         user_percent: most,
@@ -168,6 +168,136 @@ fn impossible_values_are_refused_by_name() {
     ] {
         assert_eq!(decode(&frame), expected, "{frame:?}");
     }
+}
+
+/// Numbers of every kind, at their bounds and just over them.
+#[test]
+fn absurd_numbers_are_refused_by_name() {
+    let double = |number, value: f64| {
+        let mut bytes = Vec::new();
+        prost::encoding::double::encode(number, &value, &mut bytes);
+        bytes
+    };
+    let uint = |number, value: u64| {
+        let mut bytes = Vec::new();
+        prost::encoding::uint64::encode(number, &value, &mut bytes);
+        bytes
+    };
+    let int = |number, value: i64| {
+        let mut bytes = Vec::new();
+        prost::encoding::sint64::encode(number, &value, &mut bytes);
+        bytes
+    };
+    let nested = |path: &[u32], inner: Vec<u8>| {
+        path.iter().rev().fold(inner, |inner, number| field(*number, &inner))
+    };
+    let expect = |frame: Vec<u8>, bad: Option<&'static str>, shown: &str| match bad {
+        Some(what) => assert_eq!(decode(&frame), Err(WireError::BadValue { what }), "{shown}"),
+        None => assert!(decode(&frame).is_ok(), "{shown}: {:?}", decode(&frame)),
+    };
+    let doubles: [(&[u32], u32, f64, &'static str); 17] = [
+        (&[2, 2, 1], 1, 101.0, "cpu share"),
+        (&[2, 2, 1], 5, 101.0, "cpu share"),
+        (&[2, 2, 2], 3, 101.0, "cpu share"),
+        (&[2, 2], 3, 1e6, "cpu limit"),
+        (&[2, 4], 1, 1e6, "load average"),
+        (&[2, 4], 2, 1e6, "load average"),
+        (&[2, 4], 3, 1e6, "load average"),
+        (&[2, 7], 2, 1e15, "disk rate"),
+        (&[2, 7], 3, 1e15, "disk rate"),
+        (&[2, 7], 4, 1e15, "disk rate"),
+        (&[2, 7], 5, 1e15, "disk rate"),
+        (&[2, 7], 6, 101.0, "disk share"),
+        (&[2, 8], 2, 1e15, "network rate"),
+        (&[2, 8], 5, 1e15, "network rate"),
+        (&[2, 8], 6, 1e15, "network rate"),
+        (&[2, 8], 7, 1e15, "network rate"),
+        (&[3, 2], 7, 409_600.0, "process cpu"),
+    ];
+    for (path, number, most, what) in doubles {
+        for value in [most * 1.001, 1e300, -0.001, f64::INFINITY, f64::NAN] {
+            let frame = nested(path, double(number, value));
+            expect(frame, Some(what), &format!("{what} {number}: {value}"));
+        }
+        for value in [0.0, 0.5, most] {
+            let frame = nested(path, double(number, value));
+            expect(frame, None, &format!("{what} {number}: {value}"));
+        }
+    }
+    let pids = u64::from(MAX_PIDS);
+    let counts: [(&[u32], u32, u64, &'static str); 8] = [
+        (&[2, 4], 4, pids, "count of threads"),
+        (&[2, 4], 5, pids, "count of threads"),
+        (&[2], 5, MAX_UPTIME_NS, "uptime"),
+        (&[2, 9], 6, 4096, "count of cores"),
+        (&[3], 3, pids, "count of processes"),
+        (&[3, 2], 1, pids, "process id"),
+        (&[3, 2], 2, pids, "process id"),
+        (&[3, 2], 9, pids, "count of threads"),
+    ];
+    for (path, number, most, what) in counts {
+        expect(nested(path, uint(number, most)), None, what);
+        expect(nested(path, uint(number, most + 1)), Some(what), what);
+    }
+    for (path, number, what) in [
+        (&[2, 1][..], 2, "wall clock"),
+        (&[3, 1], 2, "wall clock"),
+        (&[4], 2, "wall clock"),
+        (&[3, 2], 10, "start of a process"),
+    ] {
+        for value in [MIN_UNIX_MS - 1, MAX_UNIX_MS + 1, i64::MIN, i64::MAX] {
+            expect(nested(path, int(number, value)), Some(what), &format!("{what}: {value}"));
+        }
+        for value in [MIN_UNIX_MS, 0, 1_760_000_000_000, MAX_UNIX_MS] {
+            expect(nested(path, int(number, value)), None, &format!("{what}: {value}"));
+        }
+    }
+    let hello = nested(&[1], [uint(1, 1), int(8, i64::MAX)].concat());
+    expect(hello, Some("wall clock"), "hello");
+}
+
+#[test]
+fn what_an_honest_sender_reads_wrong_is_moved_into_its_bounds() {
+    let at = Moment { unix_ms: i64::MIN, ..Moment::default() };
+    let busy =
+        CpuLoad { busy_percent: Some(100.4), user_percent: Some(-0.2), ..CpuLoad::default() };
+    let status = Status {
+        at,
+        cpu: Cpu { total: busy, ..Cpu::default() },
+        load: Load { one: 1e9, threads: u64::MAX, ..Load::default() },
+        uptime: std::time::Duration::MAX,
+        ..Status::default()
+    };
+    let Message::Status(back) = through(&Message::Status(status)) else { panic!("a status") };
+    assert_eq!(back.at.unix_ms, MIN_UNIX_MS);
+    assert_eq!(back.cpu.total.busy_percent, Some(100.0));
+    assert_eq!(back.cpu.total.user_percent, Some(0.0));
+    assert_eq!((back.load.one, back.load.threads), (1e6, u64::from(MAX_PIDS)));
+    let row = ProcessRow {
+        cpu_percent: Some(1e12),
+        start_time_ms: i64::MAX,
+        pid: u32::MAX,
+        ..ProcessRow::default()
+    };
+    let table = ProcessTable { processes: vec![row], total: u32::MAX, at };
+    let Message::Processes(back) = through(&Message::Processes(table)) else {
+        panic!("a process table")
+    };
+    assert_eq!(back.processes[0].cpu_percent, Some(409_600.0));
+    assert_eq!((back.processes[0].start_time_ms, back.processes[0].pid), (MAX_UNIX_MS, MAX_PIDS));
+    assert_eq!(back.total, MAX_PIDS);
+    for message in [
+        Message::Hello(Hello { unix_ms: i64::MAX, ..Hello::default() }),
+        Message::Alive(Alive { sequence: 1, unix_ms: i64::MIN }),
+    ] {
+        through(&message);
+    }
+    // What is a little over all comes in as all.
+    let mut share = Vec::new();
+    prost::encoding::double::encode(1, &100.9, &mut share);
+    let frame = field(2, &field(2, &field(1, &share)));
+    let Ok(Some(Message::Status(status))) = decode(&frame) else { panic!("a status") };
+    assert_eq!(status.cpu_percent(), Some(100.0));
 }
 
 #[test]

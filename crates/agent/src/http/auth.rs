@@ -37,11 +37,12 @@ pub(super) fn authorise(
         tracing::debug!(%error, "a token is refused");
         unauthorised(NOT_VALID)
     })?;
-    // A user who was taken out of the config must not come in with an old token.
-    if !app.users.contains_key(&claims.user) {
-        return Err(unauthorised(NOT_VALID));
-    }
-    if scopes.iter().any(|scope| claims.allows(*scope)) {
+    // What the config says of the user today decides: a token must not outlive
+    // the user, the password or a scope.
+    let user = app.users.get(&claims.user);
+    let user = user.filter(|user| claims.is_of(&app.key.epoch(&user.password_hash)));
+    let user = user.ok_or_else(|| unauthorised(NOT_VALID))?;
+    if scopes.iter().any(|scope| claims.allows(*scope) && user.scopes.contains(scope)) {
         return Ok(claims);
     }
     let needed: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();

@@ -1,3 +1,5 @@
+mod origin;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,19 +7,22 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 use watchfire_api::agent::{LoginReply, LoginRequest};
+use watchfire_identity::limit::{Admission, HOLD};
 use watchfire_identity::password::{self, PasswordHash};
 use watchfire_identity::token::Audience;
+use watchfire_model::Moment;
 use watchfire_runtime::{Secret, task};
 
 use super::reply::Refusal;
 use super::{App, Peer, reply};
+use crate::config::User;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -44,6 +49,7 @@ pub(super) async fn login(
     if !posted && !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(reply::wrong_method("GET, HEAD, POST").into());
     }
+    origin::check(&parts.headers)?;
     let credentials = match parts.headers.get(header::AUTHORIZATION) {
         Some(value) => basic(value),
         None if posted => from_body(&parts, body).await?,
@@ -64,29 +70,59 @@ async fn check(app: &App, address: IpAddr, credentials: Credentials) -> Result<S
             reply::too_many("too many are logging in: come again", Duration::from_secs(1)).into()
         );
     };
-    let allowed = app.limiter().check(app.clock.now(), address, &user);
-    if let Err(wait) = allowed {
-        app.counters.logins_limited.add(1);
-        tracing::debug!(%address, "a login is refused after too many wrong ones");
-        return Err(reply::too_many("too many wrong logins: wait", wait).into());
-    }
+    let came = app.clock.now();
     let known = app.users.get(&user);
-    let hash = known.map_or_else(|| password::decoy().clone(), |known| known.password_hash.clone());
-    let right = verify(app, place, hash, password).await?;
+    let admission = app.limiter().admit(came, address, &user, known.is_some());
+    let right = match admission {
+        Admission::Open | Admission::Quiet(_) => {
+            let hash = known
+                .map_or_else(|| password::decoy().clone(), |known| known.password_hash.clone());
+            verify(app, place, hash, password).await?
+        }
+        Admission::Refused(_) => {
+            // Whoever is only held up takes no place.
+            drop(place);
+            false
+        }
+    };
     let now = app.clock.now();
+    app.limiter().settle(now, address, &user, admission, known.is_some() && right);
     match known {
         Some(known) if right => {
-            app.limiter().succeeded(now, address, &user);
             tracing::info!(user = ?known.name, %address, "logged in");
-            Ok(app.key.issue(&known.name, Audience::Agent, &known.scopes, now, app.token_lives))
+            Ok(token(app, known, now))
         }
-        _ => {
-            app.limiter().failed(now, address, &user);
+        _ => Err(refuse(app, address, known, came, admission).await),
+    }
+}
+
+fn token(app: &App, user: &User, now: Moment) -> String {
+    let epoch = app.key.epoch(&user.password_hash);
+    let (name, scopes) = (&user.name, &user.scopes);
+    app.key.issue(name, Audience::Agent, scopes, &epoch, now, app.token_lives)
+}
+
+/// The no to a try that came at `came`.
+async fn refuse(
+    app: &App,
+    address: IpAddr,
+    known: Option<&User>,
+    came: Moment,
+    admission: Admission,
+) -> Refusal {
+    match admission {
+        Admission::Open => {
             app.counters.logins_failed.add(1);
             // A name that nobody has may be a password typed into the wrong field.
             let user = known.map_or("(unknown)", |known| known.name.as_str());
             tracing::warn!(?user, %address, "a login failed");
-            Err(reply::login_required("name or password is wrong").into())
+            reply::login_required("name or password is wrong").into()
+        }
+        Admission::Quiet(wait) | Admission::Refused(wait) => {
+            app.counters.logins_limited.add(1);
+            tracing::debug!(%address, "a login is refused after too many wrong ones");
+            app.clock.sleep_until(came.after(HOLD)).await;
+            reply::too_many("too many wrong logins: wait", wait).into()
         }
     }
 }
@@ -139,9 +175,20 @@ async fn from_body(parts: &Parts, body: Body) -> Result<Option<Credentials>, Ref
     if bytes.is_empty() {
         return Ok(None);
     }
+    if !is_json(&parts.headers) {
+        let words = "send the login as JSON, with `Content-Type: application/json`";
+        return Err(reply::message(StatusCode::UNSUPPORTED_MEDIA_TYPE, words).into());
+    }
     let read: LoginRequest = serde_json::from_slice(&bytes)
         .map_err(|_| bad("send JSON: {\"username\": \"…\", \"password\": \"…\"}"))?;
     Ok(Some(Credentials { user: read.username, password: Secret::new(read.password) }))
+}
+
+/// Of the types that a browser lets any page send unasked, JSON is none.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 async fn drop_body(mut body: BodyDataStream) {

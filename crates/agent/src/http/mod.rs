@@ -3,7 +3,6 @@
 
 mod app;
 mod auth;
-mod host;
 mod login;
 mod path;
 mod processes;
@@ -16,23 +15,17 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Request, Response, StatusCode};
-use axum::response::IntoResponse;
-use hyper::body::Incoming;
 use tower::ServiceExt;
-use watchfire_runtime::http::Peer;
+use watchfire_runtime::http::{HostError, Peer};
 
 pub(crate) use app::{About, App, Parts};
-pub(crate) use host::{HostNames, is_host_name};
+pub(crate) use watchfire_runtime::http::{HostNames, is_host_name};
 
 /// How long a request may take once its header is there, body included.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Answers one request.
-pub(crate) async fn handle(
-    app: Arc<App>,
-    peer: Peer,
-    request: Request<Incoming>,
-) -> Response<Body> {
+pub(crate) async fn handle(app: Arc<App>, peer: Peer, request: Request<Body>) -> Response<Body> {
     let method = request.method().clone();
     let answered = app.clock.within(REQUEST_TIME, answer(&app, peer, request)).await;
     let (route, mut response) = answered.unwrap_or_else(|| {
@@ -50,7 +43,7 @@ pub(crate) async fn handle(
 async fn answer(
     app: &Arc<App>,
     peer: Peer,
-    request: Request<Incoming>,
+    request: Request<Body>,
 ) -> (&'static str, Response<Body>) {
     // hyper would take it where a proxy in front might not, and then both would
     // see different requests.
@@ -58,10 +51,10 @@ async fn answer(
         let words = "send the body with a Content-Length, not with a Transfer-Encoding";
         return ("", reply::closing(StatusCode::BAD_REQUEST, words));
     }
-    if let Err(refusal) = app.hosts.check(&request) {
-        return ("", refusal.into_response());
+    if let Err(error) = app.hosts.check(&request) {
+        return ("", reply::closing(error.status(), foreign_host(error)));
     }
-    let mut request = request.map(Body::new);
+    let mut request = request;
     *request.uri_mut() = path::normal(request.uri());
     let route = routes::name(request.uri().path());
     request.extensions_mut().insert(peer);
@@ -70,5 +63,15 @@ async fn answer(
     match answer {
         Ok(response) => (route, response),
         Err(never) => match never {},
+    }
+}
+
+/// The words for a host that is not ours, with what to do about it.
+fn foreign_host(error: HostError) -> String {
+    match error {
+        HostError::Foreign => {
+            format!("{error}: use this agent's address, or add the name to `hosts` in agent.toml")
+        }
+        _ => error.to_string(),
     }
 }

@@ -151,6 +151,19 @@ async fn a_flood_of_slow_ones_does_not_keep_others_out() {
 }
 
 #[tokio::test]
+async fn begun_bodies_hold_no_place() {
+    let server = start(HttpLimits { connections: 8, ..HttpLimits::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut stream = server.connect().await;
+        let _ = stream.write_all(format!("{HEAD}Content-Length: 60000\r\n\r\n{{").as_bytes()).await;
+        slow.push(stream);
+    }
+    healthy(&mut server.connect().await).await;
+    assert_eq!(server.counters.connections_refused(), 0);
+}
+
+#[tokio::test]
 async fn the_end_closes_idle_connections() {
     let server = start(HttpLimits::default()).await;
     let mut idle = server.connect().await;

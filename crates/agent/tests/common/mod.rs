@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use watchfire_agent::{Agent, AgentConfig, AgentError, Counters, User};
 use watchfire_collect::Root;
 use watchfire_identity::Scope;
+use watchfire_identity::limit::HOLD;
 use watchfire_identity::password::{self, PasswordHash};
 use watchfire_identity::token::TokenKey;
 use watchfire_model::Moment;
@@ -43,7 +44,8 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-fn hash() -> PasswordHash {
+/// The hash of [`PASSWORD`].
+pub(crate) fn hash() -> PasswordHash {
     static HASH: OnceLock<PasswordHash> = OnceLock::new();
     HASH.get_or_init(|| password::hash(PASSWORD).expect("hashes")).clone()
 }
@@ -127,6 +129,24 @@ impl Running {
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, "", "").await
+    }
+
+    /// Does `asking`, and lets time go on by a second whenever an answer is held back.
+    pub(crate) async fn held<F: Future>(&self, asking: F) -> F::Output {
+        let mut seen = self.counters.logins_limited();
+        let mut asking = std::pin::pin!(asking);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut asking => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            let limited = self.counters.logins_limited();
+            if limited > seen {
+                seen = limited;
+                self.hand.advance(HOLD);
+            }
+        }
     }
 
     pub(crate) async fn get_with(&self, target: &str, token: &str) -> Answer {

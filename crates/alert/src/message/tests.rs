@@ -16,6 +16,7 @@ struct Case {
     timeline: Vec<TimelineEntry>,
     ended: Option<Moment>,
     status: Option<Status>,
+    status_at: i64,
     processes: Option<ProcessTable>,
     link: String,
 }
@@ -30,7 +31,7 @@ impl Case {
             timeline: &self.timeline,
             ended: self.ended,
             last_status: self.status.as_ref(),
-            last_status_at: self.status.as_ref().map(|_| moment(-400)),
+            last_status_at: self.status.as_ref().map(|_| moment(self.status_at)),
             last_processes: self.processes.as_ref(),
             link: &self.link,
             time_zone,
@@ -58,6 +59,7 @@ fn trouble(to: Presence, saw: &[(i64, Sight)]) -> Case {
         timeline: new.timeline,
         ended: None,
         status: Some(status()),
+        status_at: -400,
         processes: Some(processes()),
         link: "https://hub.example.org/incidents/7".to_owned(),
     }
@@ -140,6 +142,21 @@ fn golden_was_down() {
     let content = content_if_first(&case.facts(&berlin()));
     assert_eq!(content.subject, "[WAS DOWN] web-1: down for 12 s, and up again");
     golden("was_down", &content);
+}
+
+/// A hub that started anew meanwhile knows nothing from before the silence.
+#[test]
+fn a_reading_from_after_the_return_says_so() {
+    let mut case = back(down(), 130_000);
+    case.status_at = 131_400;
+    let (back, first) = (case.content(), content_if_first(&case.facts(&berlin())));
+    for content in [back, first] {
+        // In HTML, a number and its unit stay on one line.
+        for body in [content.text, content.html.replace('\u{a0}', " ")] {
+            assert!(body.contains("Reading from 1.4 s after the return"), "{body}");
+            assert!(!body.contains("Last reading"), "{body}");
+        }
+    }
 }
 
 #[test]

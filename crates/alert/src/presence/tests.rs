@@ -36,7 +36,21 @@ fn heard() -> PresenceMachine {
 
 fn restored(presence: Presence) -> PresenceMachine {
     let server = ServerName::new("web-1").unwrap();
-    PresenceMachine::restored(server, PresenceLimits::default(), presence, at(0))
+    PresenceMachine::restored(server, PresenceLimits::default(), presence, judged(), at(0))
+}
+
+/// A moment from before the machine's start.
+fn judged() -> Moment {
+    at(0).at.before(Duration::from_secs(600))
+}
+
+#[test]
+fn a_restored_trouble_began_when_it_was_judged() {
+    assert_eq!(restored(Presence::Down).since(), judged());
+    assert_eq!(restored(Presence::Up).since(), at(0).at, "no trouble, so nothing is restored");
+    let mut back = restored(Presence::Down);
+    back.sign_of_life(at(7000));
+    assert_eq!(back.since(), at(7000).at);
 }
 
 /// What a row of the tables does to the machine.

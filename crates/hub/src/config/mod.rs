@@ -3,6 +3,7 @@
 mod check;
 mod file;
 mod show;
+mod warn;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
-use watchfire_model::{Channel, Scope, Server, ServerName};
+use watchfire_model::{Channel, Scope, Server};
 use watchfire_notify::MailSettings;
 use watchfire_runtime::Secret;
 use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
@@ -106,18 +107,6 @@ impl HubConfig {
         let source = Source::read(path)?;
         let outside = <dyn Outside>::machine(source.folder());
         Self::from_source(&source, overrides, &outside)
-    }
-
-    /// The servers about which nobody would be told.
-    #[must_use]
-    pub fn untold(&self) -> Vec<&ServerName> {
-        let told = |server: &Server| {
-            self.users
-                .iter()
-                .any(|user| user.scope.holds(&server.labels) && !user.channels.is_empty())
-        };
-        let servers = self.servers.iter().map(|watched| &watched.server);
-        servers.filter(|server| !told(server)).map(|server| &server.name).collect()
     }
 
     /// Checks a source that was read already.

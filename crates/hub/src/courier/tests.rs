@@ -1,11 +1,10 @@
-use std::collections::BTreeSet;
-
 use watchfire_model::{Delivery, NotificationKind};
 use watchfire_notify::{MailServer, MailSettings};
 use watchfire_runtime::{ManualClock, ShutdownHandle, task::Task};
 use watchfire_store::{IncidentFilter, NewNotification};
 use watchfire_testkit::http::{Answer, Request, Stub};
 
+use super::lanes::MAX_BUSY_OF_USER;
 use super::*;
 use crate::testing::{Log, letter, manual_clock, moment, open_incident, until};
 
@@ -18,8 +17,8 @@ struct Office {
     courier: Arc<Courier>,
     stub: Stub,
     hand: ManualClock,
-    _end: ShutdownHandle,
-    _running: Task<()>,
+    end: ShutdownHandle,
+    running: Task<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -43,7 +42,7 @@ impl Office {
         let courier = Courier::new(store.clone(), notifier, clock, Arc::default());
         let courier = Arc::new(courier);
         let running = task::spawn("courier", courier.clone().run(shutdown));
-        Self { store, courier, stub, hand, _end: end, _running: running, _folder: folder }
+        Self { store, courier, stub, hand, end, running, _folder: folder }
     }
 
     /// What the desk does: writes into the outbox, then rings.
@@ -143,7 +142,7 @@ async fn a_stuck_delivery_delays_no_other_lane() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_users_stuck_deliveries_leave_room_for_the_others() {
     let office = Office::new(Answer::Hang, |store| {
-        for n in 0..MAX_BUSY + 10 {
+        for n in 0..2 * MAX_BUSY_OF_USER {
             put(store, &trouble(store, &format!("a-{n}"), "ann"));
         }
     });
@@ -156,18 +155,87 @@ async fn one_users_stuck_deliveries_leave_room_for_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_than_so_many_are_under_way() {
-    let users: Vec<String> = (0..MAX_BUSY + 20).map(|n| format!("user{n}")).collect();
+async fn a_fifth_user_is_told_while_everything_of_four_others_hangs() {
     let office = Office::new(Answer::Hang, |store| {
-        for user in &users {
-            put(store, &trouble(store, &format!("of-{user}"), user));
+        for user in ["ann", "bob", "cat", "dan"] {
+            for n in 0..2 * MAX_BUSY_OF_USER {
+                put(store, &trouble(store, &format!("{user}-{n}"), user));
+            }
         }
     });
-    let _ = office.stub.wait_for(MAX_BUSY, PATIENCE);
-    assert_eq!(office.courier.lanes().busy.len(), MAX_BUSY);
-    let asked: BTreeSet<String> = office.asked().into_iter().collect();
-    assert_eq!(asked.len(), MAX_BUSY, "one each, and none beyond the limit");
-    assert!(users[..MAX_BUSY].iter().all(|user| asked.contains(user)), "the oldest ones first");
+    let _ = office.stub.wait_for(4 * MAX_BUSY_OF_USER, PATIENCE);
+    office.stub.always(accepted());
+    let fifth = office.put(&trouble(&office.store, "z-1", "eve"));
+    office.until_state(fifth, NotificationState::Delivered).await;
+    assert_eq!(office.asked().len(), 4 * MAX_BUSY_OF_USER + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_trouble_does_not_queue_behind_old_ones_that_failed() {
+    let mut fresh = None;
+    let office = Office::new(Answer::Hang, |store| {
+        for n in 0..2 * MAX_BUSY_OF_USER {
+            let old = put(store, &trouble(store, &format!("a-{n}"), "ann"));
+            let (began, retry) =
+                (moment(0), DeliveryOutcome::Retry { why: String::new(), maybe_accepted: false });
+            let tried = store.write(|batch| {
+                let try_ = batch.begin_delivery(old, &Channel::new(&mailto("ann")), began)?;
+                batch.end_delivery(try_, began, &retry)
+            });
+            tried.expect("the store works");
+        }
+        fresh = Some(put(store, &trouble(store, "z-1", "ann")));
+    });
+    // The pauses of all the old ones are over as well.
+    office.hand.advance(Duration::from_secs(2));
+    let fresh = fresh.expect("written");
+    until("the new one is tried", || office.tries(fresh).first().cloned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_waits_for_what_is_under_way_and_starts_nothing() {
+    let office = Office::new(accepted(), |_| {});
+    // A lane that is under way for as long as the test wants it to be.
+    let key = watchfire_store::LaneKey {
+        user: "ann".to_owned(),
+        about: watchfire_store::LaneAbout::Report(NotificationId(7)),
+    };
+    let busy = PendingLane {
+        key: key.clone(),
+        tries: 0,
+        oldest: NotificationId(7),
+        newest: NotificationId(7),
+    };
+    {
+        let mut lanes = office.courier.lanes();
+        lanes.read(vec![busy]);
+        assert!(lanes.start().is_some());
+    }
+    office.end.request();
+    let late = office.put(&trouble(&office.store, "a-1", "bob"));
+    crate::testing::settle().await;
+    office.hand.advance(END_PATIENCE - Duration::from_millis(1));
+    crate::testing::settle().await;
+    assert!(!office.running.is_finished(), "something is under way");
+    let ended = Ended { seen: NotificationId(7), until: None, tries: 1 };
+    office.courier.lanes().end(&key, &ended);
+    office.courier.done.notify_one();
+    until("the courier ends", || office.running.is_finished().then_some(())).await;
+    assert_eq!(office.tries(late), [], "nothing is started after the end was asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_does_not_wait_for_ever() {
+    let office = Office::new(Answer::Hang, |_| {});
+    let id = office.put(&trouble(&office.store, "a-1", "ann"));
+    let _ = office.stub.wait_for(1, PATIENCE);
+    office.end.request();
+    until("the courier gives it up", || {
+        office.hand.advance(Duration::from_secs(1));
+        office.running.is_finished().then_some(())
+    })
+    .await;
+    assert_eq!(office.tries(id)[0].outcome, DeliveryOutcome::Unknown);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +265,7 @@ async fn a_recovery_that_comes_while_the_down_waits_for_its_next_try_goes_at_onc
     let new = trouble(&office.store, "a-1", "ann");
     let incident = new.incident;
     let down = office.put(&new);
-    until("the first try failed", || office.courier.lanes().waiting.values().next().copied()).await;
+    until("the first try failed", || (office.courier.lanes().waiting() > 0).then_some(())).await;
     office.stub.start_listening();
     office.stub.always(accepted());
     let back = letter(incident, "ann", NotificationKind::Recovered, &[&mailto("ann")], "up");

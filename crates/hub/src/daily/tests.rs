@@ -130,3 +130,27 @@ fn nobody_gets_a_report_who_asked_for_none_or_cannot_be_reached() {
     assert_eq!(Desk::new(|ada| ada.report = None).written(STARTED, now), 0);
     assert_eq!(Desk::new(|ada| ada.channels.clear()).written(STARTED, now), 0);
 }
+
+#[test]
+fn a_clock_that_was_in_the_future_does_not_stop_the_reports() {
+    let desk = Desk::new(|_| {});
+    assert_eq!(desk.written("2031-01-01T00:00:00Z", "2031-01-01T07:00:03Z"), 1);
+    assert_eq!(desk.written(STARTED, "2026-03-27T07:00:03Z"), 1, "the clock is right again");
+    assert_eq!(desk.written(STARTED, "2026-03-27T07:00:13Z"), 0);
+
+    // A hub that started under the wrong clock and never sent one.
+    let desk = Desk::new(|_| {});
+    let started = Moment { monotonic: Duration::from_secs(900), ..moment("2031-01-01T00:00:00Z") };
+    let written = |now| desk.daily.write_due(started, moment(now)).expect("the store works");
+    assert_eq!(written("2026-03-27T07:01:00Z"), 1, "it runs for 100 s and was due 60 s ago");
+    assert_eq!(written("2026-03-27T07:02:00Z"), 0);
+}
+
+/// What one user is sent for one day has one Message-ID, whatever the clock does.
+#[test]
+fn a_clock_that_is_set_back_a_little_sends_no_second_report() {
+    let desk = Desk::new(|_| {});
+    desk.written(STARTED, "2026-03-27T07:00:09Z");
+    desk.written(STARTED, "2026-03-27T07:00:03Z");
+    assert_eq!(desk.reports().len(), 1);
+}

@@ -3,9 +3,9 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use watchfire_model::Sight;
-use watchfire_runtime::{Clock, Secret, task};
+use watchfire_runtime::{Secret, task};
 
-use super::{Failed, answer, connect};
+use super::{Dialer, Failed, Tells, answer};
 use crate::config::Login;
 
 /// The longest answer to a login, in bytes.
@@ -14,18 +14,22 @@ const MAX_ANSWER: usize = 16 << 10;
 /// Logs in at the agent and gives its token. `silent` is called when the agent
 /// took the connection and has not answered for a while.
 pub(crate) async fn log_in(
+    dialer: &Dialer,
     address: &str,
     login: &Login,
-    clock: &Clock,
     silent: &mut (impl FnMut() + Send),
 ) -> Result<Secret, Failed> {
-    let stream = connect(address, clock).await?;
+    let stream = dialer.connect(address).await?;
     let asking = ask(TokioIo::new(stream), address, login);
-    let (status, body) = answer(clock, asking, silent).await??;
+    let (status, body) = answer(dialer.clock(), asking, silent).await??;
     match status {
         StatusCode::OK => token(&body),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Err(Failed::new(Sight::LoginRefused, format!("the login was answered {status}")))
+        }
+        // Too many logins by anybody; it does not say that this one was wrong.
+        StatusCode::TOO_MANY_REQUESTS => {
+            Err(Failed::new(Tells::Later, format!("the login was answered {status}")))
         }
         _ => Err(not_an_agent(format!("the login was answered {status}"))),
     }

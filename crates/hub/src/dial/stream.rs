@@ -6,10 +6,10 @@ use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use watchfire_model::Sight;
-use watchfire_runtime::{Clock, Secret};
+use watchfire_runtime::Secret;
 use watchfire_wire::{MAX_FRAME_BYTES, Message, decode};
 
-use super::{Failed, answer, connect};
+use super::{Dialer, Failed, Tells, answer};
 
 /// Bytes that a stream buffers for reading: ten thousand streams must fit one hub.
 const READ_BUFFER: usize = 4 << 10;
@@ -20,12 +20,12 @@ pub(crate) struct Stream(WebSocketStream<TcpStream>);
 /// Opens `ws://address/stream` with an agent's token. `silent` is called when
 /// the agent took the connection and has not answered for a while.
 pub(crate) async fn open_stream(
+    dialer: &Dialer,
     address: &str,
     token: &Secret,
-    clock: &Clock,
     silent: &mut (impl FnMut() + Send),
 ) -> Result<Stream, Failed> {
-    let stream = connect(address, clock).await?;
+    let stream = dialer.connect(address).await?;
     let mut request = format!("ws://{address}/stream")
         .into_client_request()
         .map_err(|error| Failed::new(Sight::NameUnknown, error.to_string()))?;
@@ -39,7 +39,7 @@ pub(crate) async fn open_stream(
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let opening = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-    match answer(clock, opening, silent).await? {
+    match answer(dialer.clock(), opening, silent).await? {
         Ok((stream, _)) => Ok(Stream(stream)),
         Err(error) => Err(refused(&error)),
     }
@@ -68,6 +68,9 @@ impl Stream {
 
 fn refused(error: &Error) -> Failed {
     let saw = match error {
+        Error::Http(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+            return Failed::new(Tells::Later, error.to_string());
+        }
         Error::Http(response)
             if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
         {

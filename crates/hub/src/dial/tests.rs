@@ -1,5 +1,6 @@
 //! What each kind of broken agent looks like from the hub.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -19,31 +20,38 @@ fn login() -> Login {
     Login { user: "hub".to_owned(), password: Secret::new("the-agents-password") }
 }
 
+fn dialer() -> Dialer {
+    Dialer::new(Clock::system())
+}
+
 /// Logs in, and says how often the agent was called silent on the way.
 async fn try_login(address: &str) -> (Result<Secret, Failed>, usize) {
     let mut silent = 0;
-    let token = log_in(address, &login(), &Clock::system(), &mut || silent += 1).await;
+    let token = log_in(&dialer(), address, &login(), &mut || silent += 1).await;
     (token, silent)
 }
 
 async fn try_stream(address: &str) -> Result<stream::Stream, Failed> {
-    open_stream(address, &Secret::new("a-token"), &Clock::system(), &mut || {}).await
+    open_stream(&dialer(), address, &Secret::new("a-token"), &mut || {}).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_connection_proves_a_host() {
     let address = format!("127.0.0.1:{}", ports::free());
     let (refused, silent) = try_login(&address).await;
-    assert_eq!(refused.expect_err("nobody listens").saw, Sight::Refused);
+    assert_eq!(refused.expect_err("nobody listens").saw(), Some(Sight::Refused));
     assert_eq!(silent, 0);
-    assert_eq!(try_stream(&address).await.err().expect("nobody listens").saw, Sight::Refused);
+    assert_eq!(
+        try_stream(&address).await.err().expect("nobody listens").saw(),
+        Some(Sight::Refused)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_gives_no_answer() {
     let hole = black_hole_addr();
     let (nothing, silent) = try_login(&hole.addr().to_string()).await;
-    assert_eq!(nothing.expect_err("it drops everything").saw, Sight::NoAnswer);
+    assert_eq!(nothing.expect_err("it drops everything").saw(), Some(Sight::NoAnswer));
     assert_eq!(silent, 0, "who never took the connection is not called silent");
 }
 
@@ -52,42 +60,45 @@ async fn one_that_accepts_and_never_answers_is_silent_and_said_so_early() {
     let hole = accept_silently();
     let address = hole.addr().to_string();
     let ((login, early), stream) = tokio::join!(try_login(&address), try_stream(&address));
-    assert_eq!(login.expect_err("it says nothing").saw, Sight::Silent);
+    assert_eq!(login.expect_err("it says nothing").saw(), Some(Sight::Silent));
     assert_eq!(early, 1, "the verdict must not wait for the last limit");
-    assert_eq!(stream.err().expect("it says nothing").saw, Sight::Silent);
+    assert_eq!(stream.err().expect("it says nothing").saw(), Some(Sight::Silent));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_without_an_address_is_no_proof_of_a_host() {
     let (unknown, _) = try_login("no-such-host.invalid:5000").await;
-    assert_eq!(unknown.expect_err("it does not exist").saw, Sight::NameUnknown);
+    assert_eq!(unknown.expect_err("it does not exist").saw(), Some(Sight::NameUnknown));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_to_a_login() {
     let long = "x".repeat(64 << 10);
-    for (answer, saw) in [
-        (Answer::reply(401, "{}"), Sight::LoginRefused),
-        (Answer::reply(403, "{}"), Sight::LoginRefused),
-        (Answer::reply(429, "{}"), Sight::LoginRefused),
-        (Answer::reply(404, "not here"), Sight::NotAnAgent),
-        (Answer::reply(302, "").with_header("Location", "http://127.0.0.1:9/"), Sight::NotAnAgent),
-        (Answer::reply(200, "<html>a router's page</html>"), Sight::NotAnAgent),
-        (Answer::reply(200, "{\"token\":5}"), Sight::NotAnAgent),
-        (Answer::reply(200, &format!("{{\"token\":\"{long}\"}}")), Sight::NotAnAgent),
-        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent),
-        (Answer::Raw(b"\x16\x03\x01\x00\x00".to_vec()), Sight::NotAnAgent),
-        (Answer::Drop, Sight::StreamClosed),
+    for (answer, tells) in [
+        (Answer::reply(401, "{}"), Sight::LoginRefused.into()),
+        (Answer::reply(403, "{}"), Sight::LoginRefused.into()),
+        (Answer::reply(429, "{}"), Tells::Later),
+        (Answer::reply(404, "not here"), Sight::NotAnAgent.into()),
+        (
+            Answer::reply(302, "").with_header("Location", "http://127.0.0.1:9/"),
+            Sight::NotAnAgent.into(),
+        ),
+        (Answer::reply(200, "<html>a router's page</html>"), Sight::NotAnAgent.into()),
+        (Answer::reply(200, "{\"token\":5}"), Sight::NotAnAgent.into()),
+        (Answer::reply(200, &format!("{{\"token\":\"{long}\"}}")), Sight::NotAnAgent.into()),
+        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent.into()),
+        (Answer::Raw(b"\x16\x03\x01\x00\x00".to_vec()), Sight::NotAnAgent.into()),
+        (Answer::Drop, Sight::StreamClosed.into()),
         (
             Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec()),
-            Sight::StreamClosed,
+            Sight::StreamClosed.into(),
         ),
     ] {
         let stub = Stub::start();
         stub.always(answer.clone());
         let (failed, silent) = try_login(&stub.addr().to_string()).await;
         let failed = failed.expect_err("no token came");
-        assert_eq!(failed.saw, saw, "{answer:?}: {failed:?}");
+        assert_eq!(failed.tells, tells, "{answer:?}: {failed:?}");
         assert_eq!(silent, 0, "{answer:?}");
         assert!(!failed.why.contains("password"), "{failed:?}");
         assert_eq!(stub.requests().len(), 1, "{answer:?}: one try is one request");
@@ -103,27 +114,28 @@ async fn answers_to_a_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_to_opening_a_stream() {
-    for (answer, saw) in [
-        (Answer::reply(401, "{}"), Sight::LoginRefused),
-        (Answer::reply(403, "{}"), Sight::LoginRefused),
-        (Answer::reply(200, "{}"), Sight::NotAnAgent),
-        (Answer::reply(404, "{}"), Sight::NotAnAgent),
-        (Answer::reply(503, "{}"), Sight::NotAnAgent),
-        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent),
+    for (answer, tells) in [
+        (Answer::reply(401, "{}"), Sight::LoginRefused.into()),
+        (Answer::reply(403, "{}"), Sight::LoginRefused.into()),
+        (Answer::reply(429, "{}"), Tells::Later),
+        (Answer::reply(200, "{}"), Sight::NotAnAgent.into()),
+        (Answer::reply(404, "{}"), Sight::NotAnAgent.into()),
+        (Answer::reply(503, "{}"), Sight::NotAnAgent.into()),
+        (Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Sight::NotAnAgent.into()),
         (
             Answer::Raw(
                 b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                   Connection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"
                     .to_vec(),
             ),
-            Sight::NotAnAgent,
+            Sight::NotAnAgent.into(),
         ),
-        (Answer::Drop, Sight::StreamClosed),
+        (Answer::Drop, Sight::StreamClosed.into()),
     ] {
         let stub = Stub::start();
         stub.always(answer.clone());
         let failed = try_stream(&stub.addr().to_string()).await.err().expect("no stream");
-        assert_eq!(failed.saw, saw, "{answer:?}: {failed:?}");
+        assert_eq!(failed.tells, tells, "{answer:?}: {failed:?}");
         assert!(!failed.why.contains("a-token"), "{failed:?}");
         let request = &stub.requests()[0];
         assert_eq!(request.path, "/stream", "no token in an address");
@@ -156,7 +168,7 @@ async fn a_stream_gives_its_messages_and_then_its_end() {
     let address = agent_that_sends(frames).await;
     let mut stream = try_stream(&address).await.expect("an agent");
     assert_eq!(stream.next().await, Ok(alive));
-    assert_eq!(stream.next().await.expect_err("it closed").saw, Sight::StreamClosed);
+    assert_eq!(stream.next().await.expect_err("it closed").saw(), Some(Sight::StreamClosed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,6 +178,35 @@ async fn nonsense_and_too_much_end_a_stream() {
         let address = agent_that_sends(vec![Frame::Binary(bytes.into())]).await;
         let mut stream = try_stream(&address).await.expect("an agent");
         let ended = tokio::time::timeout(Duration::from_secs(60), stream.next()).await;
-        assert_eq!(ended.expect("it ends").expect_err("no message").saw, saw);
+        assert_eq!(ended.expect("it ends").expect_err("no message").saw(), Some(saw));
     }
+}
+
+/// A lookup that gives `addresses` for every name.
+fn names(addresses: &'static [&'static str]) -> Lookup {
+    Arc::new(|_| {
+        let found = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        Box::pin(async { Ok(found) })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_dialed_by_whichever_of_its_addresses_answers() {
+    let stub = Stub::start();
+    stub.always(Answer::reply(200, r#"{"token":"the-token","expires_in":1800}"#));
+    let address = format!("two-addresses.test:{}", stub.addr().port());
+    // Nobody listens at the first.
+    let dialer = Dialer::with_lookup(names(&["127.0.0.2", "127.0.0.1"]), Clock::system());
+    log_in(&dialer, &address, &login(), &mut || {}).await.expect("the second answers");
+}
+
+#[tokio::test]
+async fn want_of_descriptors_is_no_sight_and_is_told() {
+    let log = crate::testing::Log::new();
+    let full: Lookup = Arc::new(|_| Box::pin(async { Err(rustix::io::Errno::MFILE.into()) }));
+    let dialer = Dialer::with_lookup(full, Clock::system());
+    let failed = log_in(&dialer, "web:5000", &login(), &mut || {}).await.expect_err("no socket");
+    assert_eq!((failed.tells, failed.saw()), (Tells::HubsOwn, None));
+    assert_eq!(dialer.own.dials(), 1);
+    assert!(log.holds("not judged"));
 }

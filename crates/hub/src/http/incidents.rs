@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use watchfire_api::hub::{IncidentDetail, IncidentList, IncidentRow, NotificationRow, TimelineRow};
 use watchfire_identity::Action;
-use watchfire_model::{Incident, IncidentId, ServerName};
+use watchfire_model::{Incident, IncidentId, Notification, ServerName};
 use watchfire_runtime::task;
 use watchfire_store::{IncidentFilter, Store, StoreError};
 
@@ -52,7 +52,7 @@ pub(super) async fn list(
     Ok(Json(IncidentList { incidents: incidents.iter().map(IncidentRow::from).collect() }))
 }
 
-/// `GET /api/incidents/{id}`
+/// `GET /api/incidents/{id}`: a viewer is shown only how they were told themselves.
 pub(super) async fn one(
     State(app): State<AppState>,
     caller: Caller,
@@ -63,10 +63,13 @@ pub(super) async fn one(
     let incident = app.stored(move |store| store.incident(id)).await?;
     let incident = incident.filter(|incident| app.may_see(&caller, incident));
     let incident = incident.ok_or_else(|| Refusal::not_found("incident"))?;
+    let all = caller.may(Action::ViewDeliveries).is_ok();
+    let name = caller.session.account.name.clone();
     let (timeline, notifications) = app
         .stored(move |store| {
             let mut notifications = Vec::new();
-            for notification in store.notifications_of(id)? {
+            let seen = |one: &Notification| all || one.user == name;
+            for notification in store.notifications_of(id)?.into_iter().filter(seen) {
                 let deliveries = store.deliveries_of(notification.id)?;
                 notifications.push(NotificationRow::new(&notification, &deliveries));
             }

@@ -16,18 +16,17 @@ mod session;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use watchfire_identity::limit::LoginLimiter;
 use watchfire_model::Moment;
-use watchfire_runtime::http::Peer;
+use watchfire_runtime::http::{HostNames, Peer};
 use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
@@ -86,16 +85,29 @@ struct App {
 
 type AppState = Arc<App>;
 
+/// The names that the hub answers to: the one in `public_url`, and this machine's.
+pub(crate) fn hosts(public_url: &str) -> Arc<HostNames> {
+    let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or("");
+    let public = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let uname = rustix::system::uname();
+    let own = uname.nodename().to_str().unwrap_or("");
+    Arc::new(HostNames::new([public, own]))
+}
+
 /// Answers requests by `router`, each within [`REQUEST_TIME`].
 pub(crate) fn answer(
     router: Router,
+    hosts: Arc<HostNames>,
     clock: Clock,
-) -> impl Fn(Peer, hyper::Request<Incoming>) -> BoxFuture<'static, Response> + Clone + Send + 'static
-{
+) -> impl Fn(Peer, Request) -> BoxFuture<'static, Response> + Clone + Send + 'static {
     move |peer, mut request| {
         request.extensions_mut().insert(peer);
-        let (router, clock) = (router.clone(), clock.clone());
+        let (router, hosts, clock) = (router.clone(), hosts.clone(), clock.clone());
         Box::pin(async move {
+            if let Err(error) = hosts.check(&request) {
+                return reply::wrong_host(error).into_response();
+            }
             match clock.within(REQUEST_TIME, router.oneshot(request)).await {
                 Some(Ok(response)) => response,
                 Some(Err(never)) => match never {},

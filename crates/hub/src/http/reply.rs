@@ -2,6 +2,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use watchfire_api::agent::Message;
+use watchfire_runtime::http::HostError;
 
 /// An answer that is no success: a status and one sentence.
 #[derive(Debug)]
@@ -58,4 +59,14 @@ pub(super) async fn wrong_method() -> Refusal {
 /// For a request that did not come to its end in time.
 pub(super) fn too_slow() -> Refusal {
     Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request took too long")
+}
+
+/// For a request that came for somebody else, such as a page whose name was
+/// made to point at this hub.
+pub(super) fn wrong_host(error: HostError) -> Refusal {
+    let hint = match error {
+        HostError::Foreign => ": use the hub's address, or set public_url in hub.toml",
+        _ => "",
+    };
+    Refusal::new(error.status(), format!("{error}{hint}"))
 }

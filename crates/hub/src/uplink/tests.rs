@@ -6,7 +6,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use watchfire_alert::PresenceLimits;
 use watchfire_model::{Presence, Status, Transition};
-use watchfire_runtime::{ShutdownHandle, task, task::Task};
+use watchfire_runtime::{Clock, ShutdownHandle, task, task::Task};
 use watchfire_testkit::http::{Answer, Stub};
 use watchfire_wire::{Alive, Hello, encode};
 
@@ -22,11 +22,15 @@ struct Link {
 
 impl Link {
     fn to(address: &str) -> Self {
+        Self::by(Dialer::new(Clock::system()), address)
+    }
+
+    fn by(dialer: Dialer, address: &str) -> Self {
         let (clock, limits) = (Clock::system(), PresenceLimits::default());
         let server = watched("a-1", address);
-        let fleet = Fleet::new(vec![server], limits, &[], clock.clone(), Events::new());
+        let fleet = Fleet::new(vec![server], limits, &[], clock, Events::new());
         let (fleet, (shutdown, end)) = (Arc::new(fleet), Shutdown::new());
-        let link = task::spawn("link", keep(fleet.clone(), 0, clock, shutdown));
+        let link = task::spawn("link", keep(fleet.clone(), 0, dialer, shutdown));
         Self { fleet, _end: end, _link: link }
     }
 
@@ -142,6 +146,53 @@ async fn a_refused_login_is_not_tried_in_a_hurry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_wants_a_pause_is_not_accused_of_anything() {
+    let stub = Stub::start();
+    stub.always(Answer::reply(429, "{}"));
+    let link = Link::to(&stub.addr().to_string());
+    assert!(stub.wait_for(4, Duration::from_secs(30)).len() >= 4);
+    assert_eq!(link.judged().await.evidence, []);
+}
+
+#[test]
+fn pauses_fit_what_happened() {
+    let seconds = |pause: Duration| pause.as_secs_f64();
+    let mut pauses = Pauses::new();
+    let refused = Tells::Saw(Sight::LoginRefused);
+    for _ in 0..10 {
+        pauses.after(refused);
+    }
+    assert!(seconds(pauses.after(refused)) >= 7.5, "guessing is slow");
+    for _ in 0..10 {
+        assert!(pauses.after(Tells::Later) <= LATER_PAUSE);
+    }
+    assert!(seconds(pauses.after(Tells::Later)) >= 1.0);
+    assert!(seconds(pauses.after(refused)) >= 7.5, "a wrong login is still wrong");
+    assert!(pauses.after(Tells::Saw(Sight::NoAnswer)) <= PAUSES.1);
+    assert!(seconds(pauses.after(refused)) <= 1.0, "something else happened between");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_without_descriptors_judges_no_server_that_it_cannot_dial() {
+    let (asked, mut dials) = tokio::sync::mpsc::channel(100);
+    let full: crate::dial::Lookup = Arc::new(move |_| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let _ = asked.try_send(());
+            Err(rustix::io::Errno::MFILE.into())
+        })
+    });
+    let link = Link::by(Dialer::with_lookup(full, Clock::system()), "web:5000");
+    // The second dial comes after the first was noted.
+    for _ in 0..2 {
+        dials.recv().await.expect("it dials on");
+    }
+    let minute = Clock::system().now().after(Duration::from_secs(60));
+    link.fleet.check(0, minute);
+    assert_eq!(link.fleet.snapshot(0).presence, Presence::Unknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_token_that_is_refused_costs_one_more_login() {
     use tokio::io::AsyncWriteExt;
     let (listener, address) = listener().await;
@@ -158,4 +209,25 @@ async fn an_old_token_that_is_refused_costs_one_more_login() {
     assert!(seen.iter().all(|seen| seen.saw == Sight::StreamClosed), "{seen:?}");
     say(&mut stream, Message::Hello(Hello::default())).await;
     link.until_presence(Presence::Up).await;
+}
+
+#[test]
+fn the_time_that_the_hub_was_blind_is_not_held_against_a_server() {
+    let (clock, hand) = crate::testing::manual_clock();
+    let fleet = crate::testing::fleet_of(&["a-1", "b-1"], &[], &clock);
+    (0..2).for_each(|index| fleet.heard(index));
+    hand.advance(Duration::from_secs(1));
+    fleet.blind(0);
+    hand.advance(Duration::from_secs(60));
+    for index in 0..2 {
+        fleet.check(index, clock.now());
+    }
+    assert_eq!(fleet.snapshot(0).presence, Presence::Up);
+    assert_eq!(fleet.snapshot(1).presence, Presence::Down, "the others stay judged");
+    fleet.observed(0, Sight::NoAnswer);
+    for (milliseconds, presence) in [(3_999, Presence::Late), (1, Presence::Down)] {
+        hand.advance(Duration::from_millis(milliseconds));
+        fleet.check(0, clock.now());
+        assert_eq!(fleet.snapshot(0).presence, presence);
+    }
 }

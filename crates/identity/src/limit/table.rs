@@ -4,27 +4,33 @@ use std::time::Duration;
 
 use watchfire_model::Moment;
 
-use super::{MAX_REMEMBERED, WINDOW};
+use super::MAX_REMEMBERED;
 
 /// The times of the last tries of each key, oldest first, on the monotonic clock.
 #[derive(Debug)]
 pub(super) struct Table<K> {
     tries: HashMap<K, VecDeque<Duration>>,
+    /// How long a try counts.
+    window: Duration,
     evicted: u64,
 }
 
-impl<K> Default for Table<K> {
-    fn default() -> Self {
-        Self { tries: HashMap::new(), evicted: 0 }
-    }
-}
-
 impl<K: Copy + Eq + Hash> Table<K> {
+    pub(super) fn new(window: Duration) -> Self {
+        Self { tries: HashMap::new(), window, evicted: 0 }
+    }
+
+    /// How many tries of `key` count.
+    pub(super) fn count(&self, now: Moment, key: &K) -> usize {
+        let counts = |at: &&Duration| at.saturating_add(self.window) > now.monotonic;
+        self.tries.get(key).map_or(0, |tries| tries.iter().filter(counts).count())
+    }
+
     /// How long `key` must wait when it had `most` tries within the window.
     pub(super) fn wait(&self, now: Moment, key: &K, most: usize) -> Option<Duration> {
         let tries = self.tries.get(key)?;
         let first_that_counts = *tries.get(tries.len().checked_sub(most)?)?;
-        let free_at = first_that_counts.saturating_add(WINDOW);
+        let free_at = first_that_counts.saturating_add(self.window);
         free_at.checked_sub(now.monotonic).filter(|wait| !wait.is_zero())
     }
 
@@ -77,7 +83,7 @@ impl<K: Copy + Eq + Hash> Table<K> {
     /// try is the longest ago.
     fn make_room(&mut self, now: Moment) {
         let counts = |tries: &VecDeque<Duration>| {
-            tries.back().is_some_and(|last| last.saturating_add(WINDOW) > now.monotonic)
+            tries.back().is_some_and(|last| last.saturating_add(self.window) > now.monotonic)
         };
         self.tries.retain(|_, tries| counts(tries));
         if self.tries.len() < MAX_REMEMBERED {

@@ -129,3 +129,116 @@ fn a_late_answer_counts_from_the_answer() {
     assert_eq!(limiter.check(at(59), HERE, "ada"), Err(Duration::from_secs(1)));
     assert_eq!(limiter.check(at(60), HERE, "ada"), Ok(()));
 }
+
+/// The password of a user who exists was wrong.
+fn guessed(limiter: &mut LoginLimiter, now: Moment, user: &str) -> Admission {
+    let admission = limiter.admit(now, HERE, user, true);
+    limiter.settle(now, HERE, user, admission, false);
+    admission
+}
+
+fn use_up_the_address(limiter: &mut LoginLimiter, now: Moment) {
+    for made_up in 0..TRIES_PER_ADDRESS + 2 {
+        let user = format!("made up {made_up}");
+        let admission = limiter.admit(now, HERE, &user, false);
+        limiter.settle(now, HERE, &user, admission, false);
+    }
+    assert!(matches!(limiter.admit(now, HERE, "nobody", false), Admission::Refused(_)));
+}
+
+#[test]
+fn made_up_names_do_not_keep_a_user_out_who_was_never_here() {
+    let mut limiter = LoginLimiter::new();
+    use_up_the_address(&mut limiter, at(0));
+    let admission = limiter.admit(at(1), HERE, "hub", true);
+    assert_eq!(admission, Admission::Quiet(Duration::from_secs(59)));
+    limiter.settle(at(1), HERE, "hub", admission, true);
+    assert!(matches!(limiter.admit(at(2), HERE, "nobody", false), Admission::Refused(_)));
+}
+
+#[test]
+fn the_quiet_tries_of_a_user_are_five_as_well() {
+    let mut limiter = LoginLimiter::new();
+    use_up_the_address(&mut limiter, at(0));
+    for _ in 0..TRIES_PER_USER {
+        assert!(matches!(guessed(&mut limiter, at(1), "ada"), Admission::Quiet(_)));
+    }
+    assert!(matches!(guessed(&mut limiter, at(1), "ada"), Admission::Refused(_)));
+    // Without a full address the five open ones are all there is.
+    let mut limiter = LoginLimiter::new();
+    for _ in 0..TRIES_PER_USER {
+        assert_eq!(guessed(&mut limiter, at(0), "ada"), Admission::Open);
+    }
+    assert!(matches!(guessed(&mut limiter, at(0), "ada"), Admission::Refused(_)));
+}
+
+#[test]
+fn guessing_a_name_from_the_address_of_its_owner_leaves_the_owner_room() {
+    let mut limiter = LoginLimiter::new();
+    let first = limiter.admit(at(0), HERE, "hub", true);
+    limiter.settle(at(0), HERE, "hub", first, true);
+    let checked = |limiter: &mut LoginLimiter, now| {
+        (0..100).filter(|_| !matches!(guessed(limiter, now, "hub"), Admission::Refused(_))).count()
+    };
+    for _ in 0..TRIES_PER_TRUSTED - 1 {
+        assert!(!matches!(guessed(&mut limiter, at(9), "hub"), Admission::Refused(_)));
+    }
+    let right = limiter.admit(at(10), HERE, "hub", true);
+    assert!(matches!(right, Admission::Quiet(_)), "{right:?}");
+    limiter.settle(at(10), HERE, "hub", right, true);
+    // The guesser's tries are bounded all the same, and a day later they are few again.
+    assert_eq!(checked(&mut limiter, at(100)), TRIES_PER_TRUSTED);
+    assert_eq!(checked(&mut limiter, at(10 + 24 * 3600)), TRIES_PER_USER);
+}
+
+#[test]
+fn what_a_stranger_sees_does_not_depend_on_who_exists() {
+    let seen = |admission| match admission {
+        Admission::Open => None,
+        Admission::Quiet(wait) | Admission::Refused(wait) => Some(wait),
+    };
+    let answers = |exists: bool, trusted: bool| {
+        let mut limiter = LoginLimiter::new();
+        if trusted {
+            let admission = limiter.admit(at(0), HERE, "x", true);
+            limiter.settle(at(0), HERE, "x", admission, true);
+        }
+        let mut answers = Vec::new();
+        for second in 1..400 {
+            // Bursts that fill the address, and pauses in which it becomes free.
+            let user = if second % 3 == 0 || second % 90 > 50 { "x" } else { "nobody" };
+            for _ in 0..1 + (second / 40) % 3 {
+                let admission = limiter.admit(at(second), HERE, user, exists && user == "x");
+                limiter.settle(at(second), HERE, user, admission, false);
+                answers.push(seen(admission));
+            }
+            let other = format!("{second}");
+            let admission = limiter.admit(at(second), HERE, &other, false);
+            limiter.settle(at(second), HERE, &other, admission, false);
+            answers.push(seen(admission));
+        }
+        answers
+    };
+    let of_nobody = answers(false, false);
+    assert!(of_nobody.iter().any(Option::is_some) && of_nobody.iter().any(Option::is_none));
+    assert_eq!(answers(true, false), of_nobody);
+    assert_eq!(answers(true, true), of_nobody);
+}
+
+#[test]
+fn a_caller_who_does_not_say_who_exists_lets_the_trusted_in() {
+    let mut limiter = LoginLimiter::new();
+    assert_eq!(limiter.check(at(0), HERE, "hub"), Ok(()));
+    limiter.succeeded(at(0), HERE, "hub");
+    use_up_the_address(&mut limiter, at(1));
+    assert_eq!(limiter.check(at(2), HERE, "hub"), Ok(()));
+    assert!(limiter.check(at(2), HERE, "ada").is_err());
+}
+
+#[test]
+fn all_of_loopback_is_one_address() {
+    let mut limiter = LoginLimiter::new();
+    let loopback = |i: u8| IpAddr::V4(Ipv4Addr::new(127, 0, i, 1));
+    let allowed = (0..20).filter(|i| wrong(&mut limiter, at(0), loopback(*i), "ada")).count();
+    assert_eq!(allowed, TRIES_PER_USER);
+}

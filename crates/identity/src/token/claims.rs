@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Scope;
+use crate::{Scope, constant_time_eq};
 
 /// Whom a token is for. A token for one opens nothing at the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,9 @@ pub struct Claims {
     pub scope: String,
     /// Whom it is for: a word of [`Audience`].
     pub aud: String,
+    /// Which password the user had: [`TokenKey::epoch`](super::TokenKey::epoch)
+    /// of its hash.
+    pub epoch: String,
     /// When it begins to hold, in seconds since 1970. We never set it, and
     /// honour it where it is set.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -48,6 +51,13 @@ impl Claims {
     #[must_use]
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes().any(|held| held == scope)
+    }
+
+    /// True when the token was issued under the password that `epoch` stands
+    /// for. Whoever takes a token has to ask, or it would outlive the password.
+    #[must_use]
+    pub fn is_of(&self, epoch: &str) -> bool {
+        constant_time_eq(self.epoch.as_bytes(), epoch.as_bytes())
     }
 
     /// The scopes that the token opens; unknown words open nothing.

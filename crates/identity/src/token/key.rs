@@ -10,6 +10,7 @@ use watchfire_model::Moment;
 use zeroize::Zeroizing;
 
 use super::{Audience, Claims};
+use crate::password::PasswordHash;
 use crate::random::random_hex_from;
 use crate::{Randomness, Scope, SystemRandomness};
 
@@ -25,6 +26,8 @@ const LEEWAY_S: i64 = 5;
 
 /// How many random bytes a token's number has.
 const JTI_BYTES: usize = 16;
+/// How many bytes of the fingerprint of a password's hash go into a token.
+const EPOCH_BYTES: usize = 16;
 
 /// The secret that signs tokens: 32 bytes, wiped from memory at the end. Its
 /// `Debug` form does not show it.
@@ -92,13 +95,24 @@ impl TokenKey {
         &self.0
     }
 
-    /// A token for `user` that opens `scopes` at `audience` for the time `lives`.
+    /// What stands for a password in a token: a keyed fingerprint of its hash.
+    /// It changes with the password, and with the key, and says nothing of either.
+    #[must_use]
+    pub fn epoch(&self, password: &PasswordHash) -> String {
+        // What is signed as a token holds no NUL, so this can be no signature.
+        let mac = mac(self.as_bytes(), &format!("epoch\0{password}"));
+        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..EPOCH_BYTES])
+    }
+
+    /// A token for `user` that opens `scopes` at `audience` for the time
+    /// `lives`. `epoch` is [`epoch`](Self::epoch) of the user's password.
     #[must_use]
     pub fn issue(
         &self,
         user: &str,
         audience: Audience,
         scopes: &[Scope],
+        epoch: &str,
         now: Moment,
         lives: Duration,
     ) -> String {
@@ -112,11 +126,13 @@ impl TokenKey {
             jti: random_hex_from(&mut SystemRandomness, JTI_BYTES),
             scope: words.join(" "),
             aud: audience.as_str().to_owned(),
+            epoch: epoch.to_owned(),
             nbf: None,
         })
     }
 
-    /// Checks a token and says what it claims.
+    /// Checks a token and says what it claims. Whether the user still has the
+    /// password and the scopes is for the caller to check: see [`Claims::is_of`].
     ///
     /// # Errors
     /// [`TokenError`] says why it is refused. The caller answers all of them alike.
@@ -182,7 +198,11 @@ fn check_header(header: &[u8]) -> Result<(), TokenError> {
 }
 
 fn check_claims(claims: &Claims, audience: Audience, now_s: i64) -> Result<(), TokenError> {
-    if claims.user.is_empty() || claims.jti.is_empty() || claims.exp <= claims.iat {
+    if claims.user.is_empty()
+        || claims.jti.is_empty()
+        || claims.epoch.is_empty()
+        || claims.exp <= claims.iat
+    {
         return Err(TokenError::Claims);
     }
     if claims.aud != audience.as_str() {

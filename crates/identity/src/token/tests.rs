@@ -10,7 +10,7 @@ use watchfire_model::Moment;
 
 use super::key::sign_parts;
 use super::*;
-use crate::Scope;
+use crate::{Scope, password};
 
 const NOW_S: i64 = 1_800_000_000;
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -25,12 +25,13 @@ fn key() -> TokenKey {
 
 fn token() -> String {
     let lives = Duration::from_secs(1800);
-    key().issue("ada", Audience::Agent, &[Scope::Read, Scope::Stream], at(NOW_S), lives)
+    key().issue("ada", Audience::Agent, &[Scope::Read, Scope::Stream], "e", at(NOW_S), lives)
 }
 
 fn claims() -> Value {
     json!({
         "user": "ada", "exp": NOW_S + 60, "iat": NOW_S, "jti": "1", "scope": "read", "aud": "agent",
+        "epoch": "e",
     })
 }
 
@@ -58,6 +59,20 @@ fn what_is_issued_is_accepted() {
     assert_eq!(claims.jti.len(), 32);
     assert!(claims.allows(Scope::Stream) && !claims.allows(Scope::Run));
     assert_ne!(verify(&token()).expect("is ours").jti, claims.jti);
+}
+
+#[test]
+fn an_epoch_changes_with_password_and_key_and_is_that_of_the_token() {
+    let [one, two] = ["one", "two"].map(|word| password::hash(word).expect("hashes"));
+    let epoch = key().epoch(&one);
+    assert_eq!((epoch.len(), &epoch), (22, &key().epoch(&one)));
+    assert_ne!(epoch, key().epoch(&two));
+    assert_ne!(epoch, TokenKey::from_bytes([8; 32]).epoch(&one));
+    let lives = Duration::from_secs(60);
+    let token = key().issue("ada", Audience::Agent, &[], &epoch, at(NOW_S), lives);
+    let claims = verify(&token).expect("is ours");
+    assert!(claims.is_of(&epoch));
+    assert!(!claims.is_of(&key().epoch(&two)) && !claims.is_of("") && !claims.is_of(&epoch[..21]));
 }
 
 #[test]
@@ -143,7 +158,7 @@ fn headers_that_name_keys_or_extensions_are_refused() {
 
 #[test]
 fn claims_of_the_wrong_type_are_refused() {
-    let names = ["user", "exp", "iat", "jti", "scope", "aud"];
+    let names = ["user", "exp", "iat", "jti", "scope", "aud", "epoch"];
     for name in names {
         for value in [Value::Null, json!(true), json!([]), json!({})] {
             let token = signed(HEADER, &with(name, value));
@@ -165,6 +180,7 @@ fn claims_of_the_wrong_type_are_refused() {
         ("user", json!("")),
         ("user", json!(1)),
         ("jti", json!("")),
+        ("epoch", json!("")),
         ("aud", json!(["agent"])),
     ];
     for (name, value) in cases {
@@ -177,7 +193,8 @@ fn claims_of_the_wrong_type_are_refused() {
 
 #[test]
 fn an_audience_is_no_other() {
-    let hub = key().issue("ada", Audience::Hub, &[Scope::Read], at(NOW_S), Duration::from_secs(9));
+    let lives = Duration::from_secs(9);
+    let hub = key().issue("ada", Audience::Hub, &[Scope::Read], "e", at(NOW_S), lives);
     assert_eq!(verify(&hub), Err(TokenError::Audience));
     assert_eq!(key().verify(&token(), Audience::Hub, at(NOW_S)), Err(TokenError::Audience));
     let other = signed(HEADER, &with("aud", json!("Agent")));
@@ -218,7 +235,7 @@ fn odd_forms_are_refused() {
 
 #[test]
 fn the_longest_lives_do_not_wrap() {
-    let token = key().issue("ada", Audience::Agent, &[], at(NOW_S), Duration::MAX);
+    let token = key().issue("ada", Audience::Agent, &[], "e", at(NOW_S), Duration::MAX);
     assert_eq!(verify(&token).map(|claims| claims.exp), Ok(i64::MAX));
 }
 
@@ -230,7 +247,7 @@ fn debug_shows_nothing() {
 
 proptest! {
     #[test]
-    fn no_changed_token_is_accepted(position in 0_usize..200, to in "[A-Za-z0-9_.=-]") {
+    fn no_changed_token_is_accepted(position in 0_usize..250, to in "[A-Za-z0-9_.=-]") {
         let token = token();
         let position = position % token.len();
         let mut changed = token.clone();

@@ -80,8 +80,13 @@ async fn every_answer_has_its_meaning() {
     let big = "x".repeat(1_000_000);
     for (answer, expected) in [
         (Answer::reply(400, r#"{"message": "to is no address"}"#), "refused: to is no address"),
-        (Answer::reply(401, "Forbidden"), "refused"),
-        (Answer::reply(404, ""), "refused"),
+        (Answer::reply(413, ""), "refused"),
+        (Answer::reply(422, ""), "refused"),
+        // The hub's own setup, which somebody will mend.
+        (Answer::reply(401, "Forbidden"), "retry: 401"),
+        (Answer::reply(402, ""), "retry"),
+        (Answer::reply(403, ""), "retry"),
+        (Answer::reply(404, ""), "retry"),
         (Answer::reply(408, ""), "retry"),
         (Answer::reply(429, "{}").with_header("Retry-After", "7"), "retry: try again after 7"),
         (Answer::reply(500, &big), "maybe"),
@@ -107,7 +112,7 @@ async fn every_answer_has_its_meaning() {
         assert!(why.contains(part) && why.len() < 1000, "{why}");
     }
     // One request each: the redirect was not followed.
-    assert_eq!(stub.requests().len(), 14);
+    assert_eq!(stub.requests().len(), 18);
 }
 
 #[tokio::test]

@@ -95,6 +95,32 @@ fn pauses_double_up_to_a_minute_and_jitter_shortens_them() {
 }
 
 #[test]
+fn the_pause_counts_from_the_beginning_of_a_try_that_hung() {
+    let hung = |attempt: u32, began: f64| Delivery {
+        began: at(began),
+        ..tried(1, A, attempt, began + 30.0, retry(true))
+    };
+    let mut lane = vec![(down(1), vec![hung(1, 0.0)])];
+    // Longer in flight than the pause: only the shortest one is left.
+    assert_eq!(next_step(&lane, at(30.0), 0.0), wait(31.0));
+    assert_eq!(next_step(&lane, at(31.0), 0.0), send(1, A, true, &[]));
+    lane[0].1.extend((2..=7).map(|n| hung(n, 100.0)));
+    assert_eq!(next_step(&lane, at(130.0), 0.0), wait(160.0));
+    assert_eq!(next_step(&lane, at(160.0), 0.0), send(1, A, true, &[]));
+}
+
+#[test]
+fn what_was_accepted_just_before_a_crash_is_not_sent_again() {
+    // The acceptance was stored and the mark was not.
+    let accepted = || tried(1, A, 1, 0.0, DeliveryOutcome::Accepted { reply: String::new() });
+    let lane = vec![(down(1), vec![accepted()])];
+    assert_eq!(next_step(&lane, at(100.0), 0.0), Step::Empty);
+    // What follows it goes out, and knows that the trouble was told.
+    let lane = vec![(down(1), vec![accepted()]), (recovered(2), vec![])];
+    assert_eq!(next_step(&lane, at(100.0), 0.0), send(2, A, false, &[]));
+}
+
+#[test]
 fn a_refusal_moves_to_the_next_channel_at_once_and_the_last_one_kills() {
     let both = || note(1, 1, NotificationKind::Down, &[A, B]);
     let mut tries = vec![tried(1, A, 1, 0.0, refused())];

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use watchfire_model::DeliveryOutcome;
 
+use super::race::first_of;
 use super::server::SmtpServer;
 use super::stream::Careful;
 use crate::resolve::Resolver;
@@ -152,34 +153,38 @@ impl SmtpClient {
         &self,
         addresses: &[SocketAddr],
     ) -> Result<(TcpStream, SocketAddr), Failure> {
-        let mut why = "it has no address".to_owned();
-        for address in addresses {
-            match timeout(self.timeouts.connect, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok((stream, *address)),
-                Ok(Err(error)) => why = error.to_string(),
-                Err(_) => why = format!("no answer within {:?}", self.timeouts.connect),
+        let connect = |address| TcpStream::connect::<SocketAddr>(address);
+        match timeout(self.timeouts.connect, first_of(addresses, connect)).await {
+            Ok(Ok((stream, address))) => {
+                // The final dot must not wait for the acknowledgement of the mail.
+                let _ = stream.set_nodelay(true);
+                Ok((stream, address))
+            }
+            Ok(Err(None)) => Err(no_address()),
+            Ok(Err(Some(error))) => Err(Failure::NoAnswer(error.to_string())),
+            Err(_) => {
+                Err(Failure::NoAnswer(format!("no answer within {:?}", self.timeouts.connect)))
             }
         }
-        Err(Failure::NoAnswer(why))
     }
 
-    /// TLS from the first byte, as far as the answer to EHLO.
+    /// TLS from the first byte, as far as the answer to EHLO. Addresses race
+    /// as far as that, since lettre makes TLS on no connection of ours.
     async fn connect_tls(&self, addresses: &[SocketAddr]) -> Result<Connected, Failure> {
-        let mut last = Failure::NoAnswer("it has no address".to_owned());
-        for address in addresses {
+        let connect = |address: SocketAddr| {
             let connect = AsyncSmtpConnection::connect_tokio1(
-                *address,
+                address,
                 Some(self.timeouts.connect),
                 &self.hello,
                 Some(self.tls.clone()),
                 None,
             );
-            match self.within(2, connect).await {
-                Ok(connection) => return Ok(Connected { connection, authentic: true }),
-                Err(failure) => last = failure,
-            }
+            self.within(2, connect)
+        };
+        match first_of(addresses, connect).await {
+            Ok((connection, _)) => Ok(Connected { connection, authentic: true }),
+            Err(failure) => Err(failure.unwrap_or_else(no_address)),
         }
-        Err(last)
     }
 
     async fn secure(
@@ -250,14 +255,18 @@ impl SmtpClient {
 
     /// The outcome of a try that failed at `stage`.
     ///
-    /// A refusal counts as the server's own word only when it is `authentic`:
-    /// whoever can forge a plain 554 could otherwise make us drop every mail.
+    /// A refusal is for good only once the recipient is named. Whatever is
+    /// refused before that (the greeting, the login, the sender) is the setup
+    /// of the hub or of the server, and somebody will mend it.
+    ///
+    /// It counts as the server's own word only when it is `authentic`: whoever
+    /// can forge a plain 554 could otherwise make us drop every mail.
     fn failed(&self, stage: Stage, failure: Failure, authentic: bool) -> DeliveryOutcome {
         let place = format!("{} at {}:{}", stage.as_str(), self.server.host, self.server.port);
         match failure {
             Failure::Reply { code, text } => {
                 let why = clean::line(&format!("{place}: {code} {text}"));
-                if code >= 500 && authentic {
+                if code >= 500 && authentic && stage.is_about_the_mail() {
                     DeliveryOutcome::Refused { why }
                 } else {
                     DeliveryOutcome::Retry { why, maybe_accepted: false }
@@ -297,6 +306,11 @@ impl Stage {
         Self::Body,
     ];
 
+    /// True where a refusal means this recipient or this message.
+    fn is_about_the_mail(self) -> bool {
+        matches!(self, Self::Rcpt | Self::Data | Self::Body)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connecting",
@@ -319,6 +333,10 @@ impl Progress {
         let at = usize::from(self.0.load(Ordering::Relaxed));
         Stage::ALL.get(at).copied().unwrap_or(Stage::Body)
     }
+}
+
+fn no_address() -> Failure {
+    Failure::NoAnswer("it has no address".to_owned())
 }
 
 fn tls(server: &SmtpServer) -> Result<TlsParameters, ChannelError> {
@@ -369,3 +387,6 @@ fn reply_text(reply: &Response) -> String {
     let text: Vec<&str> = reply.message().collect();
     clean::line(&format!("{} {}", reply.code(), text.join(" ")))
 }
+
+#[cfg(test)]
+mod tests;

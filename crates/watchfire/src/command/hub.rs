@@ -35,8 +35,8 @@ impl Hub {
         overrides.flag("data", "--data", self.data);
         overrides.flag("down_after", "--down-after", self.down_after);
         let config = load(self.config, &overrides)?;
-        for server in config.untold() {
-            eprintln!("warning: nobody is told about server {:?}", server.as_str());
+        for caution in config.cautions() {
+            eprintln!("warning: {caution}");
         }
         if self.check {
             print!("{}", show(&config));

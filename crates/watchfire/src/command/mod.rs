@@ -7,6 +7,7 @@ mod report;
 mod up;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use watchfire_runtime::log;
@@ -32,6 +33,9 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// How long work that blocks has to end once the daemon has.
+const END: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LogFormat {
@@ -78,5 +82,34 @@ impl Arguments {
 
 /// Runs a daemon's future on all cores.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    // Dropping the runtime would wait for its blocking threads, and a resolver
+    // or a disk that hangs would keep the process from ending.
+    runtime.shutdown_timeout(END);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+
+    use super::*;
+
+    #[test]
+    fn a_hanging_thread_does_not_hold_the_end_up() {
+        let (let_go, held) = sync_channel::<()>(1);
+        let (tell, told) = sync_channel(1);
+        let answer = block_on(async move {
+            let hang = move || {
+                let _ = tell.send(held.recv_timeout(Duration::from_secs(30)));
+            };
+            drop(tokio::task::spawn_blocking(hang));
+            Ok(7)
+        });
+        assert_eq!(answer.expect("the work is done"), 7);
+        // Had the end waited for the thread, its time would be over by now.
+        drop(let_go);
+        assert_eq!(told.recv().expect("it ends"), Err(RecvTimeoutError::Disconnected));
+    }
 }

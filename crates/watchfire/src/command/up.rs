@@ -1,4 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,7 +47,11 @@ impl Up {
             Some(path) => hub::load(Some(path.clone()), &overrides)?,
             None => nothing_but_overrides(&overrides)?,
         };
-        std::fs::create_dir_all(&self.data)
+        // Its owner writes passwords into a hub.toml in there.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data)
             .with_context(|| format!("the folder {} cannot be made", self.data.display()))?;
         block_on(run(config, self.data))
     }

@@ -1,6 +1,6 @@
 use watchfire_model::Labels;
 
-use super::{cut, short};
+use super::{bounded_unix_ms, cut, sane_unix_ms, short};
 use crate::limits::{MAX_LABELS, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_SERVER_BYTES};
 use crate::{Hello, WireError, proto};
 
@@ -13,7 +13,7 @@ pub(crate) fn to_wire(hello: &Hello) -> proto::Hello {
         agent_id: cut(&hello.agent_id, MAX_NAME_BYTES),
         agent_version: cut(&hello.agent_version, MAX_NAME_BYTES),
         labels: labels_to_wire(&hello.labels),
-        unix_ms: hello.unix_ms,
+        unix_ms: bounded_unix_ms(hello.unix_ms),
     }
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn from_wire(hello: proto::Hello) -> Result<Hello, WireError> {
         agent_id: short(hello.agent_id, "agent id", MAX_NAME_BYTES)?,
         agent_version: short(hello.agent_version, "agent version", MAX_NAME_BYTES)?,
         labels: labels_from_wire(hello.labels)?,
-        unix_ms: hello.unix_ms,
+        unix_ms: sane_unix_ms(hello.unix_ms, "wall clock")?,
     })
 }
 

@@ -9,14 +9,26 @@ use watchfire_model::{
     Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Labels, Load, Memory, Moment, NetworkIo,
     ProcessRow, ProcessTable, Status,
 };
+use watchfire_wire::limits::{
+    MAX_LIMIT_CORES, MAX_LOAD, MAX_MACHINE_CORES, MAX_PIDS, MAX_PROCESS_PERCENT, MAX_RATE,
+    MAX_SHARE_PERCENT, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
+};
 use watchfire_wire::{Alive, GoodbyeReason, Hello, Message, PROTOCOL};
 
-fn number() -> impl Strategy<Value = f64> {
-    any::<f64>().prop_filter("only finite numbers are sent", |value| value.is_finite())
+fn to(most: f64) -> impl Strategy<Value = Option<f64>> {
+    option::of(prop_oneof![0.0..=most, Just(0.0), Just(-0.0), Just(most)])
 }
 
 fn share() -> impl Strategy<Value = Option<f64>> {
-    option::of(number())
+    to(MAX_SHARE_PERCENT)
+}
+
+fn rate() -> impl Strategy<Value = Option<f64>> {
+    to(MAX_RATE)
+}
+
+fn unix_ms() -> impl Strategy<Value = i64> {
+    prop_oneof![MIN_UNIX_MS..=MAX_UNIX_MS, Just(MIN_UNIX_MS), Just(MAX_UNIX_MS)]
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -24,7 +36,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn moment() -> impl Strategy<Value = Moment> {
-    (any::<u64>(), any::<i64>())
+    (any::<u64>(), unix_ms())
         .prop_map(|(nanos, unix_ms)| Moment { monotonic: Duration::from_nanos(nanos), unix_ms })
 }
 
@@ -41,11 +53,8 @@ fn cpu_load() -> impl Strategy<Value = CpuLoad> {
 }
 
 fn cpu() -> impl Strategy<Value = Cpu> {
-    (cpu_load(), vec(cpu_load(), 0..5), share()).prop_map(|(total, cores, limit_cores)| Cpu {
-        total,
-        cores,
-        limit_cores,
-    })
+    (cpu_load(), vec(cpu_load(), 0..5), to(MAX_LIMIT_CORES))
+        .prop_map(|(total, cores, limit_cores)| Cpu { total, cores, limit_cores })
 }
 
 fn memory() -> impl Strategy<Value = Memory> {
@@ -62,7 +71,9 @@ fn memory() -> impl Strategy<Value = Memory> {
 }
 
 fn load() -> impl Strategy<Value = Load> {
-    (number(), number(), number(), any::<u64>(), any::<u64>()).prop_map(
+    let average = || 0.0..=MAX_LOAD;
+    let count = || 0..=u64::from(MAX_PIDS);
+    (average(), average(), average(), count(), count()).prop_map(
         |(one, five, fifteen, running, threads)| Load { one, five, fifteen, running, threads },
     )
 }
@@ -85,18 +96,18 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
 }
 
 fn disk() -> impl Strategy<Value = DiskIo> {
-    (text(), vec(share(), 5)).prop_map(|(name, rates)| DiskIo {
+    (text(), vec(rate(), 4), share()).prop_map(|(name, rates, busy_percent)| DiskIo {
         name,
         read_bytes_per_s: rates[0],
         written_bytes_per_s: rates[1],
         reads_per_s: rates[2],
         writes_per_s: rates[3],
-        busy_percent: rates[4],
+        busy_percent,
     })
 }
 
 fn network() -> impl Strategy<Value = NetworkIo> {
-    (text(), vec(share(), 6)).prop_map(|(name, rates)| NetworkIo {
+    (text(), vec(rate(), 6)).prop_map(|(name, rates)| NetworkIo {
         name,
         received_bytes_per_s: rates[0],
         sent_bytes_per_s: rates[1],
@@ -108,7 +119,7 @@ fn network() -> impl Strategy<Value = NetworkIo> {
 }
 
 fn host() -> impl Strategy<Value = HostFacts> {
-    (vec(text(), 6), any::<u32>()).prop_map(|(texts, cores)| HostFacts {
+    (vec(text(), 6), 0..=MAX_MACHINE_CORES).prop_map(|(texts, cores)| HostFacts {
         hostname: texts[0].clone(),
         os: texts[1].clone(),
         kernel: texts[2].clone(),
@@ -121,7 +132,7 @@ fn host() -> impl Strategy<Value = HostFacts> {
 
 fn status() -> impl Strategy<Value = Status> {
     let lists = (vec(filesystem(), 0..4), vec(disk(), 0..4), vec(network(), 0..4));
-    (moment(), cpu(), memory(), load(), any::<u64>(), lists, host()).prop_map(
+    (moment(), cpu(), memory(), load(), 0..=MAX_UPTIME_NS, lists, host()).prop_map(
         |(at, cpu, memory, load, uptime, (filesystems, disks, networks), host)| Status {
             at,
             cpu,
@@ -138,25 +149,26 @@ fn status() -> impl Strategy<Value = Status> {
 
 fn row() -> impl Strategy<Value = ProcessRow> {
     let state = prop_oneof![Just('\0'), proptest::char::range('!', '~')];
-    (any::<[u32; 3]>(), text(), text(), text(), state, share(), any::<u64>(), any::<i64>())
-        .prop_map(|(ids, user, name, command, state, cpu_percent, rss_bytes, start_time_ms)| {
-            ProcessRow {
-                pid: ids[0],
-                ppid: ids[1],
-                user,
-                name,
-                command,
-                state,
-                cpu_percent,
-                rss_bytes,
-                threads: ids[2],
-                start_time_ms,
-            }
-        })
+    let ids = vec(0..=MAX_PIDS, 3);
+    let cpu = to(MAX_PROCESS_PERCENT);
+    (ids, text(), text(), text(), state, cpu, any::<u64>(), unix_ms()).prop_map(
+        |(ids, user, name, command, state, cpu_percent, rss_bytes, start_time_ms)| ProcessRow {
+            pid: ids[0],
+            ppid: ids[1],
+            user,
+            name,
+            command,
+            state,
+            cpu_percent,
+            rss_bytes,
+            threads: ids[2],
+            start_time_ms,
+        },
+    )
 }
 
 fn table() -> impl Strategy<Value = ProcessTable> {
-    (moment(), vec(row(), 0..8), any::<u32>()).prop_map(|(at, processes, total)| ProcessTable {
+    (moment(), vec(row(), 0..8), 0..=MAX_PIDS).prop_map(|(at, processes, total)| ProcessTable {
         at,
         processes,
         total,
@@ -165,7 +177,7 @@ fn table() -> impl Strategy<Value = ProcessTable> {
 
 fn hello() -> impl Strategy<Value = Hello> {
     let labels = vec(("[a-zA-Z_][a-zA-Z0-9_]{0,8}", text()), 0..6);
-    (any::<u32>(), text(), text(), text(), text(), labels, any::<i64>()).prop_map(
+    (any::<u32>(), text(), text(), text(), text(), labels, unix_ms()).prop_map(
         |(minor, server, boot_id, agent_id, agent_version, pairs, unix_ms)| {
             let mut labels = Labels::new();
             for (name, value) in pairs {
@@ -187,7 +199,7 @@ fn hello() -> impl Strategy<Value = Hello> {
 
 /// Any message that is within the limits.
 pub(crate) fn message() -> impl Strategy<Value = Message> {
-    let alive = (any::<u64>(), any::<i64>())
+    let alive = (any::<u64>(), unix_ms())
         .prop_map(|(sequence, unix_ms)| Message::Alive(Alive { sequence, unix_ms }));
     prop_oneof![
         hello().prop_map(Message::Hello),

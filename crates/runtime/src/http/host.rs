@@ -4,41 +4,63 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{Request, StatusCode, header};
 
-use super::reply::{self, Refusal};
-
-/// The names by which this machine is called. A request for another name is
-/// turned away before anything else, so that a page whose name was made to
-/// point here (DNS rebinding) reads nothing through its visitor's browser.
+/// The names by which a daemon is called. A request for another name is turned
+/// away before anything else, so that a page whose name was made to point here
+/// (DNS rebinding) reads nothing through its visitor's browser.
 #[derive(Debug, Clone)]
-pub(crate) struct HostNames(BTreeSet<String>);
+pub struct HostNames(BTreeSet<String>);
+
+/// Why a request's host was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// There is none, or more than one.
+    #[error("send exactly one Host header")]
+    NotOne,
+    /// It is no host.
+    #[error("the Host header is not understood")]
+    Unclear,
+    /// The request line names another one.
+    #[error("the Host header and the request line name different hosts")]
+    Differs,
+    /// It is the name of somebody else.
+    #[error("that name is not known here")]
+    Foreign,
+}
+
+impl HostError {
+    /// The status to answer with; the connection is to be closed after it.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NotOne | Self::Unclear | Self::Differs => StatusCode::BAD_REQUEST,
+            Self::Foreign => StatusCode::MISDIRECTED_REQUEST,
+        }
+    }
+}
 
 impl HostNames {
     /// `localhost` and the names in `names`.
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    #[must_use]
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names = names.into_iter().chain(["localhost"]).filter(|name| is_host_name(name));
         Self(names.map(str::to_ascii_lowercase).collect())
     }
 
     /// Lets a request through whose `Host` is one of the names or an address.
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        let bad = |words| Err(reply::closing(StatusCode::BAD_REQUEST, words).into());
+    ///
+    /// # Errors
+    /// [`HostError`] says what is wrong with its host.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), HostError> {
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return bad("send exactly one Host header");
+            return Err(HostError::NotOne);
         };
-        let Some(host) = host.to_str().ok().and_then(authority) else {
-            return bad("the Host header is not understood");
-        };
+        let host = host.to_str().ok().and_then(authority).ok_or(HostError::Unclear)?;
         let same = |target: &Authority| target.as_str().eq_ignore_ascii_case(host.as_str());
         if !request.uri().authority().is_none_or(same) {
-            return bad("the Host header and the request line name different hosts");
+            return Err(HostError::Differs);
         }
-        if self.knows(host.host()) {
-            return Ok(());
-        }
-        let words = "this agent does not answer to that name: use its address, \
-                     or add the name to `hosts` in agent.toml";
-        Err(reply::closing(StatusCode::MISDIRECTED_REQUEST, words).into())
+        if self.knows(host.host()) { Ok(()) } else { Err(HostError::Foreign) }
     }
 
     /// An address is always fine: a page that came from this address is ours, and
@@ -52,7 +74,8 @@ impl HostNames {
 }
 
 /// True for a host name without scheme, port and user.
-pub(crate) fn is_host_name(name: &str) -> bool {
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.len() <= 253 && name.chars().all(fits)
 }
@@ -64,8 +87,6 @@ fn authority(host: &str) -> Option<Authority> {
 
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse;
-
     use super::*;
 
     fn status(target: &str, hosts: &[&str]) -> u16 {
@@ -75,9 +96,7 @@ mod tests {
             request = request.header("host", *host);
         }
         let request = request.body(()).expect("a request");
-        names
-            .check(&request)
-            .map_or_else(|refusal| refusal.into_response().status().as_u16(), |()| 200)
+        names.check(&request).map_or_else(|error| error.status().as_u16(), |()| 200)
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! Which lanes wait, are due and are worked on: the courier's memory of the
+//! outbox, without a clock or a store.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use watchfire_model::{Moment, NotificationId};
+use watchfire_store::{LaneKey, PendingLane};
+
+/// Lanes that are worked on at a time, all together.
+pub(super) const MAX_BUSY: usize = 256;
+/// Places that the users share for all but the first lane of each. A user's
+/// first lane needs none of them: however many recipients of others hang, the
+/// next user's mail starts at once.
+pub(super) const MAX_SHARED: usize = 64;
+/// Lanes of one user that are worked on at a time. Five hundred incidents of a
+/// user whose mail server hangs must not take every place from the others.
+pub(super) const MAX_BUSY_OF_USER: usize = 16;
+
+/// How the work on a lane ended.
+pub(super) struct Ended {
+    /// The newest notification that the work saw.
+    pub(super) seen: NotificationId,
+    /// When there is something to do again, if anything is left.
+    pub(super) until: Option<Moment>,
+    /// How many tries were made.
+    pub(super) tries: u64,
+}
+
+/// Every lane that holds something, in one of three places.
+#[derive(Default)]
+pub(super) struct Lanes {
+    busy: HashMap<LaneKey, PendingLane>,
+    busy_of: HashMap<String, usize>,
+    waiting: HashMap<LaneKey, Waiting>,
+    /// What `waiting` waits for, soonest first.
+    soonest: BTreeSet<(std::time::Duration, LaneKey)>,
+    /// By user: the least tried ones first, then the oldest ones.
+    due: BTreeMap<String, BTreeMap<Rank, PendingLane>>,
+}
+
+struct Waiting {
+    lane: PendingLane,
+    until: Moment,
+    seen: NotificationId,
+}
+
+/// Tries made and the oldest notification: old lanes that fail again and again
+/// must not keep new ones from their first try.
+type Rank = (u64, NotificationId);
+
+fn rank(lane: &PendingLane) -> Rank {
+    (lane.tries, lane.oldest)
+}
+
+impl Lanes {
+    /// Takes over what the outbox holds now. A lane that waits goes on waiting
+    /// unless it has something new.
+    pub(super) fn read(&mut self, pending: Vec<PendingLane>) {
+        let alive: HashSet<LaneKey> = pending.iter().map(|lane| lane.key.clone()).collect();
+        let gone: Vec<LaneKey> =
+            self.waiting.keys().filter(|key| !alive.contains(*key)).cloned().collect();
+        for key in gone {
+            let _ = self.take_waiting(&key);
+        }
+        self.due.clear();
+        for lane in pending {
+            if let Some(busy) = self.busy.get_mut(&lane.key) {
+                busy.newest = busy.newest.max(lane.newest);
+            } else if self.waiting.get(&lane.key).is_none_or(|w| lane.newest > w.seen) {
+                let _ = self.take_waiting(&lane.key);
+                self.put_due(lane);
+            }
+        }
+    }
+
+    /// Lanes whose wait is over at `now` become due.
+    pub(super) fn wake(&mut self, now: Moment) {
+        while let Some((until, key)) = self.soonest.first().cloned()
+            && until <= now.monotonic
+        {
+            match self.take_waiting(&key) {
+                Some(waiting) => self.put_due(waiting.lane),
+                None => drop(self.soonest.pop_first()),
+            }
+        }
+    }
+
+    /// When the next wait is over.
+    pub(super) fn next(&self) -> Option<Moment> {
+        let (_, key) = self.soonest.first()?;
+        Some(self.waiting.get(key)?.until)
+    }
+
+    /// Takes the next lane that is due and has a place. The user with the
+    /// fewest places comes first.
+    pub(super) fn start(&mut self) -> Option<PendingLane> {
+        if self.busy.len() >= MAX_BUSY {
+            return None;
+        }
+        let shared = self.busy.len() - self.busy_of.len();
+        let has_place = |busy: usize| busy == 0 || (busy < MAX_BUSY_OF_USER && shared < MAX_SHARED);
+        let candidates = self.due.iter().filter_map(|(user, lanes)| {
+            let busy = self.busy_of.get(user).copied().unwrap_or(0);
+            let (rank, _) = lanes.first_key_value()?;
+            has_place(busy).then(|| (busy, *rank, user.clone()))
+        });
+        let (_, _, user) = candidates.min()?;
+        let lanes = self.due.get_mut(&user)?;
+        let (_, lane) = lanes.pop_first()?;
+        if lanes.is_empty() {
+            self.due.remove(&user);
+        }
+        *self.busy_of.entry(user).or_default() += 1;
+        self.busy.insert(lane.key.clone(), lane.clone());
+        Some(lane)
+    }
+
+    /// The work on a lane has ended. What came meanwhile makes it due at once.
+    pub(super) fn end(&mut self, key: &LaneKey, ended: &Ended) {
+        let Some(mut lane) = self.busy.remove(key) else { return };
+        if let Some(count) = self.busy_of.get_mut(&key.user) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy_of.remove(&key.user);
+            }
+        }
+        lane.tries = lane.tries.saturating_add(ended.tries);
+        if lane.newest > ended.seen {
+            self.put_due(lane);
+        } else if let Some(until) = ended.until {
+            self.soonest.insert((until.monotonic, key.clone()));
+            self.waiting.insert(key.clone(), Waiting { lane, until, seen: ended.seen });
+        }
+    }
+
+    /// How many lanes are worked on.
+    pub(super) fn busy(&self) -> usize {
+        self.busy.len()
+    }
+
+    /// How many lanes wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn put_due(&mut self, lane: PendingLane) {
+        self.due.entry(lane.key.user.clone()).or_default().insert(rank(&lane), lane);
+    }
+
+    fn take_waiting(&mut self, key: &LaneKey) -> Option<Waiting> {
+        let waiting = self.waiting.remove(key)?;
+        self.soonest.remove(&(waiting.until.monotonic, key.clone()));
+        Some(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use super::*;
+use crate::testing::{fleet_of, manual_clock, moment, open_incident};
+
+fn loaded(one: f64) -> Status {
+    let mut status = Status::default();
+    status.load.one = one;
+    status
+}
+
+fn load(reading: &Reading) -> Option<f64> {
+    reading.status.as_ref().map(|(_, status)| status.load.one)
+}
+
+#[test]
+fn a_freeze_while_the_time_is_read_is_not_taken_for_an_earlier_one() {
+    let stall = Stall::default();
+    let frozen = std::time::Duration::from_secs(9);
+    let now = hub_time(&stall, || {
+        stall.timer_was_late(frozen);
+        moment(9000)
+    });
+    assert_eq!((now.at, now.stalled), (moment(9000), std::time::Duration::ZERO));
+    let (clock, _hand) = manual_clock();
+    let mut machine = PresenceMachine::new(
+        crate::testing::name("a-1"),
+        PresenceLimits::default(),
+        HubTime { at: clock.now(), stalled: std::time::Duration::ZERO },
+    );
+    machine.sign_of_life(now);
+    let soon = HubTime { at: moment(9100), stalled: stall.total() };
+    assert_eq!(machine.check(soon), None, "a sign came just now");
+}
+
+#[test]
+fn the_reading_from_before_the_trouble_is_kept() {
+    let (clock, hand) = manual_clock();
+    let fleet = fleet_of(&["a-1"], &[], &clock);
+    let second = std::time::Duration::from_secs(1);
+    fleet.status(0, loaded(1.0));
+    hand.advance(second);
+    fleet.status(0, loaded(2.0));
+    let judged = moment(6100);
+    fleet.check(0, moment(4500));
+    fleet.check(0, judged);
+    assert_eq!(fleet.snapshot(0).presence, Presence::Down);
+    hand.advance(second * 60);
+    let back = clock.now();
+    fleet.status(0, loaded(9.0));
+    assert_eq!(load(&fleet.reading_before(0, back)), Some(2.0), "by the status itself");
+    assert_eq!(load(&fleet.reading_before(0, judged)), Some(2.0), "a desk that is late");
+    hand.advance(second);
+    fleet.status(0, loaded(10.0));
+    assert_eq!(load(&fleet.reading_before(0, back)), Some(2.0));
+    assert_eq!(load(&fleet.reading_before(0, moment(70_000))), Some(10.0), "the newest before");
+}
+
+#[test]
+fn a_restored_trouble_shows_since_when_it_lasts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = watchfire_store::Store::open(folder.path()).expect("a good store");
+    open_incident(&store, "a-1", 5000);
+    let open = store.open_incidents().expect("readable");
+    let (clock, hand) = manual_clock();
+    hand.advance(std::time::Duration::from_secs(600));
+    let fleet = fleet_of(&["a-1", "b-1"], &open, &clock);
+    assert_eq!(fleet.snapshot(0).since, moment(5000));
+    assert_eq!(fleet.snapshot(1).since, clock.now());
+    // What comes with the return is the first that this hub knows.
+    fleet.status(0, loaded(3.0));
+    assert_eq!(load(&fleet.reading_before(0, clock.now())), Some(3.0));
+}
