@@ -33,7 +33,7 @@ pub(crate) struct Courier {
     clock: Clock,
     /// Something was put into the outbox.
     pub(crate) arrived: Arc<Notify>,
-    /// A lane is done for now.
+    /// A lane's work has ended: it is empty, or it waits for another try.
     done: Notify,
     lanes: Mutex<Lanes>,
 }
@@ -95,7 +95,7 @@ impl Courier {
 
     /// Reads which lanes there are, and says when to read again.
     async fn read_outbox(&self) -> Moment {
-        match self.stored(Store::pending_lanes).await {
+        match self.stored(Store::lanes).await {
             Ok(pending) => {
                 self.lanes().read(pending);
                 self.clock.now().after(READ_ANEW)

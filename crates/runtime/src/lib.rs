@@ -13,7 +13,6 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod memory;
-pub mod queue;
 mod secret;
 mod shutdown;
 pub mod task;

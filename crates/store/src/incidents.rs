@@ -3,7 +3,7 @@ use std::time::Duration;
 use rusqlite::{ErrorCode, OptionalExtension, Row, ToSql, named_params, params};
 use watchfire_model::{Incident, IncidentId, IncidentState, Moment, Presence, ServerName};
 
-use crate::row::{duration, found, moment, moment_if_any, nanos, server, word};
+use crate::row::{duration, found, moment, moment_if_any, nanos, readable, server, word};
 use crate::{Batch, Store, StoreError};
 
 /// The most incidents that one call of [`Store::incidents`] returns.
@@ -52,23 +52,14 @@ impl Default for IncidentFilter {
 }
 
 impl Store {
-    /// All incidents that go on, oldest first: one a server at the most. A row that
-    /// cannot be read is left out, so that it does not hide the others, and logged.
+    /// All incidents that go on, oldest first: one a server at the most.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn open_incidents(&self) -> Result<Vec<Incident>, StoreError> {
         self.read(|connection| {
             let sql = format!("{SELECT} WHERE closed_unix_ms IS NULL ORDER BY id");
-            let mut query = connection.prepare_cached(&sql)?;
-            let readable = query.query_and_then([], incident)?.filter(|row| match row {
-                Err(error @ StoreError::Unreadable { .. }) => {
-                    tracing::error!(%error, "an open incident is left out");
-                    false
-                }
-                _ => true,
-            });
-            readable.collect()
+            readable(connection.prepare_cached(&sql)?.query_and_then([], incident)?, "incident")
         })
     }
 
@@ -89,7 +80,7 @@ impl Store {
         }
         self.read(|connection| {
             let mut query = connection.prepare_cached(&page_sql(filter))?;
-            query.query_and_then(params.as_slice(), incident)?.collect()
+            readable(query.query_and_then(params.as_slice(), incident)?, "incident")
         })
     }
 

@@ -1,6 +1,7 @@
 use rusqlite::{Row, params};
 use watchfire_model::{Delivery, IncidentId, Notification, NotificationId};
 
+use crate::row::readable;
 use crate::{Store, StoreError, outbox, tries};
 
 /// The most lanes that [`Store::lanes`] returns. The others come once these are done.
@@ -56,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn pending_lanes(&self) -> Result<Vec<PendingLane>, StoreError> {
+    pub fn lanes(&self) -> Result<Vec<PendingLane>, StoreError> {
         let most = i64::try_from(MAX_LANES).unwrap_or(i64::MAX);
         self.read(|connection| {
             // The attempts of a notification are numbered, so the last number
@@ -68,22 +69,6 @@ impl Store {
                  GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END \
                  ORDER BY tries, oldest LIMIT ?1";
             connection.prepare_cached(sql)?.query_and_then([most], pending)?.collect()
-        })
-    }
-
-    /// The lanes that hold a pending notification, the one with the oldest such
-    /// notification first, and no more than [`MAX_LANES`].
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be read.
-    pub fn lanes(&self) -> Result<Vec<LaneKey>, StoreError> {
-        let most = i64::try_from(MAX_LANES).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            let sql = "SELECT user, incident, min(id) AS oldest FROM notification \
-                 WHERE state = 'pending' \
-                 GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END \
-                 ORDER BY oldest LIMIT ?1";
-            connection.prepare_cached(sql)?.query_and_then([most], key)?.collect()
         })
     }
 
@@ -106,6 +91,7 @@ impl Store {
                     params![key.user, id.0],
                 ),
             }?;
+            let notifications = readable(notifications, "notification")?;
             let with_tries = |notification: Notification| {
                 let tries = tries::select(connection, notification.id)?;
                 Ok((notification, tries))

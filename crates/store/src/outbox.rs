@@ -4,7 +4,7 @@ use watchfire_model::{
     NotificationState,
 };
 
-use crate::row::{found, moment, nanos, word};
+use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
 const SELECT: &str = "SELECT id, incident, user, kind, subject, text, html, first_subject, \
@@ -39,7 +39,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
-        self.read(|connection| select(connection, "WHERE incident = ?1 ORDER BY id", [id.0]))
+        self.read(|connection| {
+            readable(select(connection, "WHERE incident = ?1 ORDER BY id", [id.0])?, "notification")
+        })
     }
 }
 
@@ -50,7 +52,8 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
-        select(self.connection, "WHERE incident = ?1 ORDER BY id", [id.0])
+        let rows = select(self.connection, "WHERE incident = ?1 ORDER BY id", [id.0])?;
+        rows.into_iter().collect()
     }
 
     /// Writes a notification down, pending. When there is one with the same
@@ -137,11 +140,10 @@ pub(crate) fn select(
     connection: &Connection,
     rest: &str,
     params: impl Params,
-) -> Result<Vec<Notification>, StoreError> {
+) -> Result<Vec<Result<Notification, StoreError>>, StoreError> {
     let mut query = connection.prepare_cached(&format!("{SELECT} {rest}"))?;
-    let mut notifications: Vec<Notification> =
-        query.query_and_then(params, notification)?.collect::<Result<_, _>>()?;
-    for notification in &mut notifications {
+    let mut notifications: Vec<_> = query.query_and_then(params, notification)?.collect();
+    for notification in notifications.iter_mut().flatten() {
         let sql = "SELECT url FROM notification_channel WHERE notification = ?1 ORDER BY place";
         let urls = texts(connection, sql, notification.id)?;
         notification.channels = urls.iter().map(|url| Channel::new(url)).collect();

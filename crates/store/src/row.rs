@@ -54,6 +54,22 @@ pub(crate) fn word<T: Copy>(
     all.iter().copied().find(|one| as_str(*one) == word).ok_or_else(unreadable)
 }
 
+/// The rows that can be read. Another is logged and left out: one damaged row
+/// must not hide the others from the page, or keep them from being sent.
+pub(crate) fn readable<T>(
+    rows: impl IntoIterator<Item = Result<T, StoreError>>,
+    what: &'static str,
+) -> Result<Vec<T>, StoreError> {
+    let can_be_read = |row: &Result<T, StoreError>| match row {
+        Err(error @ StoreError::Unreadable { .. }) => {
+            tracing::error!(%error, what, "a row is left out");
+            false
+        }
+        _ => true,
+    };
+    rows.into_iter().filter(can_be_read).collect()
+}
+
 /// Turns "no row was changed" into an error.
 pub(crate) fn found(changed: usize, what: &'static str, id: i64) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::NotFound { what, id }) } else { Ok(()) }

@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use rusqlite::{Row, params};
 use watchfire_model::{IncidentId, TimelineEntry, TimelineKind};
 
-use crate::row::{moment, nanos, word};
+use crate::row::{moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
 /// The most timeline entries of one incident. The first ones say how it began,
@@ -16,7 +16,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn timeline(&self, id: IncidentId) -> Result<Vec<TimelineEntry>, StoreError> {
-        self.read(|connection| select(connection, id))
+        self.read(|connection| readable(select(connection, id)?, "timeline entry"))
     }
 }
 
@@ -26,7 +26,7 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn timeline(&self, id: IncidentId) -> Result<Vec<TimelineEntry>, StoreError> {
-        select(self.connection, id)
+        select(self.connection, id)?.into_iter().collect()
     }
 
     /// Adds a line to an incident's timeline. Above [`MAX_TIMELINE`] it is
@@ -69,10 +69,10 @@ impl Batch<'_> {
 fn select(
     connection: &rusqlite::Connection,
     id: IncidentId,
-) -> Result<Vec<TimelineEntry>, StoreError> {
+) -> Result<Vec<Result<TimelineEntry, StoreError>>, StoreError> {
     let sql = "SELECT at_mono_ns, at_unix_ms, kind, text FROM timeline \
          WHERE incident = ?1 ORDER BY id";
-    connection.prepare_cached(sql)?.query_and_then([id.0], entry)?.collect()
+    Ok(connection.prepare_cached(sql)?.query_and_then([id.0], entry)?.collect())
 }
 
 fn entry(row: &Row<'_>) -> Result<TimelineEntry, StoreError> {

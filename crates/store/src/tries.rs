@@ -3,7 +3,7 @@ use watchfire_model::{
     Channel, Delivery, DeliveryOutcome, Moment, NotificationId, NotificationState,
 };
 
-use crate::row::{moment, moment_if_any, nanos, word};
+use crate::row::{moment, moment_if_any, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
 /// The most deliveries that are kept of one notification: at one try a minute,
@@ -116,7 +116,7 @@ pub(crate) fn select(
     let sql = "SELECT notification, channel, attempt, began_mono_ns, began_unix_ms, \
          ended_mono_ns, ended_unix_ms, outcome, words, maybe_accepted \
          FROM delivery WHERE notification = ?1 ORDER BY attempt";
-    connection.prepare_cached(sql)?.query_and_then([id.0], delivery)?.collect()
+    readable(connection.prepare_cached(sql)?.query_and_then([id.0], delivery)?, "delivery")
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {

@@ -44,7 +44,7 @@ fn use_all(store: &Store) -> Vec<StoreError> {
         note(store.notifications_of(id).err());
     }
     match store.lanes() {
-        Ok(lanes) => lanes.iter().for_each(|key| note(store.lane(key).err())),
+        Ok(lanes) => lanes.iter().for_each(|lane| note(store.lane(&lane.key).err())),
         Err(error) => note(Some(error)),
     }
     note(store.users().err());

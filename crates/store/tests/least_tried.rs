@@ -39,10 +39,10 @@ fn the_least_tried_lanes_come_first_and_of_these_the_oldest() {
     };
     let rest = [pending(&middle, 0, middle_id, middle_id), pending(&new, 0, new_id, new_id)];
     let tried = pending(&old, 2, old_id, second);
-    assert_eq!(store.pending_lanes(), Ok([&rest[..], &[tried]].concat()));
+    assert_eq!(store.lanes(), Ok([&rest[..], &[tried]].concat()));
     // The tries of what is delivered count no more.
     let done = store.write(|batch| batch.set_state(old_id, NotificationState::Delivered));
     done.expect("it can be written");
     let untried = pending(&old, 0, second, second);
-    assert_eq!(store.pending_lanes(), Ok([&rest[..], &[untried]].concat()));
+    assert_eq!(store.lanes(), Ok([&rest[..], &[untried]].concat()));
 }

@@ -1,5 +1,5 @@
 use watchfire_model::{Channel, Scope};
-use watchfire_store::LaneAbout;
+use watchfire_store::{LaneAbout, PendingLane};
 
 use super::*;
 use crate::testing::{fleet_of, manual_clock};
@@ -59,8 +59,8 @@ impl Desk {
 
     fn reports(&self) -> Vec<watchfire_model::Notification> {
         let lanes = self.daily.store.lanes().expect("readable");
-        assert!(lanes.iter().all(|lane| matches!(lane.about, LaneAbout::Report(_))));
-        let lane = |key| self.daily.store.lane(key).expect("readable");
+        assert!(lanes.iter().all(|lane| matches!(lane.key.about, LaneAbout::Report(_))));
+        let lane = |lane: &PendingLane| self.daily.store.lane(&lane.key).expect("readable");
         lanes.iter().flat_map(lane).map(|(report, _)| report).collect()
     }
 }

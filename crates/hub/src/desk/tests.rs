@@ -342,6 +342,8 @@ async fn an_unreadable_notification_stops_no_alarm() {
     room.store_all(&[worse, back("a-1", 60_000), down("b-1", 61_000)]).await;
     let lanes = room.store.lanes().expect("readable");
     assert_eq!(lanes.len(), 2, "one for each server");
+    let a = room.store.lane(&lanes[0].key).expect("the rest of it is readable");
+    assert!(a.iter().any(|(one, _)| one.kind == Recovered), "what can be read is sent");
     let mut open = room.store.open_incidents().expect("readable");
     let b = open.remove(0);
     assert!(b.server == name("b-1") && open.is_empty(), "a-1's incident is closed");
