@@ -218,9 +218,10 @@ impl Hub {
             events,
             clock: clock.clone(),
             mail_configured: config.mail.is_some(),
+            hosts,
             shutdown: shutdown.clone(),
         });
-        let answer = http::answer(app, hosts, clock.clone());
+        let answer = http::answer(app);
         let counters = Arc::default();
         serve(self.listener, answer, page, counters, clock.clone(), shutdown).await;
         // What is being sent is to be recorded, or it would be sent again. The

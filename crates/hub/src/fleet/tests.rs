@@ -69,3 +69,17 @@ fn a_restored_trouble_shows_since_when_it_lasts() {
     fleet.status(0, loaded(3.0));
     assert_eq!(load(&fleet.reading_before(0, clock.now())), Some(3.0));
 }
+
+#[test]
+fn an_agent_that_floods_the_hub_does_not_flood_the_pages() {
+    let (clock, hand) = manual_clock();
+    let fleet = fleet_of(&["a-1"], &[], &clock);
+    let mut page = fleet.events.listen();
+    for _ in 0..50 {
+        fleet.status(0, Status::default());
+    }
+    hand.advance(TELL_PAUSE);
+    fleet.status(0, Status::default());
+    let told = std::iter::from_fn(|| page.try_recv().ok()).count();
+    assert_eq!(told, 2, "the first one, and the one after the pause");
+}

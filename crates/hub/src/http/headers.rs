@@ -1,9 +1,10 @@
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::reply::Refusal;
+use super::reply::{self, Refusal};
+use super::{AppState, REQUEST_TIME};
 
 /// Only our own files run, and nobody may frame them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -13,14 +14,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 /// Query keys that would put a secret into logs and histories.
 const SECRET_KEYS: [&str; 3] = ["token", "access_token", "auth_token"];
 
-/// Refuses secrets in addresses, and sets the headers that every answer has.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
+/// Refuses what came for another host, secrets in addresses, and what takes too
+/// long, and sets the headers that every answer has.
+pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api");
-    let mut response = if has_secret(request.uri().query()) {
-        let message = "a token does not belong into an address: log in for a session";
-        Refusal::new(StatusCode::BAD_REQUEST, message).into_response()
-    } else {
-        next.run(request).await
+    let mut response = match refusal(&app, &request) {
+        Some(refusal) => refusal.into_response(),
+        None => {
+            let answer = app.parts.clock.within(REQUEST_TIME, next.run(request)).await;
+            answer.unwrap_or_else(|| reply::too_slow().into_response())
+        }
     };
     let mut set = |name: HeaderName, value: &'static str| {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -31,6 +34,14 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::CACHE_CONTROL, if is_api { "no-store" } else { "no-cache" });
     response
+}
+
+fn refusal(app: &AppState, request: &Request) -> Option<Refusal> {
+    if let Err(error) = app.parts.hosts.check(request) {
+        return Some(reply::wrong_host(error));
+    }
+    let message = "a token does not belong into an address: log in for a session";
+    has_secret(request.uri().query()).then(|| Refusal::new(StatusCode::BAD_REQUEST, message))
 }
 
 /// A key with an escape in it counts as well: none of ours needs one, and it

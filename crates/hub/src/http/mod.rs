@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
@@ -71,6 +71,8 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     pub(crate) clock: Clock,
     pub(crate) mail_configured: bool,
+    /// The names that it answers to.
+    pub(crate) hosts: HostNames,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -86,32 +88,26 @@ struct App {
 type AppState = Arc<App>;
 
 /// The names that the hub answers to: the one in `public_url`, and this machine's.
-pub(crate) fn hosts(public_url: &str) -> Arc<HostNames> {
+pub(crate) fn hosts(public_url: &str) -> HostNames {
     let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or("");
     let public = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let uname = rustix::system::uname();
     let own = uname.nodename().to_str().unwrap_or("");
-    Arc::new(HostNames::new([public, own]))
+    HostNames::new([public, own])
 }
 
-/// Answers requests by `router`, each within [`REQUEST_TIME`].
+/// Answers requests by `router`.
 pub(crate) fn answer(
     router: Router,
-    hosts: Arc<HostNames>,
-    clock: Clock,
 ) -> impl Fn(Peer, Request) -> BoxFuture<'static, Response> + Clone + Send + 'static {
     move |peer, mut request| {
         request.extensions_mut().insert(peer);
-        let (router, hosts, clock) = (router.clone(), hosts.clone(), clock.clone());
+        let answering = router.clone().oneshot(request);
         Box::pin(async move {
-            if let Err(error) = hosts.check(&request) {
-                return reply::wrong_host(error).into_response();
-            }
-            match clock.within(REQUEST_TIME, router.oneshot(request)).await {
-                Some(Ok(response)) => response,
-                Some(Err(never)) => match never {},
-                None => reply::too_slow().into_response(),
+            match answering.await {
+                Ok(response) => response,
+                Err(never) => match never {},
             }
         })
     }
@@ -134,7 +130,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         .fallback(reply::no_such_path)
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(headers::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), headers::guard))
         .with_state(app)
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 use watchfire_identity::Role;
 use watchfire_identity::password::{self, PasswordHash};
@@ -19,7 +19,7 @@ use watchfire_runtime::http::Peer;
 use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
-use super::{Parts, ROUTES, page, router};
+use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
 use crate::accounts::Account;
 use crate::events::Events;
 use crate::fleet::Fleet;
@@ -36,6 +36,7 @@ static HASH: LazyLock<PasswordHash> =
 struct House {
     app: Router,
     fleet: Arc<Fleet>,
+    store: Store,
     events: Events,
     hand: ManualClock,
     end: ShutdownHandle,
@@ -75,7 +76,7 @@ impl House {
         let (shutdown, end) = Shutdown::new();
         let app = router(Parts {
             fleet: fleet.clone(),
-            store,
+            store: store.clone(),
             accounts: vec![
                 account("ann", Role::Viewer, team("a")),
                 account("root", Role::Admin, Scope::everything()),
@@ -83,14 +84,17 @@ impl House {
             events: events.clone(),
             clock,
             mail_configured: false,
+            hosts: hosts("https://hub.test:5100/watch"),
             shutdown,
         });
-        Self { app, fleet, events, hand, end, incident_a, incident_b, _folder: folder }
+        Self { app, fleet, store, events, hand, end, incident_a, incident_b, _folder: folder }
     }
 
     /// Sends a request from the address 192.0.2.`host`.
     async fn send_from(&self, host: u8, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(peer(host));
+        let localhost = HeaderValue::from_static("localhost:5100");
+        request.headers_mut().entry(header::HOST).or_insert(localhost);
         let answer = self.app.clone().oneshot(request).await.expect("a router answers always");
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, 1 << 20).await.expect("a short body");
@@ -143,7 +147,8 @@ fn peer(host: u8) -> Peer {
 }
 
 fn asking(method: Method, path: &str, seat: Option<&Seat>) -> Request<Body> {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request =
+        Request::builder().method(method).uri(path).header(header::HOST, "localhost:5100");
     if let Some(seat) = seat {
         request = request.header(header::COOKIE, &seat.cookie);
     }

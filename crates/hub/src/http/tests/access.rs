@@ -162,3 +162,23 @@ async fn a_change_needs_the_sessions_own_csrf_value_and_our_own_page() {
     assert_eq!(house.get("/api/me", Some(&seat)).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(house.get("/api/me", Some(&other)).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_viewer_is_shown_only_how_they_were_told_themselves() {
+    let house = House::new();
+    let incident = Some(house.incident_a);
+    let down = watchfire_model::NotificationKind::Down;
+    for (user, channel) in [("ann", "mailto:ann@people.test"), ("bob", "mailto:bob@people.test")] {
+        let letter = crate::testing::letter(incident, user, down, &[channel], user);
+        let told = |batch: &watchfire_store::Batch<'_>| {
+            let id = batch.enqueue(&letter)?;
+            batch.begin_delivery(id, &letter.channels[0], crate::testing::moment(1)).map(drop)
+        };
+        house.store.write(told).expect("the store works");
+    }
+    let path = house.of_team_a("/api/incidents/{id}");
+    let ann = house.get(&path, Some(&house.log_in("ann").await)).await.body;
+    assert!(ann.contains("ann@people.test") && !ann.contains("bob"), "{ann}");
+    let root = house.get(&path, Some(&house.log_in("root").await)).await.body;
+    assert!(root.contains("ann@people.test") && root.contains("bob@people.test"), "{root}");
+}

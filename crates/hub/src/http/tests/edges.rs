@@ -146,3 +146,37 @@ async fn a_query_that_is_not_understood_is_told_what_can_be_asked() {
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn only_the_hubs_own_names_are_answered() {
+    let house = House::new();
+    let asked = |path: &'static str, hosts: &'static [&'static str]| {
+        let mut request = asking(Method::GET, path, None);
+        request.headers_mut().remove(header::HOST);
+        for host in hosts {
+            request.headers_mut().append(header::HOST, HeaderValue::from_static(host));
+        }
+        house.send(request)
+    };
+    for ours in ["localhost", "hub.test", "hub.test:5100", "10.0.0.5:5100", "[::1]"] {
+        let host: &'static [&'static str] = Vec::leak(vec![ours]);
+        assert_eq!(asked("/healthz", host).await.status, StatusCode::OK, "{ours}");
+    }
+    for path in ["/", "/healthz", "/api/servers", "/nowhere"] {
+        let foreign = asked(path, &["evil.test:5100"]).await;
+        assert_eq!(foreign.status, StatusCode::MISDIRECTED_REQUEST, "{path}");
+        assert!(foreign.header("content-security-policy").contains("'none'"), "{path}");
+        let twice = asked(path, &["localhost", "evil.test"]).await;
+        assert_eq!(twice.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_ends_the_request() {
+    let house = House::new();
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+    let (head, _) = login("ann", PASSWORD).into_parts();
+    let asking = house.send(Request::from_parts(head, Body::from_stream(never)));
+    let (answer, ()) = tokio::join!(asking, async { house.hand.advance(REQUEST_TIME) });
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+}
