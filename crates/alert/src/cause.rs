@@ -27,6 +27,7 @@ pub(crate) fn sight_words(saw: Sight) -> &'static str {
         Sight::Refused => "the connection was refused",
         Sight::Silent => "the connection was taken, but nothing was said",
         Sight::LoginRefused => "the agent refused the hub's login",
+        Sight::LoginLimited => "the agent refused the hub's login: too many attempts",
         Sight::NotAnAgent => "something answered that is no agent",
         Sight::NoAnswer => "no answer",
         Sight::NoRoute => "the network has no way to the host",
@@ -63,6 +64,7 @@ fn sight_cause(saw: Sight) -> &'static str {
             "the host takes connections, but the agent says nothing: it may be frozen or starved"
         }
         Sight::LoginRefused => "the agent refuses the hub's login: check `login` in hub.toml",
+        Sight::LoginLimited => "the agent refuses the hub's login: too many attempts",
         Sight::NotAnAgent => "what answers there is no agent: check `address` in hub.toml",
         Sight::NoAnswer => "nothing at its address answers",
         Sight::NoRoute => "the network has no way to its host",
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn each_verdict_has_its_sentence() {
         use Presence::{AgentDown, Down, Late, Leaving};
-        let cases: [(_, _, &[Sight], &str); 12] = [
+        let cases: [(_, _, &[Sight], &str); 13] = [
             (
                 Late,
                 AgentDown,
@@ -110,6 +112,12 @@ mod tests {
                 AgentDown,
                 &[Sight::LoginRefused],
                 "The agent refuses the hub's login: check `login` in hub.toml.",
+            ),
+            (
+                Late,
+                AgentDown,
+                &[Sight::StreamClosed, Sight::LoginLimited],
+                "The agent refuses the hub's login: too many attempts.",
             ),
             (
                 Late,

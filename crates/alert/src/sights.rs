@@ -2,7 +2,7 @@ use watchfire_model::{Evidence, Presence, Sight};
 
 /// How many sights of one silence are kept.
 ///
-/// It is more than twice the number of kinds of sights, so a full list always holds
+/// It is well above the number of kinds of sights, so a full list always holds
 /// some kind twice, and dropping never loses the only sight of a kind.
 pub(crate) const MAX_SIGHTS: usize = 16;
 
@@ -89,6 +89,7 @@ mod tests {
             (vec![(1, NoRoute), (2, Silent)], Presence::AgentDown),
             (vec![(2, Silent), (1, NoRoute)], Presence::AgentDown),
             (vec![(1, Sight::LoginRefused)], Presence::AgentDown),
+            (vec![(1, Sight::LoginLimited)], Presence::AgentDown),
             (vec![(1, Sight::NotAnAgent)], Presence::AgentDown),
             (vec![(1, Sight::NameUnknown)], Presence::Down),
         ] {
@@ -112,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_kind_is_ever_lost(seconds in proptest::collection::vec((0_u64..50, 0_usize..8), 0..200)) {
+        fn no_kind_is_ever_lost(seconds in proptest::collection::vec((0_u64..50, 0..Sight::ALL.len()), 0..200)) {
             let mut list = Sights::default();
             let mut kinds = std::collections::HashSet::new();
             for (second, kind) in seconds {

@@ -10,11 +10,14 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{LaneKey, PendingLane, Store};
+use watchfire_store::{Batch, LaneKey, PendingLane, Store};
 
+pub(crate) use self::begun::Begun;
+use self::begun::First;
 use self::lanes::{Ended, Lanes};
 use crate::terminal::{self, Terminal};
 
+mod begun;
 mod lanes;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
@@ -33,6 +36,7 @@ pub(crate) struct Courier {
     clock: Clock,
     /// Something was put into the outbox.
     pub(crate) arrived: Arc<Notify>,
+    begun: Arc<Begun>,
     /// A lane's work has ended: it is empty, or it waits for another try.
     done: Notify,
     lanes: Mutex<Lanes>,
@@ -44,6 +48,8 @@ struct Try {
     channel: Channel,
     first: bool,
     merges: Vec<NotificationId>,
+    /// Its record, when the desk has written that.
+    begun: Option<First>,
 }
 
 impl Courier {
@@ -52,6 +58,7 @@ impl Courier {
         notifier: Notifier,
         clock: Clock,
         arrived: Arc<Notify>,
+        begun: Arc<Begun>,
     ) -> Self {
         Self {
             store,
@@ -59,6 +66,7 @@ impl Courier {
             terminal: Terminal::stderr(),
             clock,
             arrived,
+            begun,
             done: Notify::new(),
             lanes: Mutex::default(),
         }
@@ -85,6 +93,12 @@ impl Courier {
             let busy = self.lanes().busy();
             tracing::warn!(busy, "deliveries are cut off by the end; they are tried again later");
         }
+        // Left as they are they would count as sent, perhaps, after the next start.
+        for first in self.begun.all() {
+            if let Err(why) = self.take_back(first).await {
+                tracing::warn!(why, "a try that was not made cannot be taken back");
+            }
+        }
     }
 
     async fn until_idle(&self) {
@@ -96,7 +110,10 @@ impl Courier {
     /// Reads which lanes there are, and says when to read again.
     async fn read_outbox(&self) -> Moment {
         match self.stored(Store::lanes).await {
-            Ok(pending) => {
+            Ok(mut pending) => {
+                for lane in pending.iter_mut().filter(|lane| self.begun.holds(lane.oldest)) {
+                    lane.tries = lane.tries.saturating_sub(1);
+                }
                 self.lanes().read(pending);
                 self.clock.now().after(READ_ANEW)
             }
@@ -146,20 +163,26 @@ impl Courier {
         let mut tries = 0;
         loop {
             let key = key.clone();
-            let lane = self.stored(move |store| store.lane(&key)).await?;
+            let mut lane = self.stored(move |store| store.lane(&key)).await?;
+            let begun = self.begun.separate(&mut lane);
             let seen = lane.iter().map(|(n, _)| n.id).max().unwrap_or(NotificationId(0));
             let ended = |until| Ok(Ended { seen, until, tries });
             if shutdown.is_requested() {
                 return ended(None);
             }
-            match next_step(&lane, self.clock.now(), backoff::jitter()) {
+            let step = next_step(&lane, self.clock.now(), backoff::jitter());
+            if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
+                self.take_back(first).await?;
+                continue;
+            }
+            match step {
                 Step::Empty => return ended(None),
                 Step::Wait { until } => return ended(Some(until)),
                 Step::Dead(id) => self.give_up(id).await?,
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
-                    let this = Try { notification, channel, first, merges };
+                    let this = Try { notification, channel, first, merges, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -170,9 +193,17 @@ impl Courier {
     async fn try_once(self: &Arc<Self>, what: &Notification, this: Try) -> Result<(), String> {
         let began = self.clock.now();
         let (id, channel) = (this.notification, this.channel.clone());
-        let write =
-            move |store: &Store| store.write(|batch| batch.begin_delivery(id, &channel, began));
-        let delivery = self.stored(write).await?;
+        let delivery = match &this.begun {
+            // It is written down. From here on it may have been sent.
+            Some(first) => {
+                self.begun.remove(id);
+                first.delivery
+            }
+            None => {
+                let begin = move |batch: &Batch<'_>| batch.begin_delivery(id, &channel, began);
+                self.stored(move |store| store.write(begin)).await?
+            }
+        };
         let outcome = self.send(what, &this).await;
         log_outcome(what, &this.channel, &outcome);
         let ended = self.clock.now();
@@ -214,6 +245,16 @@ impl Courier {
             server: None,
         };
         self.notifier.send(&this.channel, &outgoing).await
+    }
+
+    /// Ends a try that was written down and is not to be made.
+    async fn take_back(&self, first: First) -> Result<(), String> {
+        let (now, why) = (self.clock.now(), "it was not sent: something else came first");
+        let outcome = DeliveryOutcome::Retry { why: why.to_owned(), maybe_accepted: false };
+        let end = move |batch: &Batch<'_>| batch.end_delivery(first.delivery, now, &outcome);
+        self.stored(move |store| store.write(end)).await?;
+        self.begun.remove(first.notification);
+        Ok(())
     }
 
     async fn give_up(self: &Arc<Self>, id: NotificationId) -> Result<(), String> {

@@ -17,6 +17,7 @@ use watchfire_model::{
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{Batch, NewIncidentRow, Store, StoreError};
 
+use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::Fleet;
 use letters::Letters;
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     letters: Letters,
     events: Events,
     courier: Arc<Notify>,
+    begun: Arc<Begun>,
     /// The open incidents, as the store has them.
     open: Mutex<HashMap<ServerName, Incident>>,
     /// Transitions that could not be stored in any way.
@@ -62,9 +64,10 @@ impl Desk {
         letters: (Vec<Recipient>, String, String),
         events: Events,
         courier: Arc<Notify>,
+        begun: Arc<Begun>,
     ) -> Self {
         let (recipients, public_url, hub_id) = letters;
-        let letters = Letters::new(fleet.clone(), recipients, public_url, hub_id);
+        let letters = Letters::new(fleet.clone(), recipients, public_url, hub_id, begun.clone());
         let open = open.into_iter().map(|open| (open.server.clone(), open)).collect();
         Self {
             fleet,
@@ -72,6 +75,7 @@ impl Desk {
             letters,
             events,
             courier,
+            begun,
             open: Mutex::new(open),
             set_aside: AtomicU64::new(0),
             #[cfg(test)]
@@ -219,6 +223,8 @@ impl Desk {
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now_open = open.clone();
+        // A panic may have left some of the last transaction.
+        self.begun.settle(false);
         let changes = self.store.write(|batch| {
             let mut changes = Changes::new();
             for transition in transitions {
@@ -236,7 +242,9 @@ impl Desk {
                 changes.insert(transition.server.clone(), incident);
             }
             Ok(changes)
-        })?;
+        });
+        self.begun.settle(changes.is_ok());
+        let changes = changes?;
         *open = now_open;
         Ok(changes)
     }

@@ -4,9 +4,9 @@
 
 mod descriptors;
 mod login;
-mod own;
+mod pace;
 mod race;
-mod resolve;
+mod rarely;
 mod stream;
 
 use std::net::SocketAddr;
@@ -15,17 +15,21 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use watchfire_model::Sight;
 use watchfire_runtime::Clock;
+use watchfire_runtime::net::{Resolver, Unresolved};
 
 pub(crate) use descriptors::page_limits;
 pub(crate) use login::log_in;
-use own::OwnWant;
-#[cfg(test)]
-pub(crate) use resolve::Lookup;
-use resolve::{Resolver, Unresolved};
+use rarely::Rarely;
 pub(crate) use stream::open_stream;
 
-/// When an agent that took the connection and says nothing is called silent.
-const SILENT_AFTER: Duration = Duration::from_millis(1000);
+/// For how long a server's last good addresses serve when no lookup succeeds.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long a dial waits for a lookup that it cannot do without.
+const LOOKUP_LIMIT: Duration = Duration::from_millis(1500);
+/// When an agent that took the connection and says nothing is called silent. It
+/// is longer than the second for which an agent holds the answer to a login that
+/// comes after too many.
+const SILENT_AFTER: Duration = Duration::from_millis(1250);
 /// How long the answer may take all the same: a frozen agent that goes on
 /// answers the question that is waiting for it, and is back at once.
 const ANSWER_LIMIT: Duration = Duration::from_secs(4);
@@ -44,9 +48,6 @@ pub(crate) struct Failed {
 pub(crate) enum Tells {
     /// What the hub saw of it.
     Saw(Sight),
-    /// The agent asked the hub to come back later. It answers, so no sight
-    /// that speaks against it would be true.
-    Later,
     /// Nothing: the resolver was too slow.
     Nothing,
     /// Nothing: the hub lacked something of its own, descriptors for example.
@@ -68,7 +69,7 @@ impl Failed {
     pub(crate) fn saw(&self) -> Option<Sight> {
         match self.tells {
             Tells::Saw(saw) => Some(saw),
-            Tells::Later | Tells::Nothing | Tells::HubsOwn => None,
+            Tells::Nothing | Tells::HubsOwn => None,
         }
     }
 }
@@ -78,21 +79,24 @@ impl Failed {
 pub(crate) struct Dialer {
     clock: Clock,
     resolver: Resolver,
-    own: OwnWant,
+    /// Dials that failed for a want of the hub's own.
+    own: Rarely,
+    /// Frames that an agent sent too fast and that were read later.
+    held_up: Rarely,
 }
 
 impl Dialer {
     /// A dialer that asks the machine's resolver.
     pub(crate) fn new(clock: Clock) -> Self {
-        let resolver = Resolver::system(clock.clone());
-        Self { clock, resolver, own: OwnWant::default() }
+        let resolver = Resolver::system(KEPT, clock.clone());
+        Self { clock, resolver, own: Rarely::default(), held_up: Rarely::default() }
     }
 
     /// A dialer with a resolver of a test's own.
     #[cfg(test)]
-    pub(crate) fn with_lookup(lookup: Lookup, clock: Clock) -> Self {
-        let resolver = Resolver::new(lookup, clock.clone());
-        Self { clock, resolver, own: OwnWant::default() }
+    pub(crate) fn with_lookup(lookup: watchfire_runtime::net::Lookup, clock: Clock) -> Self {
+        let resolver = Resolver::new(lookup, KEPT, clock.clone());
+        Self { clock, resolver, own: Rarely::default(), held_up: Rarely::default() }
     }
 
     /// The clock that all its limits are measured by.
@@ -108,12 +112,23 @@ impl Dialer {
         };
         let stream = connected.inspect_err(|failed| {
             if failed.tells == Tells::HubsOwn {
-                self.own.note(&failed.why, self.clock.now());
+                self.tell_own(&failed.why);
             }
         })?;
         // Signs of life are small and must not wait for one another.
         let _ = stream.set_nodelay(true);
         Ok(stream)
+    }
+
+    fn tell_own(&self, why: &str) {
+        if let Some(dials) = self.own.note(self.clock.now()) {
+            tracing::error!(
+                why,
+                dials,
+                "the hub cannot dial for want of something of its own; the servers that it \
+                 cannot dial are not judged"
+            );
+        }
     }
 
     async fn resolve(&self, address: &str) -> Result<Vec<SocketAddr>, Failed> {
@@ -123,10 +138,10 @@ impl Dialer {
         let no_port = || Failed::new(Sight::NameUnknown, "the address has no port");
         let (host, port) = address.rsplit_once(':').ok_or_else(no_port)?;
         let port: u16 = port.parse().map_err(|_| no_port())?;
-        let found = self.resolver.addresses(host).await.map_err(|why| match why {
+        let found = self.resolver.addresses(host, LOOKUP_LIMIT).await.map_err(|why| match why {
             Unresolved::Unknown(why) => Failed::new(Sight::NameUnknown, why),
             Unresolved::Slow => Failed::new(Tells::Nothing, "the resolver does not answer"),
-            Unresolved::HubsOwn(why) => Failed::new(Tells::HubsOwn, why),
+            Unresolved::Own(why) => Failed::new(Tells::HubsOwn, why),
         })?;
         Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }

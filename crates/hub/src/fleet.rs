@@ -124,6 +124,11 @@ impl Fleet {
         }
     }
 
+    /// The present moment on the fleet's clock.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.servers.len()
     }

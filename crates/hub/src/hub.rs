@@ -16,7 +16,7 @@ use watchfire_store::{Store, StoreError};
 
 use crate::accounts::{self, Account, Accounts};
 use crate::config::{HubConfig, User};
-use crate::courier::{Courier, END_PATIENCE};
+use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
@@ -116,7 +116,7 @@ impl Hub {
         let address =
             listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
         let Data { store, lock, open, accounts, hub_id } = Data::open(&config, &clock)?;
-        let notifier = Notifier::new(config.mail.clone())?;
+        let notifier = Notifier::new(config.mail.clone(), clock.clone())?;
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
         }
@@ -168,6 +168,7 @@ impl Hub {
         let fleet = Arc::new(fleet);
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
+        let begun = Arc::new(Begun::default());
         let letters = (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
@@ -176,9 +177,10 @@ impl Hub {
             letters,
             events.clone(),
             arrived.clone(),
+            begun.clone(),
         );
         let courier =
-            Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone());
+            Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -218,6 +220,7 @@ impl Hub {
             events,
             clock: clock.clone(),
             mail_configured: config.mail.is_some(),
+            trusted_proxies: config.trusted_proxies,
             hosts,
             shutdown: shutdown.clone(),
         });

@@ -45,7 +45,7 @@ pub async fn report_now(
     users: Vec<User>,
     clock: &Clock,
 ) -> Result<Vec<Reported>, watchfire_notify::ChannelError> {
-    let notifier = Notifier::new(config.mail.clone())?;
+    let notifier = Notifier::new(config.mail.clone(), clock.clone())?;
     let limits = PresenceLimits::with_down_after(config.down_after);
     let seen =
         |watched: &WatchedServer| users.iter().any(|user| user.scope.holds(&watched.server.labels));

@@ -51,7 +51,7 @@ impl Uplink {
             match failed.tells {
                 Tells::Saw(saw) => self.fleet.observed(self.index, saw),
                 Tells::HubsOwn => self.fleet.blind(self.index),
-                Tells::Later | Tells::Nothing => {}
+                Tells::Nothing => {}
             }
             if heard {
                 pauses = Pauses::new();
@@ -153,7 +153,7 @@ impl Pauses {
         match tells {
             Tells::Saw(Sight::LoginRefused) => return self.login.next_pause(),
             // It says nothing of the login, which may still be the wrong one.
-            Tells::Later => return self.later.next_pause(),
+            Tells::Saw(Sight::LoginLimited) => return self.later.next_pause(),
             Tells::Saw(_) => self.login.reset(),
             Tells::Nothing | Tells::HubsOwn => {}
         }

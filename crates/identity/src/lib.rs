@@ -7,6 +7,7 @@
 
 pub mod limit;
 pub mod password;
+pub mod proof;
 mod random;
 mod role;
 mod scope;

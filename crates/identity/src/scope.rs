@@ -4,22 +4,24 @@ use std::str::FromStr;
 /// What a token opens on an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Status and processes.
+    /// Status, processes and metrics.
     Read,
     /// The stream to a hub.
     Stream,
     /// Commands, as far as the agent's policy lets.
     Run,
+    /// The metrics alone, which say nothing of single processes.
+    Metrics,
 }
 
 /// A word that names no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no scope: use read, stream or run")]
+#[error("{0:?} is no scope: use read, stream, run or metrics")]
 pub struct ScopeError(pub String);
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 3] = [Self::Read, Self::Stream, Self::Run];
+    pub const ALL: [Scope; 4] = [Self::Read, Self::Stream, Self::Run, Self::Metrics];
 
     /// The word used in the config and in tokens.
     #[must_use]
@@ -28,6 +30,7 @@ impl Scope {
             Self::Read => "read",
             Self::Stream => "stream",
             Self::Run => "run",
+            Self::Metrics => "metrics",
         }
     }
 }

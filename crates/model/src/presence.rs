@@ -83,6 +83,9 @@ pub enum Sight {
     Silent,
     /// The agent answered and refused the hub's login.
     LoginRefused,
+    /// The agent answered that too many logins were tried there, and did not
+    /// say whether the hub's was right.
+    LoginLimited,
     /// The agent answered something that is not its protocol.
     NotAnAgent,
     /// Nothing came back before the time was over.
@@ -97,10 +100,11 @@ pub enum Sight {
 
 impl Sight {
     /// Every sight, in the order of this enum.
-    pub const ALL: [Sight; 8] = [
+    pub const ALL: [Sight; 9] = [
         Self::Refused,
         Self::Silent,
         Self::LoginRefused,
+        Self::LoginLimited,
         Self::NotAnAgent,
         Self::NoAnswer,
         Self::NoRoute,
@@ -115,6 +119,7 @@ impl Sight {
             Self::Refused => "refused",
             Self::Silent => "silent",
             Self::LoginRefused => "login_refused",
+            Self::LoginLimited => "login_limited",
             Self::NotAnAgent => "not_an_agent",
             Self::NoAnswer => "no_answer",
             Self::NoRoute => "no_route",
@@ -126,7 +131,14 @@ impl Sight {
     /// True when this sight proves that the host itself runs.
     #[must_use]
     pub fn host_answers(self) -> bool {
-        matches!(self, Self::Refused | Self::Silent | Self::LoginRefused | Self::NotAnAgent)
+        matches!(
+            self,
+            Self::Refused
+                | Self::Silent
+                | Self::LoginRefused
+                | Self::LoginLimited
+                | Self::NotAnAgent
+        )
     }
 }
 

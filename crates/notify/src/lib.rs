@@ -16,7 +16,6 @@ mod mailto;
 mod message;
 mod notifier;
 mod outgoing;
-mod resolve;
 mod schedule;
 mod settings;
 mod smtp;

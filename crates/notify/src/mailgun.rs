@@ -2,20 +2,27 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use lettre::Address;
 use lettre::message::Mailbox;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use watchfire_model::DeliveryOutcome;
+use watchfire_runtime::net::Resolver;
 
 use crate::message::{self, Words};
-use crate::resolve::Resolver;
 use crate::url::{host_and_port, is_loopback};
 use crate::{ChannelError, Outgoing, Timeouts, clean};
 
 /// How much of an answer is read, in bytes. Mailgun's are below 200.
 const MAX_ANSWER_BYTES: usize = 4 * 1024;
+
+/// How many addresses of the API are tried: each gets its part of the time for
+/// connecting, so more of them have too little.
+const MAX_TRIED: usize = 4;
 
 /// Hands mail to Mailgun. `Debug` hides the key.
 pub(crate) struct Mailgun {
@@ -36,6 +43,7 @@ impl Mailgun {
         domain: &str,
         key: String,
         timeouts: Timeouts,
+        resolver: Resolver,
     ) -> Result<Self, ChannelError> {
         let bad = |why: &str| ChannelError::BadServer(why.to_owned());
         let plain = check_base(base)?;
@@ -47,7 +55,7 @@ impl Mailgun {
             return Err(bad("mailgun's key is one word: is there a newline in the file?"));
         }
         let url = format!("{}/v3/{domain}/messages", base.trim_end_matches('/'));
-        Ok(Self { client: client(plain, timeouts)?, url, key })
+        Ok(Self { client: client(plain, timeouts, resolver)?, url, key })
     }
 
     pub(crate) async fn send(
@@ -89,7 +97,7 @@ fn check_base(base: &str) -> Result<bool, ChannelError> {
     }
 }
 
-fn client(plain: bool, timeouts: Timeouts) -> Result<Client, ChannelError> {
+fn client(plain: bool, timeouts: Timeouts, resolver: Resolver) -> Result<Client, ChannelError> {
     // Somebody else in the process may have installed a provider before us;
     // any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -99,7 +107,7 @@ fn client(plain: bool, timeouts: Timeouts) -> Result<Client, ChannelError> {
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.verb)
         .timeout(timeouts.whole)
-        .dns_resolver(Resolver::new(timeouts.connect))
+        .dns_resolver(Names { resolver, limit: timeouts.connect })
         // Each mail has a connection of its own, as an idle one may be dead.
         .pool_max_idle_per_host(0);
     if plain {
@@ -110,6 +118,24 @@ fn client(plain: bool, timeouts: Timeouts) -> Result<Client, ChannelError> {
         let words = error_words(&error);
         ChannelError::Setup(format!("{words}; are the ca-certificates installed?"))
     })
+}
+
+/// How reqwest finds the API: by the resolver that bounds its lookups.
+struct Names {
+    resolver: Resolver,
+    limit: Duration,
+}
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (resolver, limit) = (self.resolver.clone(), self.limit);
+        Box::pin(async move {
+            let found = resolver.addresses(name.as_str(), limit).await?;
+            let found = found.into_iter().take(MAX_TRIED).map(|ip| SocketAddr::new(ip, 0));
+            let addresses: Addrs = Box::new(found);
+            Ok(addresses)
+        })
+    }
 }
 
 fn fields(from: &Mailbox, to: &Address, message: &Outgoing<'_>) -> Vec<(String, String)> {

@@ -2,9 +2,12 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::time::Duration;
 
 use lettre::message::Mailbox;
 use watchfire_model::{Channel, DeliveryOutcome};
+use watchfire_runtime::Clock;
+use watchfire_runtime::net::Resolver;
 
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -13,6 +16,11 @@ use crate::{ChannelError, Outgoing, clean, mailto, message};
 
 /// The channels of this version, as one writes them.
 const KNOWN: &[&str] = &["mailto:ADDRESS"];
+
+/// For how long a provider's last good addresses serve when no lookup succeeds:
+/// for ever. It proves who it is by its certificate, so an address that has
+/// changed hands gets nothing, and the resolver may be what the mail is about.
+const KEPT: Duration = Duration::MAX;
 
 /// Hands messages to channels. It holds what the config says about providers
 /// and no state about messages, so any number of sends may run at once.
@@ -34,13 +42,14 @@ enum Provider {
 }
 
 impl Notifier {
-    /// A notifier with the mail settings of the config, if there are any.
+    /// A notifier with the mail settings of the config, if there are any. The
+    /// time limits of SMTP and of looking names up are measured by `clock`.
     ///
     /// # Errors
     /// [`ChannelError`] when the sender or the provider's address is not
     /// understood, or TLS cannot be set up on this machine.
-    pub fn new(mail: Option<MailSettings>) -> Result<Self, ChannelError> {
-        Self::with_timeouts(mail, Timeouts::default())
+    pub fn new(mail: Option<MailSettings>, clock: Clock) -> Result<Self, ChannelError> {
+        Self::with_timeouts(mail, Timeouts::default(), clock)
     }
 
     /// The same with other timeouts.
@@ -50,8 +59,20 @@ impl Notifier {
     pub fn with_timeouts(
         mail: Option<MailSettings>,
         timeouts: Timeouts,
+        clock: Clock,
     ) -> Result<Self, ChannelError> {
-        let mail = mail.map(|mail| Mail::new(mail, timeouts)).transpose()?;
+        let resolver = Resolver::system(KEPT, clock.clone());
+        Self::with_resolver(mail, timeouts, resolver, clock)
+    }
+
+    /// The same with a resolver of one's own.
+    pub(crate) fn with_resolver(
+        mail: Option<MailSettings>,
+        timeouts: Timeouts,
+        resolver: Resolver,
+        clock: Clock,
+    ) -> Result<Self, ChannelError> {
+        let mail = mail.map(|mail| Mail::new(mail, timeouts, resolver, clock)).transpose()?;
         Ok(Self { mail })
     }
 
@@ -96,14 +117,19 @@ impl Notifier {
 }
 
 impl Mail {
-    fn new(settings: MailSettings, timeouts: Timeouts) -> Result<Self, ChannelError> {
+    fn new(
+        settings: MailSettings,
+        timeouts: Timeouts,
+        resolver: Resolver,
+        clock: Clock,
+    ) -> Result<Self, ChannelError> {
         let from = message::sender(&settings.from)?;
         let provider = match settings.server {
             MailServer::Smtp(server) => {
-                Provider::Smtp(Box::new(SmtpClient::new(server, timeouts)?))
+                Provider::Smtp(Box::new(SmtpClient::new(server, timeouts, resolver, clock)?))
             }
             MailServer::Mailgun { base, domain, key } => {
-                Provider::Mailgun(Mailgun::new(&base, &domain, key, timeouts)?)
+                Provider::Mailgun(Mailgun::new(&base, &domain, key, timeouts, resolver)?)
             }
         };
         Ok(Self { from, provider })
@@ -138,7 +164,67 @@ fn panic_words(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use watchfire_model::{Content, Moment, NotificationKind};
+    use watchfire_runtime::net::Lookup;
+
     use super::*;
+    use crate::SmtpServer;
+
+    /// Both providers, reached by a name that must be looked up.
+    fn named() -> [MailServer; 2] {
+        let smtp = SmtpServer::parse("smtps://mail.example.org").unwrap();
+        let (domain, key) = ("mg.example.org".to_owned(), "key".to_owned());
+        let base = crate::MAILGUN_BASE.to_owned();
+        [MailServer::Smtp(smtp), MailServer::Mailgun { base, domain, key }]
+    }
+
+    #[tokio::test]
+    async fn a_hanging_resolver_has_one_lookup_however_many_mails_wait() {
+        for server in named() {
+            let (clock, hand) = Clock::manual(Moment::default());
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counted = asked.clone();
+            let hangs: Lookup = Arc::new(move |_| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Box::pin(std::future::pending::<std::io::Result<Vec<IpAddr>>>())
+            });
+            let resolver = Resolver::new(hangs, KEPT, clock.clone());
+            let settings = MailSettings { from: "hub@example.org".to_owned(), server };
+            let timeouts = Timeouts::default();
+            let notifier =
+                Notifier::with_resolver(Some(settings), timeouts, resolver, clock).unwrap();
+            let content = Content::default();
+            let message = Outgoing {
+                content: &content,
+                message_id: "a@hub",
+                references: &[],
+                unix_ms: 0,
+                kind: NotificationKind::Down,
+                server: None,
+            };
+            let channel = Channel::new("mailto:ada@example.org");
+            let mut outcomes = Vec::new();
+            for _ in 0..50 {
+                let mut sending = pin!(notifier.send(&channel, &message));
+                outcomes.push(loop {
+                    tokio::select! {
+                        biased;
+                        outcome = &mut sending => break outcome,
+                        () = tokio::task::yield_now() => hand.advance(Duration::from_secs(1)),
+                    }
+                });
+            }
+            for outcome in outcomes {
+                let later = matches!(outcome, DeliveryOutcome::Retry { maybe_accepted: false, .. });
+                assert!(later, "{outcome:?}");
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), 1, "each holds a thread for as long");
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_becomes_an_error_with_its_words() {
@@ -149,7 +235,7 @@ mod tests {
 
     #[test]
     fn channels_are_checked_with_a_hint() {
-        let without = Notifier::new(None).unwrap();
+        let without = Notifier::new(None, Clock::system()).unwrap();
         let check = |url: &str| without.check(&Channel::new(url)).unwrap_err().to_string();
         assert!(check("mailto:ada@example.org").contains("[mail]"));
         assert!(check("pager:123").contains("mailto:ADDRESS"));

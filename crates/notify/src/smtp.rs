@@ -1,7 +1,6 @@
 //! Mail over SMTP (RFC 5321), with TLS from the first byte or by STARTTLS.
 
 mod client;
-mod race;
 mod server;
 mod stream;
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod memory;
+pub mod net;
+pub mod oom;
 mod secret;
 mod shutdown;
 pub mod task;

@@ -2,10 +2,12 @@
 //! all are told together.
 
 mod mail;
+mod proxies;
+mod secret;
 mod server;
 mod user;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use watchfire_model::Channel;
 use watchfire_notify::{ChannelError, Notifier};
+use watchfire_runtime::Clock;
 use watchfire_runtime::config::{
     Located, Outside, Overrides, Place, Problem, Problems, Source, Spanned, duration,
     socket_address,
@@ -37,6 +40,8 @@ pub(super) struct Checker<'a> {
     outside: &'a dyn Outside,
     problems: Problems,
     warnings: Vec<Problem>,
+    /// The files of secrets that were warned of.
+    open_files: HashSet<PathBuf>,
     /// Every user's channels, each with its place.
     channels: Vec<Located<Channel>>,
     /// Where each server and each user was first named.
@@ -55,6 +60,7 @@ impl<'a> Checker<'a> {
             outside,
             problems: Problems::new(),
             warnings: Vec::new(),
+            open_files: HashSet::new(),
             channels: Vec::new(),
             names: HashMap::new(),
         }
@@ -71,13 +77,14 @@ impl<'a> Checker<'a> {
         let public_url = self.overrides.pick("public_url", public_url);
         let public_url = self.public_url(public_url, listen);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
+        let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let users: Vec<_> =
             file.user.into_iter().filter_map(|table| self.user(table, &time_zone)).collect();
-        if let Ok(notifier) = Notifier::new(mail.clone()) {
+        if let Ok(notifier) = Notifier::new(mail.clone(), Clock::system()) {
             self.check_channels(&notifier, has_mail);
         }
         self.warn_about_scopes(&users, &servers);
@@ -87,6 +94,7 @@ impl<'a> Checker<'a> {
                 data: data?,
                 down_after: down_after?,
                 public_url: public_url?,
+                trusted_proxies,
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,

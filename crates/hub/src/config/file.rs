@@ -15,6 +15,8 @@ pub(super) struct HubFile {
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) trusted_proxies: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) server: Vec<Spanned<ServerTable>>,
     #[serde(default)]
     pub(super) user: Vec<Spanned<UserTable>>,

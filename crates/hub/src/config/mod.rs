@@ -16,6 +16,7 @@ use watchfire_model::{Channel, Scope, Server};
 use watchfire_notify::MailSettings;
 use watchfire_runtime::Secret;
 use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
+use watchfire_runtime::net::Network;
 
 pub use show::show;
 
@@ -33,6 +34,9 @@ pub struct HubConfig {
     pub down_after: Duration,
     /// What links in mails begin with, without a slash at the end.
     pub public_url: String,
+    /// The proxies before the page: what they say of whom they speak for is
+    /// believed.
+    pub trusted_proxies: Vec<Network>,
     /// The watched servers, in the file's order.
     pub servers: Vec<WatchedServer>,
     /// The users, in the file's order.

@@ -2,6 +2,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use watchfire_notify::MailServer;
+use watchfire_runtime::net::Network;
 
 use super::HubConfig;
 
@@ -14,6 +15,10 @@ pub fn show(config: &HubConfig) -> String {
     let _ = writeln!(text, "data = {:?}", config.data.display().to_string());
     let _ = writeln!(text, "down_after = {:?}", duration(config.down_after));
     let _ = writeln!(text, "public_url = {:?}", config.public_url);
+    if !config.trusted_proxies.is_empty() {
+        let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
+        let _ = writeln!(text, "trusted_proxies = {proxies:?}");
+    }
     show_mail(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");

@@ -25,9 +25,15 @@ struct Office {
 impl Office {
     /// `before` fills the outbox before the courier looks at it.
     fn new(answer: Answer, before: impl FnOnce(&Store)) -> Self {
+        Self::with(answer, |store, _| before(store))
+    }
+
+    /// The same, with what the desk has written down of the first tries.
+    fn with(answer: Answer, before: impl FnOnce(&Store, &Begun)) -> Self {
+        let begun = Arc::<Begun>::default();
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a good store");
-        before(&store);
+        before(&store, &begun);
         let stub = Stub::start();
         stub.always(answer);
         let server = MailServer::Mailgun {
@@ -36,10 +42,10 @@ impl Office {
             key: "a-key".to_owned(),
         };
         let mail = MailSettings { from: "hub@hub.test".to_owned(), server };
-        let notifier = Notifier::new(Some(mail)).expect("good settings");
         let (clock, hand) = manual_clock();
+        let notifier = Notifier::new(Some(mail), clock.clone()).expect("good settings");
         let (shutdown, end) = Shutdown::new();
-        let courier = Courier::new(store.clone(), notifier, clock, Arc::default());
+        let courier = Courier::new(store.clone(), notifier, clock, Arc::default(), begun.clone());
         let courier = Arc::new(courier);
         let running = task::spawn("courier", courier.clone().run(shutdown));
         Self { store, courier, stub, hand, end, running, _folder: folder }
@@ -116,6 +122,120 @@ async fn what_waited_in_the_outbox_goes_out_and_what_comes_goes_out() {
     let second = office.put(&trouble(&office.store, "a-2", "bob"));
     office.until_state(second, NotificationState::Delivered).await;
     assert_eq!(office.asked(), ["ann", "bob"], "each one once");
+}
+
+/// What the desk does with the first letter of a lane: one transaction.
+fn put_begun(store: &Store, begun: &Begun, new: &NewNotification) -> NotificationId {
+    let put = |batch: &Batch<'_>| {
+        let id = batch.enqueue(new)?;
+        begun.begin(batch, id, &new.channels[0], moment(0))?;
+        Ok(id)
+    };
+    let id = store.write(put).expect("the store works");
+    begun.settle(true);
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_try_that_is_written_down_already_goes_out_without_another_commit() {
+    let mut first = None;
+    let office = Office::with(Answer::Hang, |store, begun| {
+        first = Some(put_begun(store, begun, &trouble(store, "a-1", "ann")));
+    });
+    let first = first.expect("written");
+    let _ = office.stub.wait_for(1, PATIENCE);
+    let tries = office.tries(first);
+    assert_eq!((tries.len(), tries[0].ended), (1, None), "{tries:?}");
+    assert!(!office.courier.begun.holds(first), "from here on it may have been sent");
+    office.stub.always(accepted());
+    let second = office.put(&trouble(&office.store, "a-2", "ann"));
+    office.until_state(second, NotificationState::Delivered).await;
+    assert_eq!(office.tries(first).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_try_that_a_crash_kept_from_being_sent_is_sent_after_it() {
+    let mut first = None;
+    let office = Office::new(accepted(), |store| {
+        // The hub died before the courier came to it, and its memory is lost.
+        let lost = Begun::default();
+        first = Some(put_begun(store, &lost, &trouble(store, "a-1", "ann")));
+    });
+    let first = first.expect("written");
+    until("it waits", || (office.courier.lanes().waiting() > 0).then_some(())).await;
+    assert_eq!(office.stub.requests().len(), 0, "it may have been sent a moment ago");
+    office.hand.advance(Duration::from_secs(1));
+    office.until_state(first, NotificationState::Delivered).await;
+    let requests = office.stub.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(message_id_of(&requests[0]), "<down-a-1-ann@hub.test>");
+    let tries = office.tries(first);
+    assert_eq!(tries.len(), 2);
+    assert_eq!(tries[0].outcome, DeliveryOutcome::Unknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_before_the_first_try_is_sent_still_takes_its_place() {
+    let mut ids = None;
+    let office = Office::with(accepted(), |store, begun| {
+        let down = trouble(store, "a-1", "ann");
+        let kind = NotificationKind::Recovered;
+        let back = letter(down.incident, "ann", kind, &[&mailto("ann")], "back-a-1-ann");
+        ids = Some((put_begun(store, begun, &down), put(store, &back)));
+    });
+    let (down, back) = ids.expect("written");
+    office.until_state(back, NotificationState::Delivered).await;
+    assert_eq!(office.notification(down).state, NotificationState::Merged);
+    assert_eq!(office.stub.requests().len(), 1, "both are one mail");
+    let tries = office.tries(down);
+    assert_eq!(tries.len(), 1);
+    let taken_back = DeliveryOutcome::Retry {
+        why: "it was not sent: something else came first".to_owned(),
+        maybe_accepted: false,
+    };
+    assert_eq!(tries[0].outcome, taken_back);
+    assert!(!office.courier.begun.holds(down));
+}
+
+#[tokio::test]
+async fn a_try_that_the_end_of_the_hub_came_before_was_surely_not_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a good store");
+    let begun = Arc::<Begun>::default();
+    let id = put_begun(&store, &begun, &trouble(&store, "a-1", "ann"));
+    let (clock, _hand) = manual_clock();
+    let notifier = Notifier::new(None, clock.clone()).expect("no mail");
+    let courier = Courier::new(store.clone(), notifier, clock, Arc::default(), begun.clone());
+    let (shutdown, end) = Shutdown::new();
+    end.request();
+    Arc::new(courier).run(shutdown).await;
+    let tries = store.deliveries_of(id).expect("readable");
+    let sure = matches!(&tries[0].outcome, DeliveryOutcome::Retry { maybe_accepted: false, .. });
+    assert!(sure && tries[0].ended.is_some(), "{tries:?}");
+    assert!(!begun.holds(id));
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_no_try_behind_and_the_room_is_limited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a good store");
+    let begun = Begun::default();
+    let new = trouble(&store, "a-1", "ann");
+    let mut id = None;
+    let failed = store.write(|batch| {
+        let put = batch.enqueue(&new)?;
+        id = Some(put);
+        begun.begin(batch, put, &new.channels[0], moment(0))?;
+        batch.set_state(NotificationId(999), NotificationState::Dead)
+    });
+    begun.settle(failed.is_ok());
+    assert!(failed.is_err() && !begun.holds(id.expect("it got that far")));
+    let ids: Vec<_> = (0..20)
+        .map(|i| put_begun(&store, &begun, &trouble(&store, &format!("b-{i}"), "ann")))
+        .collect();
+    let written = |id: &&NotificationId| store.deliveries_of(**id).expect("readable").len() == 1;
+    assert_eq!(ids.iter().filter(written).count(), begun::MAX_BEGUN);
+    assert_eq!(begun.full(), 20 - begun::MAX_BEGUN as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

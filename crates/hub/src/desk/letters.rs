@@ -3,11 +3,13 @@ use std::sync::Arc;
 
 use watchfire_alert::{Facts, Recipient, content, content_if_first, message_id, recipients};
 use watchfire_model::{
-    Content, Incident, IncidentState, Moment, Notification, NotificationKind, TimelineEntry,
+    Content, Incident, IncidentState, Moment, Notification, NotificationId, NotificationKind,
+    NotificationState, TimelineEntry,
 };
 use watchfire_store::{Batch, NewNotification, StoreError};
 
 use super::{plain, without};
+use crate::courier::Begun;
 use crate::fleet::Fleet;
 
 /// Makes the words of a message.
@@ -20,6 +22,7 @@ pub(super) struct Letters {
     pub(super) public_url: String,
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
+    pub(super) begun: Arc<Begun>,
     /// How words are made: the message's own, and those of a recovery that comes first.
     pub(super) words: (Words, Words),
 }
@@ -30,8 +33,9 @@ impl Letters {
         recipients: Vec<Recipient>,
         public_url: String,
         hub_id: String,
+        begun: Arc<Begun>,
     ) -> Self {
-        Self { fleet, recipients, public_url, hub_id, words: (content, content_if_first) }
+        Self { fleet, recipients, public_url, hub_id, begun, words: (content, content_if_first) }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -68,9 +72,27 @@ impl Letters {
             };
             let about = (incident, index, number.as_str());
             let letter = self.letter(kind, about, at, &timeline, user, &told);
-            batch.enqueue(&letter)?;
+            let id = batch.enqueue(&letter)?;
+            let is_new = earlier.iter().flatten().all(|known| known.id != id);
+            let waits_for_none = told.iter().all(|one| one.state != NotificationState::Pending);
+            if earlier.is_some() && is_new && waits_for_none {
+                self.begin(batch, id, &letter)?;
+            }
         }
         Ok(())
+    }
+
+    /// Writes the first try of the first letter of a lane down with it. The
+    /// courier can do that as well, so the letter is stored without it too.
+    fn begin(
+        &self,
+        batch: &Batch<'_>,
+        id: NotificationId,
+        letter: &NewNotification,
+    ) -> Result<(), StoreError> {
+        let Some(preferred) = letter.channels.first() else { return Ok(()) };
+        let begun = self.begun.begin(batch, id, preferred, self.fleet.now());
+        without(begun, "a first try cannot be written down").map(|_| ())
     }
 
     fn letter(

@@ -43,7 +43,8 @@ impl Room {
         let recipients = users.iter().map(|(name, scope)| recipient(name, scope.clone())).collect();
         let letters = (recipients, "http://hub.test".to_owned(), HUB.to_owned());
         let (events, courier) = (Events::new(), Arc::new(Notify::new()));
-        let desk = Desk::new(fleet.clone(), store.clone(), open, letters, events, courier);
+        let (fleet_too, store_too, begun) = (fleet.clone(), store.clone(), Arc::default());
+        let desk = Desk::new(fleet_too, store_too, open, letters, events, courier, begun);
         Self { store, fleet, desk: Arc::new(desk), folder, hand }
     }
 
@@ -85,6 +86,30 @@ fn down(server: &str, ms: u64) -> Transition {
 
 fn back(server: &str, ms: u64) -> Transition {
     change(server, Presence::Down, Presence::Up, ms)
+}
+
+#[test]
+fn the_first_try_of_a_lane_is_written_down_with_its_letter() {
+    let room = Room::new(&["a-1"], &[("ann", team("a"))]);
+    let tries = |at: usize| {
+        let id = room.told("ann")[at].id;
+        room.store.deliveries_of(id).expect("readable")
+    };
+    room.hand.advance(Duration::from_millis(5000));
+    room.record(&[down("a-1", 4900)]);
+    let first = tries(0);
+    assert_eq!((first.len(), first[0].attempt, first[0].ended), (1, 1, None), "{first:?}");
+    assert_eq!(first[0].began, moment(5000));
+    assert_eq!(first[0].channel, room.told("ann")[0].channels[0]);
+    // What has to wait for another letter has no try yet.
+    room.record(&[back("a-1", 9000)]);
+    assert_eq!(tries(1), []);
+    let state = NotificationState::Delivered;
+    for told in room.told("ann") {
+        room.store.write(|batch| batch.set_state(told.id, state)).expect("the store works");
+    }
+    room.record(&[down("a-1", 20_000)]);
+    assert_eq!(tries(2).len(), 1, "the next incident is a lane of its own");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use hyper_util::rt::TokioIo;
 use watchfire_model::Sight;
 use watchfire_runtime::{Secret, task};
 
-use super::{Dialer, Failed, Tells, answer};
+use super::{Dialer, Failed, answer};
 use crate::config::Login;
 
 /// The longest answer to a login, in bytes.
@@ -29,7 +29,7 @@ pub(crate) async fn log_in(
         }
         // Too many logins by anybody; it does not say that this one was wrong.
         StatusCode::TOO_MANY_REQUESTS => {
-            Err(Failed::new(Tells::Later, format!("the login was answered {status}")))
+            Err(Failed::new(Sight::LoginLimited, format!("the login was answered {status}")))
         }
         _ => Err(not_an_agent(format!("the login was answered {status}"))),
     }

@@ -1,24 +1,19 @@
-//! Connecting to the first of several addresses that answers (RFC 8305,
-//! section 5): a black hole among them must not use up the time of the others.
+//! Connecting to an agent by whichever of its addresses answers, and what the
+//! failures of the others tell together.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use watchfire_model::Sight;
 use watchfire_runtime::Clock;
+use watchfire_runtime::net::{first_of, has_no_way, is_own_want};
 
-use super::{Failed, Tells, own};
+use super::{Failed, Tells};
 
 /// How long connecting may take, over all addresses of a server.
 const CONNECT_LIMIT: Duration = Duration::from_millis(1500);
-/// When the next address is tried beside those before it.
-const STAGGER: Duration = Duration::from_millis(250);
-/// Addresses that are tried; the last of them still has half a second.
-const MAX_TRIED: usize = 5;
 
 /// The first connection that one of `addresses` takes. When none does, the most
 /// telling of the failures.
@@ -26,54 +21,21 @@ pub(super) async fn connect_first(
     addresses: &[SocketAddr],
     clock: &Clock,
 ) -> Result<TcpStream, Failed> {
-    let mut waiting = alternating(addresses).into_iter().take(MAX_TRIED);
-    let mut under_way = FuturesUnordered::new();
-    let mut deadline = std::pin::pin!(clock.sleep(CONNECT_LIMIT));
-    let mut failed = Failed::new(Tells::Nothing, "there is no address");
-    loop {
-        match waiting.next() {
-            Some(address) => under_way.push(connect_one(address)),
-            None if under_way.is_empty() => return Err(failed),
-            None => {}
-        }
-        let more = waiting.len() > 0;
-        tokio::select! {
-            biased;
-            Some(ended) = under_way.next() => match ended {
-                Ok(stream) => return Ok(stream),
-                Err(other) => failed = more_telling(failed, other),
-            },
-            () = clock.sleep(STAGGER), if more => {}
-            () = deadline.as_mut() => {
-                let late = Failed::new(Sight::NoAnswer, "connecting took too long");
-                return Err(more_telling(failed, late));
-            }
-        }
-    }
-}
-
-/// The addresses in their order, the two families by turns: one of them may
-/// not work here at all.
-fn alternating(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses
-        .iter()
-        .copied()
-        .partition(|address: &SocketAddr| address.is_ipv6() == first_is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut ordered = Vec::with_capacity(addresses.len());
-    while ordered.len() < addresses.len() {
-        ordered.extend(first.next());
-        ordered.extend(second.next());
-    }
-    ordered
+    let lost = match first_of(addresses, CONNECT_LIMIT, clock, connect_one).await {
+        Ok((stream, _)) => return Ok(stream),
+        Err(lost) => lost,
+    };
+    let late = lost.late.then(|| Failed::new(Sight::NoAnswer, "connecting took too long"));
+    let failures = lost.failures.into_iter().chain(late);
+    let most = failures.reduce(more_telling);
+    Err(most.unwrap_or_else(|| Failed::new(Tells::Nothing, "there is no address")))
 }
 
 async fn connect_one(address: SocketAddr) -> Result<TcpStream, Failed> {
     TcpStream::connect(address).await.map_err(|error| {
-        let tells = if own::has_no_way(&error, address) {
+        let tells = if has_no_way(&error, address) {
             Tells::Saw(Sight::NoRoute)
-        } else if own::is_hubs_own(&error) {
+        } else if is_own_want(&error) {
             Tells::HubsOwn
         } else {
             Tells::Saw(sight(error.kind()))
@@ -99,7 +61,7 @@ fn more_telling(one: Failed, other: Failed) -> Failed {
 /// way to one address of two, mostly for want of IPv6 here, tells the least.
 fn weight(tells: Tells) -> u8 {
     match tells {
-        Tells::Nothing | Tells::Later => 0,
+        Tells::Nothing => 0,
         Tells::Saw(Sight::NoRoute) => 1,
         Tells::Saw(Sight::Refused) => 4,
         Tells::Saw(_) => 2,
@@ -147,17 +109,6 @@ mod tests {
         let refusing = address(&format!("127.0.0.1:{}", ports::free()));
         // The clock stands still, so no pause is ever over.
         connect_first(&[refusing, good], &clock).await.expect("one is good");
-    }
-
-    #[test]
-    fn the_families_take_turns() {
-        let of = |list: &[&str]| list.iter().map(|text| address(text)).collect::<Vec<_>>();
-        let given = of(&["[::1]:5", "[::2]:5", "[::3]:5", "1.1.1.1:5", "1.1.1.2:5"]);
-        let turns = of(&["[::1]:5", "1.1.1.1:5", "[::2]:5", "1.1.1.2:5", "[::3]:5"]);
-        assert_eq!(alternating(&given), turns);
-        let alike = of(&["1.1.1.1:5", "1.1.1.2:5"]);
-        assert_eq!(alternating(&alike), alike);
-        assert!(alternating(&[]).is_empty());
     }
 
     #[test]

@@ -9,13 +9,19 @@ use watchfire_model::Sight;
 use watchfire_runtime::Secret;
 use watchfire_wire::{MAX_FRAME_BYTES, Message, decode};
 
-use super::{Dialer, Failed, Tells, answer};
+use super::pace::{FRAMES_PER_SECOND, Pace, TooFast};
+use super::{Dialer, Failed, answer};
 
 /// Bytes that a stream buffers for reading: ten thousand streams must fit one hub.
 const READ_BUFFER: usize = 4 << 10;
 
 /// An open stream of an agent.
-pub(crate) struct Stream(WebSocketStream<TcpStream>);
+pub(crate) struct Stream {
+    socket: WebSocketStream<TcpStream>,
+    pace: Pace,
+    address: String,
+    dialer: Dialer,
+}
 
 /// Opens `ws://address/stream` with an agent's token. `silent` is called when
 /// the agent took the connection and has not answered for a while.
@@ -40,22 +46,28 @@ pub(crate) async fn open_stream(
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let opening = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
     match answer(dialer.clock(), opening, silent).await? {
-        Ok((stream, _)) => Ok(Stream(stream)),
+        Ok((socket, _)) => {
+            let (address, dialer) = (address.to_owned(), dialer.clone());
+            Ok(Stream { socket, pace: Pace::default(), address, dialer })
+        }
         Err(error) => Err(refused(&error)),
     }
 }
 
 impl Stream {
     /// The next message that this version knows; why the stream ended otherwise.
+    /// An agent that sends too much is read no faster.
     pub(crate) async fn next(&mut self) -> Result<Message, Failed> {
         loop {
-            let frame = match self.0.next().await {
+            self.keep_pace().await?;
+            let frame = match self.socket.next().await {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => {
                     return Err(Failed::new(Sight::StreamClosed, error.to_string()));
                 }
                 None => return Err(Failed::new(Sight::StreamClosed, "the stream ended")),
             };
+            self.pace.read(self.dialer.clock.now());
             let Frame::Binary(bytes) = frame else { continue };
             match decode(&bytes) {
                 Ok(Some(message)) => return Ok(message),
@@ -64,12 +76,32 @@ impl Stream {
             }
         }
     }
+
+    async fn keep_pace(&mut self) -> Result<(), Failed> {
+        let now = self.dialer.clock.now();
+        let wait = self.pace.wait(now).map_err(|TooFast| {
+            let why = format!("the agent sends more than {FRAMES_PER_SECOND} frames a second");
+            Failed::new(Sight::StreamClosed, why)
+        })?;
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if let Some(held_up) = self.dialer.held_up.note(now) {
+            tracing::warn!(
+                address = self.address,
+                held_up,
+                "an agent sends more than {FRAMES_PER_SECOND} frames a second; it is read no faster"
+            );
+        }
+        self.dialer.clock.sleep(wait).await;
+        Ok(())
+    }
 }
 
 fn refused(error: &Error) -> Failed {
     let saw = match error {
         Error::Http(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
-            return Failed::new(Tells::Later, error.to_string());
+            Sight::LoginLimited
         }
         Error::Http(response)
             if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>

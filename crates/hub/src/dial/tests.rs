@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::SinkExt;
+use futures_util::{FutureExt, SinkExt};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use watchfire_runtime::Secret;
+use watchfire_runtime::net::Lookup;
 use watchfire_testkit::hole::{accept_silently, black_hole_addr};
 use watchfire_testkit::http::{Answer, Stub};
 use watchfire_testkit::ports;
@@ -77,7 +78,7 @@ async fn answers_to_a_login() {
     for (answer, tells) in [
         (Answer::reply(401, "{}"), Sight::LoginRefused.into()),
         (Answer::reply(403, "{}"), Sight::LoginRefused.into()),
-        (Answer::reply(429, "{}"), Tells::Later),
+        (Answer::reply(429, "{}"), Sight::LoginLimited.into()),
         (Answer::reply(404, "not here"), Sight::NotAnAgent.into()),
         (
             Answer::reply(302, "").with_header("Location", "http://127.0.0.1:9/"),
@@ -117,7 +118,7 @@ async fn answers_to_opening_a_stream() {
     for (answer, tells) in [
         (Answer::reply(401, "{}"), Sight::LoginRefused.into()),
         (Answer::reply(403, "{}"), Sight::LoginRefused.into()),
-        (Answer::reply(429, "{}"), Tells::Later),
+        (Answer::reply(429, "{}"), Sight::LoginLimited.into()),
         (Answer::reply(200, "{}"), Sight::NotAnAgent.into()),
         (Answer::reply(404, "{}"), Sight::NotAnAgent.into()),
         (Answer::reply(503, "{}"), Sight::NotAnAgent.into()),
@@ -171,6 +172,35 @@ async fn a_stream_gives_its_messages_and_then_its_end() {
     assert_eq!(stream.next().await.expect_err("it closed").saw(), Some(Sight::StreamClosed));
 }
 
+#[tokio::test]
+async fn an_agent_that_floods_is_read_at_a_pace_and_no_other_waits_for_it() {
+    let log = crate::testing::Log::new();
+    let (clock, hand) = crate::testing::manual_clock();
+    let dialer = Dialer::new(clock);
+    let open = async |count| {
+        let alive = Frame::Binary(encode(&Message::Alive(Alive::default())).into());
+        let address = agent_that_sends(vec![alive; count]).await;
+        let token = Secret::new("a-token");
+        open_stream(&dialer, &address, &token, &mut || {}).await.expect("an agent")
+    };
+    let mut flood = open(100).await;
+    for frame in 0..64 {
+        assert!(flood.next().await.is_ok(), "{frame}");
+    }
+    assert_eq!(dialer.held_up.times(), 0);
+    let mut next = Box::pin(flood.next());
+    for _ in 0..100 {
+        crate::testing::settle().await;
+        assert!((&mut next).now_or_never().is_none(), "the clock stands still");
+    }
+    let mut other = open(1).await;
+    assert!(other.next().await.is_ok(), "nobody else is held up");
+    hand.advance(Duration::from_secs(1) / 64);
+    assert!(next.await.is_ok(), "it counts as a sign of life all the same");
+    assert_eq!(dialer.held_up.times(), 1);
+    assert!(log.holds("64 frames a second"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_and_too_much_end_a_stream() {
     let huge = vec![0_u8; watchfire_wire::MAX_FRAME_BYTES + 1];
@@ -207,6 +237,6 @@ async fn want_of_descriptors_is_no_sight_and_is_told() {
     let dialer = Dialer::with_lookup(full, Clock::system());
     let failed = log_in(&dialer, "web:5000", &login(), &mut || {}).await.expect_err("no socket");
     assert_eq!((failed.tells, failed.saw()), (Tells::HubsOwn, None));
-    assert_eq!(dialer.own.dials(), 1);
+    assert_eq!(dialer.own.times(), 1);
     assert!(log.holds("not judged"));
 }

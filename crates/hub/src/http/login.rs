@@ -1,19 +1,24 @@
+use std::net::IpAddr;
+use std::sync::{MutexGuard, PoisonError};
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use std::sync::PoisonError;
+use tokio::sync::OwnedSemaphorePermit;
 use watchfire_api::agent::{LoginRequest, Message};
 use watchfire_api::hub::{HubInfo, LoginReply, Me};
+use watchfire_identity::limit::{Admission, HOLD, LoginLimiter};
 use watchfire_identity::password;
+use watchfire_model::Moment;
 use watchfire_runtime::http::Peer;
-use watchfire_runtime::task;
+use watchfire_runtime::{Secret, task};
 
 use super::guard::{COOKIE, Caller, same_origin};
 use super::reply::Refusal;
 use super::session::{LIFE, Session};
-use super::{App, AppState};
+use super::{App, AppState, client};
 use crate::accounts::Account;
 
 /// `POST /api/login`: takes a password, gives a session in a cookie.
@@ -25,28 +30,8 @@ pub(super) async fn log_in(
 ) -> Result<Response, Refusal> {
     same_origin(&headers)?;
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
-    let now = app.parts.clock.now();
-    let address = peer.remote.ip();
-    // Before the limiter, which counts a try that it lets pass.
-    let _waiting = app.waiting.clone().try_acquire_owned().map_err(|_| {
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
-            .retry_after(1)
-    })?;
-    app.limited(|limiter| limiter.check(now, address, &asked.username)).map_err(|wait| {
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
-            .retry_after(wait.as_secs() + 1)
-    })?;
-    let name = asked.username.clone();
-    let Some(account) = app.verify(asked).await? else {
-        app.limited(|limiter| limiter.failed(now, address, &name));
-        // A name that nobody has may be a password typed into the wrong field.
-        let known = app.parts.accounts.iter().any(|account| account.name == name);
-        let user = if known { name.as_str() } else { "(unknown)" };
-        tracing::warn!(?user, %address, "a login was refused");
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "the user or the password is wrong"));
-    };
-    app.limited(|limiter| limiter.succeeded(now, address, &name));
-    tracing::info!(user = ?name, %address, "logged in");
+    let address = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
+    let (account, now) = app.check(address, asked).await?;
     let (id, session) = app.sessions.begin(account, now);
     let secure = headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
     let secure = if secure { "; Secure" } else { "" };
@@ -76,23 +61,88 @@ pub(super) async fn me(State(app): State<AppState>, caller: Caller) -> Json<Me> 
 }
 
 impl App {
-    /// The account, when name and password are right. An unknown name costs as
-    /// much work as a wrong password, so that the time tells nothing.
-    async fn verify(&self, asked: LoginRequest) -> Result<Option<Account>, Refusal> {
-        let account = self.parts.accounts.iter().find(|one| one.name == asked.username).cloned();
-        let place = self.hashing.clone().acquire_owned().await.map_err(Refusal::fault)?;
-        task::blocking("password", move || {
-            let _place = place;
+    /// The account, when name and password are right, and when that was known.
+    /// Known and unknown names take the same way and the same time.
+    async fn check(
+        &self,
+        address: IpAddr,
+        asked: LoginRequest,
+    ) -> Result<(Account, Moment), Refusal> {
+        let LoginRequest { username: user, password } = asked;
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
+                .retry_after(1)
+        })?;
+        let came = self.parts.clock.now();
+        let known = self.parts.accounts.iter().find(|one| one.name == user);
+        let admission = self.limiter().admit(came, address, &user, known.is_some());
+        let right = match admission {
+            Admission::Open | Admission::Quiet(_) => {
+                self.verify(place, known.cloned(), Secret::new(password)).await?
+            }
+            Admission::Refused(_) => {
+                // Whoever is only held up takes no place.
+                drop(place);
+                false
+            }
+        };
+        let now = self.parts.clock.now();
+        self.limiter().settle(now, address, &user, admission, known.is_some() && right);
+        match known {
+            Some(known) if right => {
+                tracing::info!(user = ?known.name, %address, "logged in");
+                Ok((known.clone(), now))
+            }
+            _ => Err(self.refuse(address, known, came, admission).await),
+        }
+    }
+
+    /// The no to a try that came at `came`.
+    async fn refuse(
+        &self,
+        address: IpAddr,
+        known: Option<&Account>,
+        came: Moment,
+        admission: Admission,
+    ) -> Refusal {
+        match admission {
+            Admission::Open => {
+                // A name that nobody has may be a password typed into the wrong field.
+                let user = known.map_or("(unknown)", |known| known.name.as_str());
+                tracing::warn!(?user, %address, "a login was refused");
+                Refusal::new(StatusCode::UNAUTHORIZED, "the user or the password is wrong")
+            }
+            Admission::Quiet(wait) | Admission::Refused(wait) => {
+                tracing::debug!(%address, "a login is refused after too many wrong ones");
+                self.parts.clock.sleep_until(came.after(HOLD)).await;
+                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a moment")
+                    .retry_after(wait.as_secs() + 1)
+            }
+        }
+    }
+
+    /// An unknown name costs as much work as a wrong password, so that the time
+    /// tells nothing. The places are held by the work itself: it goes on when
+    /// the stranger hangs up, and hanging up must not make room for more of it.
+    async fn verify(
+        &self,
+        place: OwnedSemaphorePermit,
+        account: Option<Account>,
+        password: Secret,
+    ) -> Result<bool, Refusal> {
+        let turn = self.hashing.clone().acquire_owned().await.map_err(Refusal::fault)?;
+        task::blocking("check a password", move || {
             let hash = account.as_ref().map_or(password::decoy(), |account| &account.password);
-            let right = hash.verify(&asked.password);
-            account.filter(|_| right)
+            let right = hash.verify(password.expose());
+            drop((turn, place));
+            right
         })
         .await
         .map_err(Refusal::fault)
     }
 
-    fn limited<T>(&self, act: impl FnOnce(&mut watchfire_identity::limit::LoginLimiter) -> T) -> T {
-        act(&mut self.limiter.lock().unwrap_or_else(PoisonError::into_inner))
+    fn limiter(&self) -> MutexGuard<'_, LoginLimiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

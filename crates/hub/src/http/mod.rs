@@ -2,6 +2,7 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod client;
 mod events;
 mod guard;
 mod headers;
@@ -27,6 +28,7 @@ use tower::ServiceExt;
 use watchfire_identity::limit::LoginLimiter;
 use watchfire_model::Moment;
 use watchfire_runtime::http::{HostNames, Peer};
+use watchfire_runtime::net::Network;
 use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
@@ -71,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     pub(crate) clock: Clock,
     pub(crate) mail_configured: bool,
+    /// The proxies whose word on whom they speak for is believed.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// The names that it answers to.
     pub(crate) hosts: HostNames,
     pub(crate) shutdown: Shutdown,

@@ -7,12 +7,15 @@ mod stream;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use futures_util::FutureExt;
 use tower::ServiceExt;
 use watchfire_identity::Role;
+use watchfire_identity::limit::HOLD;
 use watchfire_identity::password::{self, PasswordHash};
 use watchfire_model::{IncidentId, ProcessTable, Scope, Status};
 use watchfire_runtime::http::Peer;
@@ -23,7 +26,7 @@ use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
 use crate::accounts::Account;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::testing::{fleet_of, manual_clock, open_incident, team};
+use crate::testing::{fleet_of, manual_clock, open_incident, settle, team};
 
 /// The password of every user here.
 const PASSWORD: &str = "correct horse battery staple";
@@ -84,6 +87,7 @@ impl House {
             events: events.clone(),
             clock,
             mail_configured: false,
+            trusted_proxies: vec!["192.0.2.200".parse().expect("an address")],
             hosts: hosts("https://hub.test:5100/watch"),
             shutdown,
         });
@@ -100,6 +104,19 @@ impl House {
         let body = to_bytes(body, 1 << 20).await.expect("a short body");
         let body = String::from_utf8(body.to_vec()).expect("text");
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a login that is held up: it has no answer until [`HOLD`] is over.
+    async fn send_held(&self, host: u8, request: Request<Body>) -> Answer {
+        let mut sending = std::pin::pin!(self.send_from(host, request));
+        for moved in [Duration::ZERO, HOLD - Duration::from_millis(1)] {
+            self.hand.advance(moved);
+            settle().await;
+            let answer = sending.as_mut().now_or_never();
+            assert!(answer.is_none(), "after {moved:?}: {answer:?}");
+        }
+        self.hand.advance(Duration::from_millis(1));
+        sending.await
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -5,6 +5,7 @@ use crate::testing::{Log, manual_clock};
 
 fn config(folder: &Path) -> HubConfig {
     HubConfig {
+        trusted_proxies: Vec::new(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         data: folder.to_owned(),
         down_after: Duration::from_secs(5),

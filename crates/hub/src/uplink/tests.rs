@@ -146,12 +146,16 @@ async fn a_refused_login_is_not_tried_in_a_hurry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_wants_a_pause_is_not_accused_of_anything() {
+async fn an_agent_that_is_tried_too_often_is_told_as_such() {
     let stub = Stub::start();
     stub.always(Answer::reply(429, "{}"));
     let link = Link::to(&stub.addr().to_string());
     assert!(stub.wait_for(4, Duration::from_secs(30)).len() >= 4);
-    assert_eq!(link.judged().await.evidence, []);
+    let judged = link.judged().await;
+    assert_eq!(judged.to, Presence::AgentDown, "it answers");
+    assert!(judged.evidence.iter().all(|seen| seen.saw == Sight::LoginLimited), "{judged:?}");
+    let cause = watchfire_alert::cause(&judged);
+    assert_eq!(cause, "The agent refuses the hub's login: too many attempts.");
 }
 
 #[test]
@@ -164,9 +168,9 @@ fn pauses_fit_what_happened() {
     }
     assert!(seconds(pauses.after(refused)) >= 7.5, "guessing is slow");
     for _ in 0..10 {
-        assert!(pauses.after(Tells::Later) <= LATER_PAUSE);
+        assert!(pauses.after(Tells::Saw(Sight::LoginLimited)) <= LATER_PAUSE);
     }
-    assert!(seconds(pauses.after(Tells::Later)) >= 1.0);
+    assert!(seconds(pauses.after(Tells::Saw(Sight::LoginLimited))) >= 1.0);
     assert!(seconds(pauses.after(refused)) >= 7.5, "a wrong login is still wrong");
     assert!(pauses.after(Tells::Saw(Sight::NoAnswer)) <= PAUSES.1);
     assert!(seconds(pauses.after(refused)) <= 1.0, "something else happened between");
@@ -175,7 +179,7 @@ fn pauses_fit_what_happened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_without_descriptors_judges_no_server_that_it_cannot_dial() {
     let (asked, mut dials) = tokio::sync::mpsc::channel(100);
-    let full: crate::dial::Lookup = Arc::new(move |_| {
+    let full: watchfire_runtime::net::Lookup = Arc::new(move |_| {
         let asked = asked.clone();
         Box::pin(async move {
             let _ = asked.try_send(());

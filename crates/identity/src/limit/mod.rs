@@ -159,29 +159,6 @@ impl LoginLimiter {
         }
     }
 
-    /// [`admit`](Self::admit) for callers who do not say who exists: only a
-    /// user who has logged in from that address is checked in spite of the limits.
-    ///
-    /// # Errors
-    /// How long to wait before the next try, when there were too many.
-    pub fn check(&mut self, now: Moment, address: IpAddr, user: &str) -> Result<(), Duration> {
-        let exists = self.trusts(now, &self.pair(address, user));
-        match self.admit(now, address, user, exists) {
-            Admission::Open | Admission::Quiet(_) => Ok(()),
-            Admission::Refused(wait) => Err(wait),
-        }
-    }
-
-    /// The try that [`check`](Self::check) let through was wrong.
-    pub fn failed(&mut self, now: Moment, address: IpAddr, user: &str) {
-        self.settle(now, address, user, Admission::Open, false);
-    }
-
-    /// The try that [`check`](Self::check) let through was right.
-    pub fn succeeded(&mut self, now: Moment, address: IpAddr, user: &str) {
-        self.settle(now, address, user, Admission::Open, true);
-    }
-
     /// How many tries were refused without a check.
     #[must_use]
     pub fn refused(&self) -> u64 {

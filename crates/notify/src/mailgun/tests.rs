@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use watchfire_model::{Channel, Content, NotificationKind};
+use watchfire_runtime::Clock;
 use watchfire_testkit::http::{Answer, Stub};
 
 use super::*;
@@ -18,7 +19,7 @@ fn notifier(base: &str, timeouts: Timeouts) -> Result<Notifier, ChannelError> {
         key: KEY.to_owned(),
     };
     let from = "Watchfire <hub@mg.example.org>".to_owned();
-    Notifier::with_timeouts(Some(MailSettings { from, server }), timeouts)
+    Notifier::with_timeouts(Some(MailSettings { from, server }), timeouts, Clock::system())
 }
 
 fn patient(base: &str) -> Notifier {
@@ -129,7 +130,11 @@ async fn a_server_that_hangs_may_have_it_and_one_that_is_gone_has_not() {
 
 #[test]
 fn the_key_travels_encrypted_and_is_not_shown() {
-    assert!(Mailgun::new(MAILGUN_BASE, "mg.example.org", KEY.into(), Timeouts::default()).is_ok());
+    let mailgun = |base: &str, domain: &str, key: &str| {
+        let resolver = Resolver::system(LONG, Clock::system());
+        Mailgun::new(base, domain, key.into(), Timeouts::default(), resolver)
+    };
+    assert!(mailgun(MAILGUN_BASE, "mg.example.org", KEY).is_ok());
     for (base, domain, key) in [
         ("http://api.mailgun.net", "mg.example.org", KEY),
         ("api.mailgun.net", "mg.example.org", KEY),
@@ -140,7 +145,7 @@ fn the_key_travels_encrypted_and_is_not_shown() {
         (MAILGUN_BASE, "mg.example.org", ""),
         (MAILGUN_BASE, "mg.example.org", "key\n"),
     ] {
-        let error = Mailgun::new(base, domain, key.into(), Timeouts::default()).unwrap_err();
+        let error = mailgun(base, domain, key).unwrap_err();
         assert!(!error.to_string().contains("HUNTER2"), "{error}");
     }
     let server = MailServer::Mailgun {

@@ -16,13 +16,12 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::{Response, Severity};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use watchfire_model::DeliveryOutcome;
+use watchfire_runtime::Clock;
+use watchfire_runtime::net::{Lost, Resolver, first_of};
 
-use super::race::first_of;
 use super::server::SmtpServer;
 use super::stream::Careful;
-use crate::resolve::Resolver;
 use crate::{ChannelError, Timeouts, clean};
 
 /// How long the mail server may take to say goodbye. The mail is accepted by
@@ -37,6 +36,7 @@ pub(crate) struct SmtpClient {
     hello: ClientId,
     timeouts: Timeouts,
     resolver: Resolver,
+    clock: Clock,
 }
 
 /// How far a try has come.
@@ -78,13 +78,19 @@ impl fmt::Debug for SmtpClient {
 }
 
 impl SmtpClient {
-    pub(crate) fn new(server: SmtpServer, timeouts: Timeouts) -> Result<Self, ChannelError> {
+    pub(crate) fn new(
+        server: SmtpServer,
+        timeouts: Timeouts,
+        resolver: Resolver,
+        clock: Clock,
+    ) -> Result<Self, ChannelError> {
         Ok(Self {
             tls: tls(&server)?,
             server,
             hello: ClientId::default(),
             timeouts,
-            resolver: Resolver::new(timeouts.connect),
+            resolver,
+            clock,
         })
     }
 
@@ -92,9 +98,9 @@ impl SmtpClient {
     pub(crate) async fn send(&self, from: &Address, to: &Address, mail: &[u8]) -> DeliveryOutcome {
         let progress = Progress(AtomicU8::new(0));
         let exchange = self.exchange(from, to, mail, &progress);
-        match timeout(self.timeouts.whole, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
+        match self.clock.within(self.timeouts.whole, exchange).await {
+            Some(outcome) => outcome,
+            None => {
                 let why = format!("not done within {:?}", self.timeouts.whole);
                 self.failed(progress.stage(), Failure::NoAnswer(why), false)
             }
@@ -118,7 +124,7 @@ impl SmtpClient {
         match handed {
             Ok(reply) => {
                 // The mail is accepted whatever becomes of the goodbye.
-                let _ = timeout(QUIT_PATIENCE, connected.connection.quit()).await;
+                let _ = self.clock.within(QUIT_PATIENCE, connected.connection.quit()).await;
                 DeliveryOutcome::Accepted { reply: reply_text(&reply) }
             }
             Err(failure) => self.failed(progress.stage(), failure, connected.authentic),
@@ -130,9 +136,9 @@ impl SmtpClient {
         progress.at(Stage::Connect);
         let addresses = match self.server.connect_to {
             Some(address) => Ok(vec![address]),
-            None => self.resolver.lookup(&self.server.host, self.server.port).await,
+            None => self.addresses().await,
         };
-        let addresses = addresses.map_err(|why| (Failure::NoAnswer(why), false))?;
+        let addresses = addresses.map_err(|failure| (failure, false))?;
         if self.server.implicit_tls {
             return self.connect_tls(&addresses).await.map_err(|failure| (failure, true));
         }
@@ -149,23 +155,26 @@ impl SmtpClient {
         self.secure(connection, here, progress).await.map_err(|failure| (failure, here))
     }
 
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let found = self.resolver.addresses(&self.server.host, self.timeouts.connect).await;
+        let found = found.map_err(|why| Failure::NoAnswer(why.to_string()))?;
+        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, self.server.port)).collect())
+    }
+
     async fn connect_tcp(
         &self,
         addresses: &[SocketAddr],
     ) -> Result<(TcpStream, SocketAddr), Failure> {
         let connect = |address| TcpStream::connect::<SocketAddr>(address);
-        match timeout(self.timeouts.connect, first_of(addresses, connect)).await {
-            Ok(Ok((stream, address))) => {
-                // The final dot must not wait for the acknowledgement of the mail.
-                let _ = stream.set_nodelay(true);
-                Ok((stream, address))
-            }
-            Ok(Err(None)) => Err(no_address()),
-            Ok(Err(Some(error))) => Err(Failure::NoAnswer(error.to_string())),
-            Err(_) => {
-                Err(Failure::NoAnswer(format!("no answer within {:?}", self.timeouts.connect)))
-            }
-        }
+        let limit = self.timeouts.connect;
+        let connected = first_of(addresses, limit, &self.clock, connect).await;
+        let (stream, address) = connected.map_err(|lost| {
+            let refused = |error: std::io::Error| Failure::NoAnswer(error.to_string());
+            none_of_them(lost, limit, refused)
+        })?;
+        // The final dot must not wait for the acknowledgement of the mail.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, address))
     }
 
     /// TLS from the first byte, as far as the answer to EHLO. Addresses race
@@ -181,10 +190,10 @@ impl SmtpClient {
             );
             self.within(2, connect)
         };
-        match first_of(addresses, connect).await {
-            Ok((connection, _)) => Ok(Connected { connection, authentic: true }),
-            Err(failure) => Err(failure.unwrap_or_else(no_address)),
-        }
+        let limit = self.timeouts.whole;
+        let connected = first_of(addresses, limit, &self.clock, connect).await;
+        let (connection, _) = connected.map_err(|lost| none_of_them(lost, limit, |why| why))?;
+        Ok(Connected { connection, authentic: true })
     }
 
     async fn secure(
@@ -246,10 +255,10 @@ impl SmtpClient {
         step: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Failure> {
         let limit = self.timeouts.verb * verbs;
-        match timeout(limit, step).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Failure::from(error)),
-            Err(_) => Err(Failure::NoAnswer(format!("no answer within {limit:?}"))),
+        match self.clock.within(limit, step).await {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(error)) => Err(Failure::from(error)),
+            None => Err(no_answer(limit)),
         }
     }
 
@@ -335,8 +344,17 @@ impl Progress {
     }
 }
 
-fn no_address() -> Failure {
-    Failure::NoAnswer("it has no address".to_owned())
+fn no_answer(limit: Duration) -> Failure {
+    Failure::NoAnswer(format!("no answer within {limit:?}"))
+}
+
+/// Why no address connected: in the words of the last one that said anything.
+fn none_of_them<E>(lost: Lost<E>, limit: Duration, words: impl FnOnce(E) -> Failure) -> Failure {
+    match lost.failures.into_iter().next_back() {
+        Some(why) => words(why),
+        None if lost.late => no_answer(limit),
+        None => Failure::NoAnswer("it has no address".to_owned()),
+    }
 }
 
 fn tls(server: &SmtpServer) -> Result<TlsParameters, ChannelError> {

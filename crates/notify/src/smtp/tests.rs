@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
+use watchfire_runtime::Clock;
 use watchfire_testkit::smtp::{Behaviour, Mail, Options, Sink, Tls, Verb};
 
 use crate::{MailServer, MailSettings, Notifier, Outgoing, SmtpServer, Timeouts};
@@ -56,7 +57,7 @@ fn notifier(server: SmtpServer) -> Notifier {
 fn timed(server: SmtpServer, timeouts: Timeouts) -> Notifier {
     let from = "Watchfire <hub@example.org>".to_owned();
     let mail = MailSettings { from, server: MailServer::Smtp(server) };
-    Notifier::with_timeouts(Some(mail), timeouts).unwrap()
+    Notifier::with_timeouts(Some(mail), timeouts, Clock::system()).unwrap()
 }
 
 async fn send(notifier: &Notifier) -> DeliveryOutcome {
@@ -372,7 +373,7 @@ async fn hostile_senders_and_recipients_are_refused_or_tamed() {
     let sink = Sink::start();
     let with_from = |from: &str| {
         let mail = MailSettings { from: from.to_owned(), server: MailServer::Smtp(server(&sink)) };
-        Notifier::new(Some(mail))
+        Notifier::new(Some(mail), Clock::system())
     };
     for bad in ["", "hub", "<hub@example.org", "a <hub@example.org\r\n>", "a@b.c,d@e.f", "a\nb@c.d"]
     {

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Located, Problem};
@@ -5,6 +6,10 @@ use crate::Secret;
 
 /// The largest file that `${file:…}` reads, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+/// The permissions of a file by which users other than its owner and its group
+/// may read or change it.
+const OTHERS: u32 = 0o006;
 
 /// What `${file:…}` and `${env:…}` may ask of the world, so that a test can answer instead.
 pub trait Outside {
@@ -16,6 +21,13 @@ pub trait Outside {
 
     /// An environment variable.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// The file's whole path, when every user of the machine may read or change
+    /// it. A stand-in has no permissions to tell of.
+    fn open_to_others(&self, path: &Path) -> Option<PathBuf> {
+        let _ = path;
+        None
+    }
 }
 
 /// The real machine; relative paths start from the config file's folder.
@@ -44,6 +56,12 @@ impl Outside for Machine {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn open_to_others(&self, path: &Path) -> Option<PathBuf> {
+        let path = self.folder.join(path);
+        let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+        (mode & OTHERS != 0).then_some(path)
     }
 }
 

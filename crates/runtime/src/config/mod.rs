@@ -7,6 +7,7 @@
 mod expand;
 mod layers;
 mod problem;
+mod size;
 mod source;
 mod suggest;
 mod values;
@@ -14,6 +15,7 @@ mod values;
 pub use expand::{Machine, Outside, expand, expand_with};
 pub use layers::Overrides;
 pub use problem::{Place, Problem, Problems};
+pub use size::size;
 pub use source::{Located, Source};
 pub use suggest::closest;
 pub use toml::Spanned;

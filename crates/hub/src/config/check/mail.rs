@@ -1,8 +1,9 @@
 use std::path::Path;
 
 use watchfire_notify::{ChannelError, MailServer, MailSettings, Notifier, SmtpServer};
+use watchfire_runtime::Clock;
 use watchfire_runtime::Secret;
-use watchfire_runtime::config::{Located, Problem, Spanned, expand, expand_with};
+use watchfire_runtime::config::{Located, Problem, Spanned};
 
 use super::super::file::{MailTable, MailgunTable};
 use super::Checker;
@@ -37,7 +38,7 @@ impl Checker<'_> {
             }
         }?;
         let settings = MailSettings { from: from?, server };
-        match Notifier::new(Some(settings.clone())) {
+        match Notifier::new(Some(settings.clone()), Clock::system()) {
             Ok(_) => Some(settings),
             Err(error) => {
                 let problem = Problem::new(place, format!("[mail] does not work: {error}"));
@@ -58,7 +59,10 @@ impl Checker<'_> {
         }
         let server = SmtpServer::parse("smtp://localhost").ok()?;
         let server = MailServer::Smtp(server);
-        match Notifier::new(Some(MailSettings { from: from.value.clone(), server })) {
+        match Notifier::new(
+            Some(MailSettings { from: from.value.clone(), server }),
+            Clock::system(),
+        ) {
             Ok(_) => Some(from.value.clone()),
             Err(error) => {
                 self.problems.push(from.problem(error.to_string()).hint(hint));
@@ -72,7 +76,7 @@ impl Checker<'_> {
         // What is put inside a URL is no part of its encoding; what is the whole URL is.
         let inside = smtp.value.contains("://");
         let fit = |text: &str| if inside { text.replace('%', "%25") } else { text.to_owned() };
-        let expanded = expand_with(&smtp, self.outside, fit);
+        let expanded = self.expanded_with(&smtp, fit);
         let url = self.noted(expanded)?;
         let mut server = match SmtpServer::parse(url.expose()) {
             Ok(server) => server,
@@ -117,7 +121,7 @@ impl Checker<'_> {
         let domain = self.source.locate(table.domain);
         let domain = self.noted(mailgun_domain(&domain));
         let key = self.source.locate(table.key);
-        let expanded = expand(&key, self.outside).and_then(|secret| mailgun_key(&key, &secret));
+        let expanded = self.expanded(&key).and_then(|secret| mailgun_key(&key, &secret));
         let key = self.noted(expanded);
         let base = table.base.map(|base| self.source.locate(base));
         let base = base.unwrap_or_else(|| Located::default_value(MAILGUN_BASE.to_owned()));

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use watchfire_model::{Labels, Server, ServerName};
-use watchfire_runtime::config::{Located, Place, Problem, Spanned, expand};
+use watchfire_runtime::config::{Located, Place, Problem, Spanned};
 
 use super::super::file::{LoginTable, ServerTable};
 use super::super::{Login, WatchedServer};
@@ -69,7 +69,7 @@ impl Checker<'_> {
         let login = login.into_inner();
         let user = self.source.locate(login.user);
         let password = self.source.locate(login.password);
-        let expanded = expand(&password, self.outside);
+        let expanded = self.expanded(&password);
         let secret = self.noted(expanded)?;
         if secret.expose().is_empty() {
             let problem = password.problem("the password is empty");

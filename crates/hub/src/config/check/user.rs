@@ -90,7 +90,7 @@ impl Checker<'_> {
 
     fn password(&mut self, hash: Spanned<String>) -> Option<PasswordHash> {
         let hash = self.source.locate(hash);
-        let expanded = watchfire_runtime::config::expand(&hash, self.outside);
+        let expanded = self.expanded(&hash);
         let text = self.noted(expanded)?;
         match PasswordHash::parse(text.expose()) {
             Ok(parsed) => Some(parsed),
@@ -134,7 +134,7 @@ impl Checker<'_> {
         let mut known = Vec::with_capacity(channels.len());
         for channel in channels {
             let channel = self.source.locate(channel);
-            let expanded = watchfire_runtime::config::expand(&channel, self.outside);
+            let expanded = self.expanded(&channel);
             let url = self.noted(expanded)?;
             let url = Channel::new(url.expose().trim());
             self.channels.push(channel.with(url.clone()));

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use watchfire_identity::limit::TRIES_PER_ADDRESS;
+
 use super::*;
 use crate::http::session::LIFE;
 
@@ -44,7 +46,7 @@ async fn guessing_is_slowed_at_one_address_and_nobody_else_is_locked_out() {
         let mut request = login("ann", password);
         let forwarded = header::HeaderName::from_static("x-forwarded-for");
         request.headers_mut().insert(forwarded, "198.51.100.1".parse().expect("a value"));
-        let answer = house.send_from(7, request).await;
+        let answer = house.send_held(7, request).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
         let wait: u64 = answer.header("retry-after").parse().expect("seconds");
         assert!((1..=61).contains(&wait), "{wait}");
@@ -56,6 +58,45 @@ async fn guessing_is_slowed_at_one_address_and_nobody_else_is_locked_out() {
     assert_eq!(other_user.status, StatusCode::OK);
     house.hand.advance(Duration::from_secs(61));
     assert_eq!(house.send_from(7, login("ann", PASSWORD)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_everybody_has_an_address_of_their_own() {
+    let house = House::new();
+    let by = |client: &str, password: &str| {
+        let mut request = login("ann", password);
+        let forwarded = header::HeaderName::from_static("x-forwarded-for");
+        request.headers_mut().append(&forwarded, "198.51.100.7".parse().expect("a value"));
+        request.headers_mut().append(&forwarded, client.parse().expect("a value"));
+        request
+    };
+    for _ in 0..5 {
+        let answer = house.send_from(200, by("203.0.113.5", "wrong")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let guesser = house.send_held(200, by("203.0.113.5", PASSWORD)).await;
+    assert_eq!(guesser.status, StatusCode::TOO_MANY_REQUESTS);
+    let asked = house.send_from(200, by("203.0.113.6", PASSWORD));
+    let (ann, ()) = tokio::join!(asked, async { house.hand.advance(HOLD) });
+    assert_eq!(ann.status, StatusCode::OK, "{ann:?}");
+}
+
+#[tokio::test]
+async fn made_up_names_keep_nobody_out_and_the_time_tells_nothing() {
+    let house = House::new();
+    for made_up in 0..TRIES_PER_ADDRESS {
+        let answer = house.send_from(7, login(&format!("made up {made_up}"), "x")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{made_up}");
+    }
+    // Ann's password is checked and the other's is not, and neither can be told.
+    let ann = house.send_held(7, login("ann", "wrong")).await;
+    let nobody = house.send_held(7, login("nobody", "wrong")).await;
+    assert_eq!((ann.status, nobody.status), (StatusCode::TOO_MANY_REQUESTS, ann.status));
+    assert_eq!(ann.body, nobody.body);
+    // The clock moves, so that a no comes as well, and is no hang.
+    let asked = house.send_from(7, login("ann", PASSWORD));
+    let (right, ()) = tokio::join!(asked, async { house.hand.advance(HOLD) });
+    assert_eq!(right.status, StatusCode::OK, "{right:?}");
 }
 
 #[tokio::test]

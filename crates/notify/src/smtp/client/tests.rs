@@ -1,5 +1,7 @@
 use watchfire_testkit::smtp::{Options, Sink, Tls};
 
+use tokio::time::timeout;
+
 use super::*;
 
 /// Longer than anything here takes.
@@ -10,7 +12,9 @@ const FOR_EVER: Duration = Duration::from_secs(600);
 
 fn client(server: SmtpServer) -> SmtpClient {
     let timeouts = Timeouts { connect: FOR_EVER, verb: FOR_EVER, whole: FOR_EVER };
-    SmtpClient::new(server, timeouts).unwrap()
+    let clock = Clock::system();
+    let resolver = Resolver::system(FOR_EVER, clock.clone());
+    SmtpClient::new(server, timeouts, resolver, clock).unwrap()
 }
 
 #[tokio::test]

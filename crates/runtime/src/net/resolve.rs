@@ -1,25 +1,26 @@
 //! From names to addresses, without letting a resolver that hangs hold
 //! anything else up.
 //!
-//! A lookup runs on one of the threads that the store's work needs too, and
+//! A lookup runs on one of the threads that all blocking work needs, and
 //! nobody can end it: a resolver that hangs keeps its thread for ten seconds
 //! and more. So few lookups run at a time, no name is looked up twice at once,
 //! and the last good addresses of a name serve while its lookup is slow,
 //! fails, or finds no room (fault F21).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use watchfire_model::Moment;
-use watchfire_runtime::{Clock, task};
 
-use super::own;
+use super::own::is_own_want;
+use crate::{Clock, task};
 
 /// Lookups that run at the same time. A further one waits for its turn, or does
 /// without where the name's last addresses are known.
@@ -31,23 +32,28 @@ const MAX_NAMES: usize = 20_000;
 const MAX_ADDRESSES: usize = 16;
 /// For how long addresses serve without another lookup.
 const FRESH: Duration = Duration::from_secs(5);
-/// For how long addresses serve when no lookup succeeds.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// How long a dial waits for a lookup when it could use older addresses.
+/// How long a lookup is waited for when older addresses could serve.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How long a dial waits for a lookup that it cannot do without.
-const LOOKUP_LIMIT: Duration = Duration::from_millis(1500);
 
-/// Looks up one name. It may take as long as it likes.
-pub(crate) type Lookup =
-    Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+/// A lookup of one name. It may take as long as it likes.
+pub type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+/// Starts a lookup: the machine's resolver, or the stand-in of a test.
+pub type Lookup = Arc<dyn Fn(String) -> Looking + Send + Sync>;
 
-/// The resolver that all dials of a hub share. Cheap to clone.
+/// A resolver for all that dials for one purpose. Cheap to clone. Two purposes
+/// that must not wait for each other's names have one each.
 #[derive(Clone)]
-pub(crate) struct Resolver(Arc<Inner>);
+pub struct Resolver(Arc<Inner>);
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("counters", &self.0.counters).finish_non_exhaustive()
+    }
+}
 
 struct Inner {
     lookup: Lookup,
+    kept: Duration,
     clock: Clock,
     room: Arc<Semaphore>,
     flights: Mutex<HashMap<String, Flight>>,
@@ -58,9 +64,9 @@ struct Inner {
 /// How often a lookup was not what it should be, since the start.
 #[derive(Debug, Default)]
 struct Counters {
-    /// A dial found no room for its lookup.
+    /// Somebody found no room for a lookup.
     no_room: AtomicU64,
-    /// A dial used older addresses.
+    /// Older addresses were used.
     old_used: AtomicU64,
     /// A name's addresses went for want of room.
     forgotten: AtomicU64,
@@ -75,26 +81,34 @@ struct Known {
 }
 
 /// Why a name has no addresses just now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unresolved {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
     /// The resolver says so: in its own words.
+    #[error("{0}")]
     Unknown(String),
     /// The resolver did not answer in time, or all lookups hang. It says
     /// nothing of the name.
+    #[error("the resolver does not answer")]
     Slow,
-    /// The hub could not even ask, for want of something of its own.
-    HubsOwn(String),
+    /// This machine could not even ask, for want of something of its own.
+    #[error("{0}")]
+    Own(String),
 }
 
 impl Resolver {
-    /// The machine's resolver.
-    pub(crate) fn system(clock: Clock) -> Self {
-        Self::new(Arc::new(|host| Box::pin(look_up(host))), clock)
+    /// The machine's resolver. The last good addresses of a name serve for
+    /// `kept` while no lookup of it succeeds.
+    #[must_use]
+    pub fn system(kept: Duration, clock: Clock) -> Self {
+        Self::new(Arc::new(|host| Box::pin(look_up(host))), kept, clock)
     }
 
-    pub(crate) fn new(lookup: Lookup, clock: Clock) -> Self {
+    /// The same over `lookup`.
+    #[must_use]
+    pub fn new(lookup: Lookup, kept: Duration, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             lookup,
+            kept,
             clock,
             room: Arc::new(Semaphore::new(MAX_LOOKUPS)),
             flights: Mutex::default(),
@@ -103,9 +117,12 @@ impl Resolver {
         }))
     }
 
-    /// The addresses of `host`, which may itself be one. It takes 1.5 s at most,
-    /// and 0.25 s where the last good addresses are known.
-    pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Unresolved> {
+    /// The addresses of `host`, which may itself be one; 16 at most. It takes
+    /// `limit` at most, and 0.25 s where the last good addresses are known.
+    ///
+    /// # Errors
+    /// [`Unresolved`] when there are none in time, and none are remembered.
+    pub async fn addresses(&self, host: &str, limit: Duration) -> Result<Vec<IpAddr>, Unresolved> {
         if let Ok(literal) = host.parse() {
             return Ok(vec![literal]);
         }
@@ -115,7 +132,7 @@ impl Resolver {
         {
             return Ok(addresses.clone());
         }
-        let patience = if known.is_some() { PATIENCE } else { LOOKUP_LIMIT };
+        let patience = if known.is_some() { limit.min(PATIENCE) } else { limit };
         let asking = self.ask(host, known.is_none());
         let answer = self.0.clock.within(patience, asking).await;
         match (answer.unwrap_or(Err(Unresolved::Slow)), known) {
@@ -182,7 +199,7 @@ impl Resolver {
         let mut names = lock(&self.0.names);
         let known = names.get(host)?;
         let age = now.since(known.at);
-        if age > KEPT {
+        if age > self.0.kept {
             names.remove(host);
             return None;
         }
@@ -226,7 +243,7 @@ fn judged(answer: io::Result<Vec<IpAddr>>) -> Result<Vec<IpAddr>, Unresolved> {
             addresses.truncate(MAX_ADDRESSES);
             Ok(addresses)
         }
-        Err(error) if own::is_hubs_own(&error) => Err(Unresolved::HubsOwn(error.to_string())),
+        Err(error) if is_own_want(&error) => Err(Unresolved::Own(error.to_string())),
         Err(error) => Err(Unresolved::Unknown(error.to_string())),
     }
 }
