@@ -5,6 +5,7 @@
 //! depends on time takes a [`Moment`]. Its one outside crate is `regex`, because
 //! a matcher must mean the same in routing, in scopes and in queries.
 
+mod event;
 mod incident;
 mod label;
 mod matcher;
@@ -12,9 +13,12 @@ mod moment;
 mod notification;
 mod presence;
 mod process;
+mod series;
 mod server;
 mod status;
+mod tick;
 
+pub use event::{Event, EventKind, OomVictim};
 pub use incident::{Incident, IncidentId, IncidentState, TimelineEntry, TimelineKind};
 pub use label::{LabelError, Labels};
 pub use matcher::{MatchOp, Matcher, Scope, Selector, SelectorError};
@@ -24,6 +28,10 @@ pub use notification::{
     NotificationState,
 };
 pub use presence::{Evidence, Presence, Sight, Transition};
-pub use process::{ProcessRow, ProcessTable};
+pub use process::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};
+pub use series::{SeriesKey, SeriesKeyError};
 pub use server::{Server, ServerName, ServerNameError};
-pub use status::{Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Load, Memory, NetworkIo, Status};
+pub use status::{
+    Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Load, Memory, NetworkIo, Status, StatusView,
+};
+pub use tick::{ABSENT, Metric, MetricKind, Schema, Tick, is_absent};

@@ -106,6 +106,7 @@ fn processes() -> Message {
         rss_bytes: 12 << 20,
         threads: 1,
         start_time_ms: AT.unix_ms - 86_400_000,
+        ..ProcessRow::default()
     };
     let second = ProcessRow { pid: 2, state: 'I', start_time_ms: -1, ..ProcessRow::default() };
     Message::Processes(ProcessTable { at: AT, processes: vec![first, second], total: 5000 })

@@ -77,6 +77,8 @@ fn row_from_wire(row: proto::Process) -> Result<ProcessRow, WireError> {
         rss_bytes: row.rss_bytes,
         threads: at_most(row.threads, MAX_PIDS, "count of threads")?,
         start_time_ms: sane_unix_ms(row.start_time_ms, "start of a process")?,
+        // The others do not travel yet.
+        ..ProcessRow::default()
     })
 }
 

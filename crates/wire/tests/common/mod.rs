@@ -163,6 +163,7 @@ fn row() -> impl Strategy<Value = ProcessRow> {
             rss_bytes,
             threads: ids[2],
             start_time_ms,
+            ..ProcessRow::default()
         },
     )
 }

@@ -3,9 +3,13 @@
 //! Units are in the names. Rates are over the interval since the reading
 //! before; the first reading has none, so rates are `None` there.
 
+mod view;
+
 use std::time::Duration;
 
 use crate::Moment;
+
+pub use view::StatusView;
 
 /// The state of one server at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]

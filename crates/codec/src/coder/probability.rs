@@ -1,0 +1,46 @@
+/// After this many bits a probability stops getting slower to learn.
+const SLOWEST: usize = 60;
+
+/// The least probability that the coder works with, out of 65,536.
+const LEAST: u32 = 24;
+
+/// How likely the next bit of some kind is set, out of 65,536; learns quickly at first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probability {
+    set: u16,
+    seen: u8,
+}
+
+impl Default for Probability {
+    fn default() -> Self {
+        Self { set: 1 << 15, seen: 0 }
+    }
+}
+
+/// `65536 / (seen + 1.5)`: the part of the way that the next bit moves the probability.
+const STEPS: [u32; SLOWEST + 1] = {
+    let mut steps = [0; SLOWEST + 1];
+    let mut seen = 0;
+    while seen <= SLOWEST {
+        steps[seen] = 131_072 / (2 * seen as u32 + 3);
+        seen += 1;
+    }
+    steps
+};
+
+impl Probability {
+    /// Out of 65,536 and never 0 or 65,536.
+    pub(crate) fn of_set(self) -> u32 {
+        u32::from(self.set).clamp(LEAST, 65_536 - LEAST)
+    }
+
+    /// Takes a bit into account.
+    pub(crate) fn learn(&mut self, bit: bool) {
+        let step = STEPS[usize::from(self.seen)];
+        let set = u32::from(self.set);
+        let moved =
+            if bit { set + (((65_535 - set) * step) >> 16) } else { set - ((set * step) >> 16) };
+        self.set = moved as u16;
+        self.seen += u8::from(usize::from(self.seen) < SLOWEST);
+    }
+}

@@ -1,0 +1,13 @@
+//! Process tables: rows as differences by process, each text once a chain.
+
+mod cells;
+mod columns;
+mod decode;
+mod encode;
+mod order;
+mod rows;
+mod sections;
+mod texts;
+
+pub(crate) use decode::ProcessDecoder;
+pub use encode::ProcessEncoder;
