@@ -7,11 +7,13 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use watchfire_collect::{
-    FACTS_PATH, RecordedPath, STATFS_PATH, machine_facts, recorded_paths, statfs_table,
+    FACTS_PATH, RecordedPath, Rewrite, STATFS_PATH, TIMEX_PATH, machine_facts, recorded_paths,
+    statfs_table, timex_text,
 };
 
 /// Records this machine into `out`, which must be empty or missing.
@@ -30,6 +32,10 @@ pub(crate) fn run(out: &Path) -> Result<()> {
     }
     write(out, Path::new(STATFS_PATH), statfs_table()?.as_bytes())?;
     write(out, Path::new(FACTS_PATH), machine_facts().as_bytes())?;
+    if let Some(timex) = timex_text() {
+        write(out, Path::new(TIMEX_PATH), timex.as_bytes())?;
+        files += 1;
+    }
     println!("{} files are in {}", files + 2, out.display());
     Ok(())
 }
@@ -47,7 +53,16 @@ fn refuse_full(out: &Path) -> Result<()> {
 
 /// True when the file was there.
 fn copy(path: &RecordedPath, relative: &Path, out: &Path) -> Result<bool> {
-    let Ok(content) = fs::read(Path::new("/").join(relative)) else { return Ok(false) };
+    let original = Path::new("/").join(relative);
+    if path.rewrite == Rewrite::Link {
+        let Ok(target) = fs::canonicalize(original) else { return Ok(false) };
+        return link(out, relative, &target);
+    }
+    // What is no file may block, as a pipe does.
+    if !original.is_file() {
+        return Ok(false);
+    }
+    let Ok(content) = fs::read(original) else { return Ok(false) };
     write(out, relative, &path.rewrite(&content))?;
     Ok(true)
 }
@@ -60,16 +75,31 @@ fn write(out: &Path, relative: &Path, content: &[u8]) -> Result<()> {
     fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Makes a link at `relative` to `target`, which is absolute. It leads to the
+/// same place below `out`, where there need not be anything.
+fn link(out: &Path, relative: &Path, target: &Path) -> Result<bool> {
+    let path = out.join(relative);
+    let folder = path.parent().unwrap_or(out);
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let up: PathBuf = relative.components().skip(1).map(|_| "..").collect();
+    let target = up.join(target.strip_prefix("/").unwrap_or(target));
+    symlink(target, &path).with_context(|| format!("cannot make the link {}", path.display()))?;
+    Ok(true)
+}
+
 /// The paths below `root` that fit `pattern`, relative to it.
 fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.split('/') {
         found = match part {
-            "*" | "PID" => found.iter().flat_map(|path| names(root, path, part)).collect(),
+            part if part == "PID" || part.contains('*') => {
+                found.iter().flat_map(|path| names(root, path, part)).collect()
+            }
             _ => found.into_iter().map(|path| path.join(part)).collect(),
         };
     }
-    found.retain(|path| root.join(path).is_file());
+    found.retain(|path| root.join(path).is_file() || root.join(path).is_symlink());
     found
 }
 
@@ -77,9 +107,18 @@ fn names(root: &Path, folder: &Path, part: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
     names.sort();
-    let is_pid = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
-    names.retain(|name| part == "*" || name.to_str().is_some_and(is_pid));
+    names.retain(|name| name.to_str().is_some_and(|name| fits(name, part)));
     names.into_iter().map(|name| folder.join(name)).collect()
+}
+
+/// `PID` is any process' folder, and a `*` any part of a name.
+fn fits(name: &str, part: &str) -> bool {
+    match part.split_once('*') {
+        None => part == "PID" && name.bytes().all(|byte| byte.is_ascii_digit()),
+        Some((start, end)) => {
+            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +134,20 @@ mod tests {
         let found = expand(&folder, "proc/PID/stat");
         assert_eq!(found, [Path::new("proc/1/stat"), Path::new("proc/22/stat")]);
         assert_eq!(expand(&folder, "proc/*/environ"), [Path::new("proc/1/environ")]);
+        assert_eq!(expand(&folder, "proc/22/s*t"), [Path::new("proc/22/stat")]);
+        assert!(expand(&folder, "proc/22/stat*at").is_empty());
         assert!(expand(&folder, "proc/missing").is_empty());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn links_lead_to_the_same_place_below_the_folder() {
+        let folder = std::env::temp_dir().join(format!("record-link-{}", std::process::id()));
+        write(&folder, Path::new("sys/devices/platform/chip.0/name"), b"chip").unwrap();
+        let place = Path::new("sys/class/hwmon/hwmon0/device");
+        link(&folder, place, Path::new("/sys/devices/platform/chip.0")).unwrap();
+        assert_eq!(fs::read(folder.join(place).join("name")).unwrap(), b"chip");
+        assert_eq!(expand(&folder, "sys/class/hwmon/hwmon*/device"), [place]);
         fs::remove_dir_all(&folder).unwrap();
     }
 

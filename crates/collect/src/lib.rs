@@ -29,28 +29,43 @@
 //!
 //! # What is absent
 //!
-//! No async runtime, thread, socket, unsafe code or write to disk. No cgroup
+//! No async runtime, thread or write to disk. No socket but those that ask the
+//! machine itself. No unsafe code but the one call of `adjtimex`. No cgroup
 //! version 1: on such a host the limits of a container are not seen.
 
 mod collectors;
+mod container;
 mod error;
+mod events;
+mod folder;
 mod mask;
 mod processes;
 mod rate;
 mod record;
 mod recorded;
 mod root;
+mod sampler;
+mod series;
 mod source;
-mod status;
 mod text;
 mod users;
 
-pub use collectors::MAX_DEVICES;
+pub use collectors::{CONTAINERS_PATH, SYSTEMD_PATH, container_table, systemd_table};
+pub use collectors::{MAX_DEVICES, TIMEX_PATH};
+pub use container::{ContainerRef, identify as identify_container};
 pub use error::{CollectError, Fault};
+pub use events::{
+    BOOT_REASON, EventSampler, KMSG_PATH, LastBoot, MAX_EVENT_BYTES, MAX_EVENTS, Panic,
+    RebootReason, ThisBoot, kernel_log, reboot_reason,
+};
 pub use mask::{MASK, mask_arguments};
-pub use processes::{MAX_COMMAND_BYTES, MAX_PROCESSES, ProcessSampler};
-pub use record::{RecordedPath, Rewrite, machine_facts, recorded_paths, statfs_table};
+pub use processes::{
+    DetailError, MAX_COMMAND_BYTES, MAX_PROCESSES, MAX_ROW_AGE_TABLES, MAX_TEXT_AGE_TABLES,
+    ProcessDetail, ProcessOptions, ProcessSampler, ProcessSummary,
+};
+pub use record::{RecordedPath, Rewrite, machine_facts, recorded_paths, statfs_table, timex_text};
 pub use recorded::{FACTS_PATH, STATFS_PATH};
 pub use root::Root;
+pub use sampler::{OwnSample, Stopwatch, TickSampler};
+pub use series::{Family, MAX_SERIES};
 pub use source::MAX_FILE_BYTES;
-pub use status::StatusSampler;

@@ -8,12 +8,6 @@ pub(crate) fn per_second(before: u64, after: u64, interval: Duration) -> Option<
     (seconds > 0.0).then(|| as_f64(grown) / seconds)
 }
 
-/// A counter of milliseconds as the share of the interval, 0 to 100. Jitter
-/// between the kernel's clock and ours must not make it more than all.
-pub(crate) fn busy_percent(before_ms: u64, after_ms: u64, interval: Duration) -> Option<f64> {
-    per_second(before_ms, after_ms, interval).map(|ms| (ms / 10.0).min(100.0))
-}
-
 /// `value` as a float; above 2^53 the last digits are lost, which no rate shows.
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
 #[must_use]
@@ -38,13 +32,5 @@ mod tests {
         assert_eq!(per_second(100, 150, interval), Some(100.0));
         assert_eq!(per_second(150, 100, interval), None);
         assert_eq!(per_second(100, 150, Duration::ZERO), None);
-    }
-
-    #[test]
-    fn busy_time_is_at_most_all_the_time() {
-        let interval = Duration::from_secs(1);
-        assert_eq!(busy_percent(0, 250, interval), Some(25.0));
-        assert_eq!(busy_percent(0, 1010, interval), Some(100.0));
-        assert_eq!(busy_percent(10, 0, interval), None);
     }
 }

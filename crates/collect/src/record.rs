@@ -2,15 +2,15 @@
 
 use crate::collectors::{self, asked_mount_points};
 use crate::recorded::{Facts, Space};
-use crate::text::lines;
+use crate::text::{lines, words};
 use crate::{CollectError, Root, mask_arguments, processes, users};
 
 /// Files that a collector reads, and how they are made fit to be shown to
 /// others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedPath {
-    /// A path below the root. `*` stands for any one name, `PID` for the name
-    /// of a process' folder.
+    /// A path below the root. `*` stands for any name or any part of one, `PID`
+    /// for the name of a process' folder.
     pub pattern: &'static str,
     /// What is kept of the content.
     pub rewrite: Rewrite,
@@ -23,10 +23,15 @@ pub enum Rewrite {
     Whole,
     /// Only the lines that begin with one of these.
     Lines(&'static [&'static str]),
+    /// All lines, with a `-` for the words at these places: addresses.
+    Without(&'static [usize]),
     /// Arguments between NUL bytes: all, with secrets masked.
     Arguments,
     /// Accounts: names and numbers, without real names, homes and shells.
     Accounts,
+    /// Where a link leads, as a link: relative, and to something that need not
+    /// be recorded.
+    Link,
 }
 
 impl RecordedPath {
@@ -34,8 +39,9 @@ impl RecordedPath {
     #[must_use]
     pub fn rewrite(&self, content: &[u8]) -> Vec<u8> {
         match self.rewrite {
-            Rewrite::Whole => content.to_vec(),
+            Rewrite::Whole | Rewrite::Link => content.to_vec(),
             Rewrite::Lines(kept) => keep_lines(content, kept),
+            Rewrite::Without(places) => blank_words(content, places),
             Rewrite::Arguments => mask_arguments(content),
             Rewrite::Accounts => users::without_people(content),
         }
@@ -66,10 +72,29 @@ pub fn statfs_table() -> Result<String, CollectError> {
     Ok(table)
 }
 
+/// The content of [`crate::TIMEX_PATH`] for this machine. `None` where a
+/// sandbox forbids the question.
+#[must_use]
+pub fn timex_text() -> Option<String> {
+    collectors::timex_text()
+}
+
 /// The content of [`crate::FACTS_PATH`] for this machine.
 #[must_use]
 pub fn machine_facts() -> String {
     Facts::live().text()
+}
+
+fn blank_words(content: &[u8], places: &[usize]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in lines(content) {
+        for (place, word) in words(line).enumerate() {
+            out.extend_from_slice(if place == 0 { b"" } else { b" " });
+            out.extend_from_slice(if places.contains(&place) { b"-" } else { word });
+        }
+        out.push(b'\n');
+    }
+    out
 }
 
 fn keep_lines(content: &[u8], kept: &[&str]) -> Vec<u8> {
@@ -95,6 +120,12 @@ mod tests {
         patterns.dedup();
         assert_eq!(patterns.len(), all);
         assert!(patterns.iter().all(|pattern| !pattern.contains("environ")));
+    }
+
+    #[test]
+    fn addresses_are_left_out() {
+        let line = b"  0: 0100007F:07E8 0100007F:0016 0A 1:2\n\nx\n";
+        assert_eq!(blank_words(line, &[1, 2]), b"0: - - 0A 1:2\nx\n");
     }
 
     #[test]

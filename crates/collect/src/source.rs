@@ -32,16 +32,26 @@ impl Source {
 
     /// The whole content as it is now.
     pub(crate) fn read(&mut self, root: &Root) -> Result<&[u8], CollectError> {
-        if self.path.as_os_str().is_empty() {
-            self.path = root.join(self.relative);
-        }
-        match self.fill(root.is_live()) {
+        match self.fill(root) {
             Ok(length) => Ok(&self.buffer[..length]),
-            Err(source) => {
-                self.open = None;
-                Err(CollectError::unreadable(&self.path, source))
-            }
+            Err(source) => Err(CollectError::unreadable(&self.path, source)),
         }
+    }
+
+    /// The same of a file that not every machine has: `None` when it is not
+    /// there, or when the kernel says that what it tells of is not.
+    pub(crate) fn read_if_there(&mut self, root: &Root) -> Result<Option<&[u8]>, CollectError> {
+        match self.fill(root) {
+            Ok(length) => Ok(Some(&self.buffer[..length])),
+            Err(source) if is_not_there(&source) => Ok(None),
+            Err(source) => Err(CollectError::unreadable(&self.path, source)),
+        }
+    }
+
+    /// Lets go of the file, so that the next reading opens what is at its path
+    /// then. For files that are replaced, which those of `/proc` never are.
+    pub(crate) fn close(&mut self) {
+        self.open = None;
     }
 
     /// An error about the content of this file.
@@ -49,19 +59,31 @@ impl Source {
         CollectError::malformed(&self.path, what)
     }
 
-    fn fill(&mut self, keep_open: bool) -> io::Result<usize> {
-        if let Some(file) = &self.open {
-            // A kept file can go bad, when its filesystem was mounted anew for
-            // example; then a fresh one decides.
-            if let Ok(length) = read_whole(file, &mut self.buffer) {
-                return Ok(length);
-            }
+    fn fill(&mut self, root: &Root) -> io::Result<usize> {
+        if self.path.as_os_str().is_empty() {
+            self.path = root.join(self.relative);
+        }
+        // A kept file can go bad, when its filesystem was mounted anew for
+        // example; then a fresh one decides.
+        if let Some(file) = self.open.take()
+            && let Ok(length) = read_whole(&file, &mut self.buffer)
+        {
+            self.open = Some(file);
+            return Ok(length);
         }
         let file = File::open(&self.path)?;
         let length = read_whole(&file, &mut self.buffer)?;
-        self.open = keep_open.then_some(file);
+        self.open = root.is_live().then_some(file);
         Ok(length)
     }
+}
+
+/// `EOPNOTSUPP` comes from a kernel that was told to leave pressure out, and
+/// `ENODEV` from files of a device that was pulled.
+fn is_not_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, Unsupported};
+    matches!(error.kind(), NotFound | NotADirectory | Unsupported)
+        || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
 }
 
 fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {

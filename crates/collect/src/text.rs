@@ -19,6 +19,14 @@ pub(crate) fn number(word: &[u8]) -> Option<u64> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
+/// A whole word as a hexadecimal number without `0x`.
+pub(crate) fn hexadecimal(word: &[u8]) -> Option<u64> {
+    if word.is_empty() || !word.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    u64::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()
+}
+
 /// A whole word as a finite decimal fraction that is not negative.
 pub(crate) fn fraction(word: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
@@ -87,6 +95,10 @@ mod tests {
         assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
         for bad in [&b"18446744073709551616"[..], b"", b"-1", b"+1", b"1x", b" 1"] {
             assert_eq!(number(bad), None);
+        }
+        assert_eq!(hexadecimal(b"0000fF"), Some(255));
+        for bad in [&b"0x1"[..], b"", b"-1", b"+1", b"g", b"10000000000000000"] {
+            assert_eq!(hexadecimal(bad), None);
         }
         assert_eq!(fraction(b"0.25"), Some(0.25));
         for bad in [&b"nan"[..], b"inf", b"-1.0", b"1e999"] {

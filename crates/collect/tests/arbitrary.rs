@@ -8,10 +8,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{moment, testdata};
+use common::{StatusSampler, moment, testdata};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use watchfire_collect::{ProcessSampler, Root, StatusSampler};
+use watchfire_collect::{ProcessSampler, Root};
 use watchfire_model::{Moment, Status};
 
 /// One change to one word or to a whole file.

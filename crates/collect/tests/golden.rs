@@ -6,9 +6,10 @@
 mod common;
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use common::{Frames, moment, testdata};
-use watchfire_collect::{ProcessSampler, StatusSampler};
+use common::{Frames, StatusSampler, moment, testdata};
+use watchfire_collect::{ProcessSampler, TickSampler};
 
 #[test]
 fn status_of_a_two_core_machine() {
@@ -21,6 +22,31 @@ fn status_of_a_two_core_machine() {
         writeln!(seen, "{status:#?}\nfaults: {:#?}", sampler.faults()).unwrap();
     }
     compare("two-core-vm.status.txt", &seen);
+}
+
+/// Every series in the order of the schema, and what is told of each metric.
+#[test]
+fn ticks_of_a_two_core_machine() {
+    let frames = Frames::new("recorded/two-core-vm");
+    let mut sampler = TickSampler::new(frames.root(), &[], Box::new(|| Duration::ZERO));
+    let mut seen = String::new();
+    for (number, at_ms) in [(0, 2_743_760), (1, 2_748_730)] {
+        frames.show(number);
+        sampler.sample(moment(at_ms));
+        writeln!(seen, "== frame {number}").unwrap();
+        for (series, key) in sampler.schema().keys().iter().enumerate() {
+            if let Some(value) = sampler.tick().value(series) {
+                writeln!(seen, "{key} {value}").unwrap();
+            }
+        }
+        writeln!(seen, "== faults: {:#?}", sampler.faults()).unwrap();
+    }
+    writeln!(seen, "== metrics").unwrap();
+    for metric in sampler.metrics() {
+        writeln!(seen, "# HELP {} {}", metric.name, metric.help).unwrap();
+        writeln!(seen, "# TYPE {} {:?}", metric.name, metric.kind).unwrap();
+    }
+    compare("two-core-vm.ticks.txt", &seen);
 }
 
 #[test]

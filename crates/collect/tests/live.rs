@@ -5,8 +5,8 @@
 #[allow(dead_code, reason = "each test crate uses its own part")]
 mod common;
 
-use common::moment;
-use watchfire_collect::{ProcessSampler, Root, StatusSampler};
+use common::{StatusSampler, moment};
+use watchfire_collect::{ProcessSampler, Root};
 
 #[test]
 fn this_machine_has_memory_and_cores() {
@@ -37,6 +37,6 @@ fn this_test_sees_itself() {
 #[test]
 fn samplers_can_be_sent() {
     fn sendable<T: Send>() {}
-    sendable::<StatusSampler>();
+    sendable::<watchfire_collect::TickSampler>();
     sendable::<ProcessSampler>();
 }

@@ -1,11 +1,31 @@
-use watchfire_model::{Memory, Status};
-
-use super::{Collector, Sample, whole};
+use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
 use crate::rate::as_f64;
 use crate::record::RecordedPath;
+use crate::series::Family;
 use crate::source::Source;
 use crate::text::{lines, number, words};
+
+static MEMORY_LIMIT: Family = Family::gauge(
+    "watchfire_cgroup_memory_limit_bytes",
+    "The most memory that the agent's own cgroup may use.",
+    &[],
+);
+static MEMORY_USED: Family = Family::gauge(
+    "watchfire_cgroup_memory_used_bytes",
+    "Memory that the agent's own cgroup uses, with its page cache.",
+    &[],
+);
+static MEMORY_KIND: Family = Family::gauge(
+    "watchfire_cgroup_memory_stat_bytes",
+    "Memory of the agent's own cgroup that can be had back, from memory.stat.",
+    &["kind"],
+);
+static CPU_LIMIT: Family = Family::gauge(
+    "watchfire_cgroup_cpu_limit_cores",
+    "How many processors' worth of time the agent's own cgroup may use.",
+    &[],
+);
 
 /// The limits of the container this program runs in, from cgroup version 2.
 ///
@@ -31,29 +51,50 @@ impl CgroupCollector {
         }
     }
 
-    fn limit_memory(
-        &mut self,
-        sample: &Sample<'_>,
-        memory: &mut Memory,
-    ) -> Result<(), CollectError> {
-        let Some(text) = optional(self.memory_max.read(sample.root))? else { return Ok(()) };
+    fn memory(&mut self, reading: &mut Reading<'_>) -> Result<bool, CollectError> {
+        let Some(text) = self.memory_max.read_if_there(reading.root)? else { return Ok(false) };
         let Some(limit) = parse_limit(text) else {
             return Err(self.memory_max.malformed("neither a number nor max"));
         };
-        // An unknown total of the host leaves the limit as all that is known.
-        if limit.is_none_or(|limit| memory.total_bytes != 0 && limit >= memory.total_bytes) {
-            return Ok(());
+        // Without a limit the group is no other than the host.
+        let Some(limit) = limit else { return Ok(true) };
+        reading.put(&MEMORY_LIMIT, &[], as_f64(limit));
+        if let Some(current) =
+            self.memory_current.read_if_there(reading.root)?.and_then(only_number)
+        {
+            reading.put(&MEMORY_USED, &[], as_f64(current));
         }
-        let current = optional(self.memory_current.read(sample.root))?.and_then(only_number);
-        let usage = optional(self.memory_stat.read(sample.root))?.map(Usage::parse);
-        narrow(memory, limit.unwrap_or(u64::MAX), current, usage.unwrap_or_default());
-        Ok(())
+        let Some(text) = self.memory_stat.read_if_there(reading.root)? else { return Ok(true) };
+        for line in lines(text) {
+            let mut words = words(line);
+            let (Some(key), Some(bytes)) = (words.next(), words.next().and_then(number)) else {
+                continue;
+            };
+            if matches!(key, b"inactive_file" | b"file" | b"slab_reclaimable") {
+                reading.put(&MEMORY_KIND, &[key], as_f64(bytes));
+            }
+        }
+        Ok(true)
+    }
+
+    fn cpu(&mut self, reading: &mut Reading<'_>) -> Result<bool, CollectError> {
+        let Some(text) = self.cpu_max.read_if_there(reading.root)? else { return Ok(false) };
+        let limit = parse_cpu_max(text)
+            .ok_or_else(|| self.cpu_max.malformed("not of the form QUOTA PERIOD"))?;
+        if let Some(cores) = limit {
+            reading.put(&CPU_LIMIT, &[], cores);
+        }
+        Ok(true)
     }
 }
 
 impl Collector for CgroupCollector {
     fn name(&self) -> &'static str {
         "cgroup"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::EveryTick
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
@@ -67,80 +108,13 @@ impl Collector for CgroupCollector {
         }
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        if let Err(error) = self.limit_memory(sample, &mut status.memory) {
-            sample.note(&error);
-        }
-        if let Some(text) = optional(self.cpu_max.read(sample.root))? {
-            let cores = parse_cpu_max(text);
-            status.cpu.limit_cores =
-                cores.ok_or_else(|| self.cpu_max.malformed("not of the form QUOTA PERIOD"))?;
-        }
-        Ok(())
-    }
-}
-
-/// What `memory.stat` says of memory that can be had back.
-#[derive(Debug, Clone, Copy, Default)]
-struct Usage {
-    inactive_file: u64,
-    file: u64,
-    slab_reclaimable: u64,
-}
-
-impl Usage {
-    fn parse(text: &[u8]) -> Self {
-        let mut usage = Self::default();
-        for line in lines(text) {
-            let mut words = words(line);
-            let (Some(key), Some(bytes)) = (words.next(), words.next().and_then(number)) else {
-                continue;
-            };
-            match key {
-                b"inactive_file" => usage.inactive_file = bytes,
-                b"file" => usage.file = bytes,
-                b"slab_reclaimable" => usage.slab_reclaimable = bytes,
-                _ => {}
-            }
-        }
-        usage
-    }
-}
-
-/// Makes `memory` what the group sees: available is the limit less the working
-/// set (usage without inactive page cache), and never more than the host has.
-fn narrow(memory: &mut Memory, limit: u64, current: Option<u64>, usage: Usage) {
-    memory.total_bytes = limit;
-    memory.limit_bytes = Some(limit);
-    let Some(current) = current else {
-        memory.available_bytes = memory.available_bytes.min(limit);
-        memory.free_bytes = memory.free_bytes.min(limit);
-        return;
-    };
-    let working_set = current.saturating_sub(usage.inactive_file);
-    memory.available_bytes = memory.available_bytes.min(limit.saturating_sub(working_set));
-    memory.free_bytes = memory.free_bytes.min(limit.saturating_sub(current));
-    memory.cached_bytes = usage.file.saturating_add(usage.slab_reclaimable);
-    // The group's block device buffers are part of its `file`.
-    memory.buffers_bytes = 0;
-}
-
-fn optional(read: Result<&[u8], CollectError>) -> Result<Option<&[u8]>, CollectError> {
-    match read {
-        Ok(text) => Ok(Some(text)),
-        Err(CollectError::Unreadable { source, .. })
-            if matches!(
-                source.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        let memory = self.memory(reading).unwrap_or_else(|error| {
+            reading.note(&error);
+            true
+        });
+        let cpu = self.cpu(reading)?;
+        Ok(if memory || cpu { Outcome::Read } else { Outcome::NotHere })
     }
 }
 
@@ -169,64 +143,55 @@ mod tests {
     use super::super::testing::Bench;
     use super::*;
 
-    fn read(files: &[(&str, &str)]) -> (Status, Vec<crate::Fault>) {
+    fn read(files: &[(&str, &str)]) -> (Vec<String>, Bench) {
         let mut bench = Bench::new(files);
-        let memory = Memory {
-            total_bytes: 1000,
-            available_bytes: 800,
-            free_bytes: 700,
-            ..Memory::default()
-        };
-        let host = Status { memory, ..Status::default() };
-        let status = bench.read_into(&mut CgroupCollector::new(), 0, host);
-        (status, bench.faults)
+        (bench.read(&mut CgroupCollector::new(), 0), bench)
     }
 
     #[test]
-    fn a_limit_below_the_host_is_the_total() {
-        let (status, faults) = read(&[
+    fn limits_and_what_is_used_of_them() {
+        let (lines, bench) = read(&[
             ("sys/fs/cgroup/memory.max", "500\n"),
             ("sys/fs/cgroup/memory.current", "300\n"),
             ("sys/fs/cgroup/memory.stat", "anon 150\nfile 120\ninactive_file 100\n"),
             ("sys/fs/cgroup/cpu.max", "150000 100000\n"),
         ]);
-        assert_eq!(faults, []);
-        assert_eq!(status.memory.total_bytes, 500);
-        assert_eq!(status.memory.limit_bytes, Some(500));
-        assert_eq!(status.memory.available_bytes, 300);
-        assert_eq!(status.memory.free_bytes, 200);
-        assert_eq!(status.memory.cached_bytes, 120);
-        assert_eq!(status.cpu.limit_cores, Some(1.5));
+        assert_eq!(bench.faults, []);
+        let expected = [
+            "watchfire_cgroup_cpu_limit_cores 1.5",
+            "watchfire_cgroup_memory_limit_bytes 500",
+            r#"watchfire_cgroup_memory_stat_bytes{kind="file"} 120"#,
+            r#"watchfire_cgroup_memory_stat_bytes{kind="inactive_file"} 100"#,
+            "watchfire_cgroup_memory_used_bytes 300",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]
-    fn a_limit_above_the_host_or_none_changes_nothing() {
-        for max in ["max\n", "1000\n", "9223372036854771712\n"] {
-            let (status, faults) = read(&[
-                ("sys/fs/cgroup/memory.max", max),
-                ("sys/fs/cgroup/cpu.max", "max 100000\n"),
-            ]);
-            assert_eq!(faults, []);
-            assert_eq!(status.memory.total_bytes, 1000);
-            assert_eq!(status.memory.limit_bytes, None);
-            assert_eq!(status.cpu.limit_cores, None);
-        }
-    }
-
-    #[test]
-    fn available_is_never_more_than_the_host_has() {
-        let (status, _) = read(&[
-            ("sys/fs/cgroup/memory.max", "900\n"),
-            ("sys/fs/cgroup/memory.current", "10\n"),
+    fn no_limit_gives_no_series() {
+        let (lines, bench) = read(&[
+            ("sys/fs/cgroup/memory.max", "max\n"),
+            ("sys/fs/cgroup/cpu.max", "max 100000\n"),
         ]);
-        assert_eq!(status.memory.available_bytes, 800);
+        assert_eq!((lines.len(), bench.outcome), (0, Some(Outcome::Read)));
     }
 
     #[test]
-    fn no_files_are_the_usual_case_and_nonsense_is_a_fault() {
-        assert_eq!(read(&[]).1, []);
-        let (_, faults) =
-            read(&[("sys/fs/cgroup/memory.max", "lots\n"), ("sys/fs/cgroup/cpu.max", "100 0\n")]);
-        assert_eq!(faults.len(), 2, "{faults:?}");
+    fn a_host_has_no_such_files() {
+        let (lines, bench) = read(&[]);
+        assert_eq!((lines.len(), bench.outcome), (0, Some(Outcome::NotHere)));
+        assert!(bench.faults.is_empty());
+    }
+
+    #[test]
+    fn nonsense_is_a_fault_and_spares_the_other() {
+        let (lines, bench) =
+            read(&[("sys/fs/cgroup/memory.max", "x\n"), ("sys/fs/cgroup/cpu.max", "5 10\n")]);
+        assert_eq!(lines, ["watchfire_cgroup_cpu_limit_cores 0.5"]);
+        assert!(bench.faults[0].error.contains("neither a number nor max"));
+        for bad in ["5\n", "5 0\n", "x 10\n", "\n"] {
+            let (_, bench) = read(&[("sys/fs/cgroup/cpu.max", bad)]);
+            assert!(bench.faults[0].error.contains("QUOTA PERIOD"), "{bad}");
+        }
     }
 }

@@ -1,27 +1,83 @@
-use watchfire_model::{CpuLoad, Status};
-
-use super::{Collector, Sample};
+use super::{Collector, Outcome, Pace, Reading};
 use crate::CollectError;
 use crate::rate::as_f64;
 use crate::record::{RecordedPath, Rewrite};
+use crate::recorded::Facts;
+use crate::series::Family;
 use crate::source::Source;
 use crate::text::{lines, number, words};
 
-/// How far a field may step back and still count as standing, in clock ticks.
-/// The kernel's `idle` and `iowait` do so by little, because cores add to them
-/// without a lock; a larger step is a counter that began anew.
-const MAX_BACK_STEP_TICKS: u64 = 100;
+static SECONDS: Family = Family::counter(
+    "node_cpu_seconds_total",
+    "Seconds the CPUs spent in each mode.",
+    &["cpu", "mode"],
+);
+static GUEST_SECONDS: Family = Family::counter(
+    "node_cpu_guest_seconds_total",
+    "Seconds the CPUs spent in guests (VMs) for each mode.",
+    &["cpu", "mode"],
+);
 
-/// Processor use from `/proc/stat`.
+/// The single numbers of the file, by the word before them.
+static NUMBERS: [(&[u8], Family); 6] = [
+    (b"btime", Family::gauge("node_boot_time_seconds", "Node boot time, in unixtime.", &[])),
+    (
+        b"ctxt",
+        Family::counter("node_context_switches_total", "Total number of context switches.", &[]),
+    ),
+    (b"intr", Family::counter("node_intr_total", "Total number of interrupts serviced.", &[])),
+    (b"processes", Family::counter("node_forks_total", "Total number of forks.", &[])),
+    (
+        b"procs_blocked",
+        Family::gauge(
+            "node_procs_blocked",
+            "Number of processes blocked waiting for I/O to complete.",
+            &[],
+        ),
+    ),
+    (
+        b"procs_running",
+        Family::gauge("node_procs_running", "Number of processes in runnable state.", &[]),
+    ),
+];
+
+/// The columns of a processor, whose order is that of the kernel's
+/// `Documentation/filesystems/proc.rst`.
+const MODES: [&[u8]; 8] =
+    [b"user", b"nice", b"system", b"idle", b"iowait", b"irq", b"softirq", b"steal"];
+/// The columns behind them.
+const GUEST_MODES: [&[u8]; 2] = [b"user", b"nice"];
+const COLUMNS: usize = MODES.len() + GUEST_MODES.len();
+/// Columns that every kernel has.
+const FEWEST_COLUMNS: usize = 4;
+
+/// How far a column may step back and still count as standing, in clock
+/// ticks: three seconds. The kernel's `idle` and `iowait` do so by little,
+/// because cores add to them without a lock, and a query would take it for a
+/// counter that began anew. A larger step is one.
+const MAX_BACK_STEP_TICKS: u64 = 300;
+
+/// Processors and what else `/proc/stat` counts.
 #[derive(Debug)]
 pub(super) struct CpuCollector {
     stat: Source,
-    before: Reading,
+    ticks_per_second: Option<f64>,
+    /// What was given of each processor, in the order of the lines.
+    given: Vec<(u64, [u64; COLUMNS])>,
 }
 
 impl CpuCollector {
     pub(super) fn new() -> Self {
-        Self { stat: Source::new("proc/stat"), before: Reading::default() }
+        Self { stat: Source::new("proc/stat"), ticks_per_second: None, given: Vec::new() }
+    }
+
+    fn ticks_per_second(&mut self, reading: &Reading<'_>) -> Result<f64, CollectError> {
+        if let Some(known) = self.ticks_per_second {
+            return Ok(known);
+        }
+        let told = as_f64(Facts::of(reading.root)?.ticks_per_second);
+        self.ticks_per_second = Some(told);
+        Ok(told)
     }
 }
 
@@ -30,199 +86,146 @@ impl Collector for CpuCollector {
         "cpu"
     }
 
+    fn pace(&self) -> Pace {
+        Pace::EveryTick
+    }
+
     fn paths(&self) -> &'static [RecordedPath] {
-        &[RecordedPath { pattern: "proc/stat", rewrite: Rewrite::Lines(&["cpu", "btime "]) }]
+        const KEPT: &[&str] = &["cpu", "btime ", "ctxt ", "intr ", "processes ", "procs_"];
+        &[RecordedPath { pattern: "proc/stat", rewrite: Rewrite::Lines(KEPT) }]
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        let parsed = Reading::parse(self.stat.read(sample.root)?);
-        let Some(after) = parsed else {
-            self.before = Reading::default();
-            return Err(self.stat.malformed("there is no line of all processors"));
-        };
-        status.cpu.total = load(self.before.total.as_ref(), after.total.as_ref());
-        let core = |(id, times): &(u64, Times)| load(self.before.core(*id), Some(times));
-        status.cpu.cores = after.cores.iter().map(core).collect();
-        self.before = after;
-        Ok(())
-    }
-}
-
-/// Ticks since boot. The columns `guest` and `guest_nice` of the kernel are
-/// not here: `user` and `nice` hold them already.
-#[derive(Debug, Clone, Copy, Default)]
-struct Times {
-    user: u64,
-    nice: u64,
-    system: u64,
-    idle: u64,
-    iowait: u64,
-    irq: u64,
-    softirq: u64,
-    steal: u64,
-}
-
-#[derive(Debug, Default)]
-struct Reading {
-    total: Option<Times>,
-    /// By the number in `cpuN`, because cores come and go.
-    cores: Vec<(u64, Times)>,
-}
-
-impl Reading {
-    fn parse(text: &[u8]) -> Option<Self> {
-        let mut reading = Self::default();
-        for line in lines(text) {
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        let per_second = self.ticks_per_second(reading)?;
+        let mut place = 0;
+        for line in lines(self.stat.read(reading.root)?) {
             let mut words = words(line);
-            let Some(id) = words.next().and_then(|name| name.strip_prefix(b"cpu")) else {
-                continue;
-            };
-            let Some(times) = Times::parse(words) else { continue };
-            if id.is_empty() {
-                reading.total = Some(times);
-            } else if let Some(id) = number(id) {
-                reading.cores.push((id, times));
+            let Some(name) = words.next() else { continue };
+            if let Some(id) = name.strip_prefix(b"cpu") {
+                // The line of all processors has no number; it is their sum.
+                let Some(processor) = number(id) else { continue };
+                let Some((columns, count)) = columns(words) else { continue };
+                let columns = hold(&mut self.given, place, processor, columns);
+                put(reading, id, &columns[..count], per_second);
+                place += 1;
+            } else if let Some((_, family)) = NUMBERS.iter().find(|(key, _)| *key == name)
+                && let Some(value) = words.next().and_then(number)
+            {
+                reading.put(family, &[], as_f64(value));
             }
         }
-        reading.total.is_some().then_some(reading)
-    }
-
-    fn core(&self, id: u64) -> Option<&Times> {
-        self.cores.iter().find(|(other, _)| *other == id).map(|(_, times)| times)
-    }
-}
-
-impl Times {
-    /// Old kernels end after `idle`; columns that are missing are 0.
-    fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        let mut next = || words.next().map(number);
-        Some(Self {
-            user: next()??,
-            nice: next()??,
-            system: next()??,
-            idle: next()??,
-            iowait: next().unwrap_or(Some(0))?,
-            irq: next().unwrap_or(Some(0))?,
-            softirq: next().unwrap_or(Some(0))?,
-            steal: next().unwrap_or(Some(0))?,
-        })
-    }
-
-    /// Ticks of each kind since `before`; `None` when a counter began anew.
-    fn since(&self, before: &Self) -> Option<Self> {
-        Some(Self {
-            user: grown(before.user, self.user)?,
-            nice: grown(before.nice, self.nice)?,
-            system: grown(before.system, self.system)?,
-            idle: grown(before.idle, self.idle)?,
-            iowait: grown(before.iowait, self.iowait)?,
-            irq: grown(before.irq, self.irq)?,
-            softirq: grown(before.softirq, self.softirq)?,
-            steal: grown(before.steal, self.steal)?,
-        })
+        self.given.truncate(place);
+        if place == 0 {
+            return Err(self.stat.malformed("there is no line of a processor"));
+        }
+        Ok(Outcome::Read)
     }
 }
 
-fn grown(before: u64, after: u64) -> Option<u64> {
-    match after.checked_sub(before) {
-        None if before - after > MAX_BACK_STEP_TICKS => None,
-        grown => Some(grown.unwrap_or(0)),
+fn columns<'a>(words: impl Iterator<Item = &'a [u8]>) -> Option<([u64; COLUMNS], usize)> {
+    let (mut columns, mut count) = ([0; COLUMNS], 0);
+    for (column, word) in columns.iter_mut().zip(words) {
+        *column = number(word)?;
+        count += 1;
     }
+    (count >= FEWEST_COLUMNS).then_some((columns, count))
 }
 
-fn load(before: Option<&Times>, after: Option<&Times>) -> CpuLoad {
-    before.zip(after).and_then(|(before, after)| shares(&after.since(before)?)).unwrap_or_default()
+/// The columns without small steps back. Cores come and go, so they are known
+/// by their number.
+fn hold(
+    given: &mut Vec<(u64, [u64; COLUMNS])>,
+    place: usize,
+    processor: u64,
+    mut columns: [u64; COLUMNS],
+) -> [u64; COLUMNS] {
+    match given.get_mut(place) {
+        Some((known, before)) if *known == processor => {
+            for (column, &before) in columns.iter_mut().zip(before.iter()) {
+                if *column < before && before - *column <= MAX_BACK_STEP_TICKS {
+                    *column = before;
+                }
+            }
+            *before = columns;
+        }
+        _ => {
+            given.truncate(place);
+            given.push((processor, columns));
+        }
+    }
+    columns
 }
 
-/// Shares of the ticks that went by, which is the interval itself as the
-/// kernel counted it; so a late reading does not distort them.
-fn shares(spent: &Times) -> Option<CpuLoad> {
-    let Times { user, nice, system, idle, iowait, irq, softirq, steal } = *spent;
-    let sum = |kinds: &[u64]| kinds.iter().map(|&ticks| as_f64(ticks)).sum::<f64>();
-    let busy = [user, nice, system, irq, softirq, steal];
-    let all = sum(&busy) + sum(&[idle, iowait]);
-    if all <= 0.0 {
-        return None;
+fn put(reading: &mut Reading<'_>, id: &[u8], columns: &[u64], per_second: f64) {
+    for (mode, &ticks) in MODES.iter().zip(columns) {
+        reading.put(&SECONDS, &[id, mode], as_f64(ticks) / per_second);
     }
-    let percent = |kinds: &[u64]| Some(sum(kinds) * 100.0 / all);
-    Some(CpuLoad {
-        busy_percent: percent(&busy),
-        user_percent: percent(&[user, nice]),
-        system_percent: percent(&[system, irq, softirq]),
-        iowait_percent: percent(&[iowait]),
-        steal_percent: percent(&[steal]),
-    })
+    for (mode, &ticks) in GUEST_MODES.iter().zip(columns.iter().skip(MODES.len())) {
+        reading.put(&GUEST_SECONDS, &[id, mode], as_f64(ticks) / per_second);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Bench;
+    use super::super::testing::{Bench, below};
     use super::*;
 
-    fn two_readings(first: &str, second: &str) -> (Status, Vec<crate::Fault>) {
-        let mut bench = Bench::new(&[("proc/stat", first)]);
+    #[test]
+    fn every_mode_of_every_processor_and_the_numbers_beside() {
+        let stat = "cpu  9 9 9 9 9 9 9 9 9 9\n\
+            cpu0 100 200 300 400 500 600 700 800 900 1000\n\
+            intr 5 1 2 3\nctxt 6\nbtime 1700000000\nprocesses 7\nprocs_running 8\nprocs_blocked 9\n";
+        let mut bench = Bench::new(&[("proc/stat", stat)]);
+        let lines = bench.read(&mut CpuCollector::new(), 0);
+        assert_eq!(lines.len(), 10 + 6);
+        assert_eq!(
+            below(&lines, r#"node_cpu_seconds_total{cpu="0",mode="#),
+            [
+                r#""idle"} 4"#,
+                r#""iowait"} 5"#,
+                r#""irq"} 6"#,
+                r#""nice"} 2"#,
+                r#""softirq"} 7"#,
+                r#""steal"} 8"#,
+                r#""system"} 3"#,
+                r#""user"} 1"#,
+            ]
+        );
+        assert_eq!(below(&lines, "node_intr_total"), [" 5"]);
+        assert_eq!(below(&lines, "node_cpu_guest_seconds_total").len(), 2);
+    }
+
+    #[test]
+    fn small_steps_back_are_held_and_large_ones_told() {
+        let mut bench = Bench::new(&[("proc/stat", "cpu0 1 2 3 900 500\n")]);
         let mut collector = CpuCollector::new();
-        let status = bench.read(&mut collector, 0);
-        assert_eq!(status.cpu.total, CpuLoad::default());
-        bench.write("proc/stat", second);
-        (bench.read(&mut collector, 1000), bench.faults)
+        bench.read(&mut collector, 0);
+        bench.write("proc/stat", "cpu0 1 2 3 910 498\n");
+        let lines = bench.read(&mut collector, 1000);
+        assert!(below(&lines, "node_cpu_seconds_total")[1].ends_with(" 5"), "{lines:?}");
+        bench.write("proc/stat", "cpu0 1 2 3 920 7\n");
+        let lines = bench.read(&mut collector, 2000);
+        assert!(below(&lines, "node_cpu_seconds_total")[1].ends_with(" 0.07"), "{lines:?}");
     }
 
     #[test]
-    fn shares_add_up_and_guest_is_counted_once() {
-        let (status, _) = two_readings(
-            "cpu 0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n",
-            "cpu 20 10 5 50 6 2 3 4 20 10\ncpu0 20 10 5 50 6 2 3 4 20 10\n",
-        );
-        let expected = CpuLoad {
-            busy_percent: Some(44.0),
-            user_percent: Some(30.0),
-            system_percent: Some(10.0),
-            iowait_percent: Some(6.0),
-            steal_percent: Some(4.0),
-        };
-        assert_eq!(status.cpu.total, expected);
-        assert_eq!(status.cpu.cores, [expected]);
+    fn processors_are_known_by_their_number() {
+        let mut bench = Bench::new(&[("proc/stat", "cpu0 9 9 9 9\ncpu1 9 9 9 9\n")]);
+        let mut collector = CpuCollector::new();
+        bench.read(&mut collector, 0);
+        bench.write("proc/stat", "cpu1 9 9 9 9\ncpu2 1 1 1 1\n");
+        let lines = bench.read(&mut collector, 1000);
+        let users: Vec<_> = lines.iter().filter(|line| line.contains("user")).collect();
+        assert_eq!(users.len(), 2);
+        assert!(users[1].ends_with("0.01"), "{users:?}");
     }
 
     #[test]
-    fn a_small_back_step_of_iowait_counts_as_standing() {
-        let (status, _) = two_readings("cpu 0 0 0 0 50\n", "cpu 25 0 0 75 48\n");
-        assert_eq!(status.cpu.total.busy_percent, Some(25.0));
-        assert_eq!(status.cpu.total.iowait_percent, Some(0.0));
-    }
-
-    #[test]
-    fn counters_that_began_anew_give_no_share() {
-        let (status, faults) = two_readings("cpu 9000 0 0 9000\n", "cpu 5 0 0 5\n");
-        assert_eq!(status.cpu.total, CpuLoad::default());
-        assert!(faults.is_empty());
-    }
-
-    #[test]
-    fn cores_are_matched_by_number() {
-        let (status, _) = two_readings(
-            "cpu 0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\n",
-            "cpu 10 0 0 10\ncpu1 5 0 0 15\ncpu2 7 0 0 7\n",
-        );
-        let busy: Vec<_> = status.cpu.cores.iter().map(|core| core.busy_percent).collect();
-        assert_eq!(busy, [Some(25.0), None]);
-    }
-
-    #[test]
-    fn no_tick_gone_by_is_no_share() {
-        let (status, _) = two_readings("cpu 1 2 3 4\n", "cpu 1 2 3 4\n");
-        assert_eq!(status.cpu.total, CpuLoad::default());
-    }
-
-    #[test]
-    fn a_file_without_the_first_line_is_a_fault() {
-        let (status, faults) = two_readings("cpu 1 2 3 4\n", "cpu 1 2\nintr 5\n");
-        assert_eq!(status.cpu.total, CpuLoad::default());
-        assert!(faults[0].error.contains("no line of all processors"), "{faults:?}");
+    fn a_file_without_processors_is_a_fault() {
+        for text in ["", "cpu 1 2 3 4\n", "cpu0 1 2\nintr 5\n"] {
+            let mut bench = Bench::new(&[("proc/stat", text)]);
+            bench.read(&mut CpuCollector::new(), 0);
+            assert!(bench.faults[0].error.contains("no line of a processor"), "{text}");
+        }
     }
 }

@@ -1,27 +1,47 @@
 use std::collections::HashMap;
 use std::io;
 
-use watchfire_model::{Filesystem, Status};
-
 use super::mounts::{Mount, with_data};
-use super::{Collector, Sample, whole};
+use super::{Collector, Outcome, Pace, Reading, whole};
+use crate::rate::as_f64;
 use crate::record::RecordedPath;
 use crate::recorded::{STATFS_PATH, Space, parse_statfs};
+use crate::series::Family;
 use crate::source::Source;
 use crate::text::printable;
 use crate::{CollectError, Root};
+
+static SIZE: Family = gauge("node_filesystem_size_bytes", "Filesystem size in bytes.");
+static FREE: Family = gauge("node_filesystem_free_bytes", "Filesystem free space in bytes.");
+static AVAILABLE: Family =
+    gauge("node_filesystem_avail_bytes", "Filesystem space available to non-root users in bytes.");
+static FILES: Family = gauge("node_filesystem_files", "Filesystem total file nodes.");
+static FILES_FREE: Family =
+    gauge("node_filesystem_files_free", "Filesystem total free file nodes.");
+static READ_ONLY: Family = gauge("node_filesystem_readonly", "Filesystem read-only status.");
+static ERROR: Family = gauge(
+    "node_filesystem_device_error",
+    "Whether an error occurred while getting statistics for the given device.",
+);
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family::gauge(name, help, &["device", "mountpoint", "fstype"])
+}
 
 /// Mounted filesystems that hold data.
 ///
 /// Space is asked of the kernel on a live root and read from
 /// [`STATFS_PATH`] on a recorded one. Network filesystems and those of user
-/// space are listed with `stale` set and never asked: the call can hang for
-/// ever, and nothing here may start a thread to wait in.
+/// space are listed with `node_filesystem_device_error` and never asked: the
+/// call can hang for ever, and nothing here may start a thread to wait in.
 #[derive(Debug)]
 pub(super) struct FilesystemCollector {
     own: Source,
     first: Source,
     statfs: Source,
+    /// What `mounts` was made of.
+    text: Vec<u8>,
+    mounts: Vec<Mount>,
 }
 
 impl FilesystemCollector {
@@ -30,63 +50,69 @@ impl FilesystemCollector {
             own: Source::new("proc/self/mountinfo"),
             first: Source::new("proc/1/mountinfo"),
             statfs: Source::new(STATFS_PATH),
+            text: Vec::new(),
+            mounts: Vec::new(),
         }
     }
 
     /// Our own mounts, because those are the ones that can be asked; the first
     /// process' where they are hidden.
-    fn mounts(&mut self, root: &Root) -> Result<Vec<Mount>, CollectError> {
-        match self.own.read(root) {
-            Ok(text) => Ok(with_data(text)),
-            Err(error) => match self.first.read(root) {
-                Ok(text) => Ok(with_data(text)),
-                Err(_) => Err(error),
-            },
+    fn look(&mut self, root: &Root) -> Result<(), CollectError> {
+        let text = match self.own.read(root) {
+            Ok(text) => text,
+            Err(error) => self.first.read(root).map_err(|_| error)?,
+        };
+        if text != self.text {
+            self.mounts = with_data(text);
+            self.text.clear();
+            self.text.extend_from_slice(text);
         }
+        Ok(())
     }
 }
 
 impl Collector for FilesystemCollector {
     fn name(&self) -> &'static str {
-        "filesystems"
+        "filesystem"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Slow
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
         const { &[whole("proc/self/mountinfo")] }
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        let mut mounts = self.mounts(sample.root)?;
-        sample.limit(&mut mounts);
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        self.look(reading.root)?;
         let mut recorded = HashMap::new();
-        if !sample.root.is_live() {
-            recorded = parse_statfs(self.statfs.read(sample.root)?);
+        if !reading.root.is_live() {
+            recorded = parse_statfs(self.statfs.read(reading.root)?);
         }
-        for mount in &mounts {
-            let answer = space(mount, sample.root.is_live(), &recorded);
-            match answer {
+        let taken = reading.limit(self.mounts.len());
+        for mount in &self.mounts[..taken] {
+            match space(mount, reading.root.is_live(), &recorded) {
                 // What has no size is no place to store things.
                 Ok(Some(space)) if space.size_bytes == 0 => {}
-                Ok(space) => status.filesystems.push(row(mount, space)),
+                Ok(space) => put(reading, mount, space),
                 Err(error) => {
-                    status.filesystems.push(row(mount, None));
+                    put(reading, mount, None);
                     let path = printable(&mount.mount_point);
-                    sample.note(&CollectError::unreadable(path.as_ref(), error));
+                    reading.note(&CollectError::unreadable(path.as_ref(), error));
                 }
             }
         }
-        Ok(())
+        Ok(Outcome::Read)
     }
 }
 
 /// The mount points whose space is asked for, for `xtask record-root`.
 pub(crate) fn asked_mount_points(root: &Root) -> Result<Vec<Vec<u8>>, CollectError> {
-    let mounts = FilesystemCollector::new().mounts(root)?;
-    Ok(mounts.into_iter().filter(|mount| mount.may_ask).map(|mount| mount.mount_point).collect())
+    let mut collector = FilesystemCollector::new();
+    collector.look(root)?;
+    let asked = collector.mounts.into_iter().filter(|mount| mount.may_ask);
+    Ok(asked.map(|mount| mount.mount_point).collect())
 }
 
 fn space(
@@ -104,26 +130,22 @@ fn space(
     found.map(Some).ok_or_else(|| io::Error::other(format!("not in {STATFS_PATH}")))
 }
 
-fn row(mount: &Mount, space: Option<Space>) -> Filesystem {
-    let Space { size_bytes, available_bytes, free_bytes, files, files_free } =
-        space.unwrap_or_default();
-    Filesystem {
-        device: printable(&mount.source),
-        mount_point: printable(&mount.mount_point),
-        kind: mount.kind.clone(),
-        read_only: mount.read_only,
-        size_bytes,
-        available_bytes,
-        free_bytes,
-        files,
-        files_free,
-        stale: space.is_none(),
-    }
+fn put(reading: &mut Reading<'_>, mount: &Mount, space: Option<Space>) {
+    let labels: [&[u8]; 3] = [&mount.source, &mount.mount_point, mount.kind.as_bytes()];
+    let flag = |set: bool| f64::from(u8::from(set));
+    reading.put(&ERROR, &labels, flag(space.is_none()));
+    reading.put(&READ_ONLY, &labels, flag(mount.read_only));
+    let Some(space) = space else { return };
+    reading.put(&SIZE, &labels, as_f64(space.size_bytes));
+    reading.put(&FREE, &labels, as_f64(space.free_bytes));
+    reading.put(&AVAILABLE, &labels, as_f64(space.available_bytes));
+    reading.put(&FILES, &labels, as_f64(space.files));
+    reading.put(&FILES_FREE, &labels, as_f64(space.files_free));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Bench;
+    use super::super::testing::{Bench, below};
     use super::*;
 
     const MOUNTINFO: &str = "\
@@ -137,22 +159,21 @@ mod tests {
         "/\t1000\t300\t400\t50\t25\n/data\t10\t1\t1\t0\t0\n/empty\t0\t0\t0\t0\t0\n";
 
     #[test]
-    fn space_is_known_or_stale() {
+    fn space_is_known_or_an_error_is_told() {
         let mut bench =
             Bench::new(&[("proc/self/mountinfo", MOUNTINFO), ("recorded/statfs", STATFS)]);
-        let status = bench.read(&mut FilesystemCollector::new(), 0);
-        let seen: Vec<_> = status
-            .filesystems
-            .iter()
-            .map(|fs| (fs.mount_point.as_str(), fs.size_bytes, fs.read_only, fs.stale))
-            .collect();
-        let expected = [
-            ("/", 1000, false, false),
-            ("/data", 10, true, false),
-            ("/mnt/nfs", 0, false, true),
-            ("/unknown", 0, false, true),
+        let lines = bench.read(&mut FilesystemCollector::new(), 0);
+        let sizes = [
+            r#"{device="/dev/sda1",fstype="xfs",mountpoint="/data"} 10"#,
+            r#"{device="/dev/vda",fstype="ext4",mountpoint="/"} 1000"#,
         ];
-        assert_eq!(seen, expected);
+        assert_eq!(below(&lines, "node_filesystem_size_bytes"), sizes);
+        let errors: Vec<char> = below(&lines, "node_filesystem_device_error")
+            .iter()
+            .filter_map(|line| line.chars().last())
+            .collect();
+        assert_eq!(errors, ['0', '1', '0', '1'], "{lines:?}");
+        assert!(below(&lines, "node_filesystem_readonly")[0].ends_with("1"), "{lines:?}");
         assert_eq!(bench.faults.len(), 1, "{:?}", bench.faults);
         assert!(bench.faults[0].error.contains("/unknown"));
     }
@@ -160,14 +181,24 @@ mod tests {
     #[test]
     fn the_first_process_stands_in_for_our_own() {
         let mut bench = Bench::new(&[("proc/1/mountinfo", MOUNTINFO), ("recorded/statfs", STATFS)]);
-        assert_eq!(bench.read(&mut FilesystemCollector::new(), 0).filesystems.len(), 4);
+        let lines = bench.read(&mut FilesystemCollector::new(), 0);
+        assert_eq!(below(&lines, "node_filesystem_device_error").len(), 4);
+    }
+
+    #[test]
+    fn a_filesystem_that_is_mounted_later_is_seen() {
+        let mut bench = Bench::new(&[("recorded/statfs", STATFS)]);
+        let (first, mut collector) = (MOUNTINFO.lines().next(), FilesystemCollector::new());
+        bench.write("proc/self/mountinfo", &format!("{}\n", first.unwrap()));
+        assert_eq!(bench.read(&mut collector, 0).len(), 7);
+        bench.write("proc/self/mountinfo", MOUNTINFO);
+        assert_eq!(bench.read(&mut collector, 15_000).len(), 7 + 7 + 2 + 2);
     }
 
     #[test]
     fn the_live_machine_is_asked_only_on_a_live_root() {
         let mut bench = Bench::new(&[("proc/self/mountinfo", MOUNTINFO)]);
-        let status = bench.read(&mut FilesystemCollector::new(), 0);
-        assert!(status.filesystems.is_empty());
+        assert!(bench.read(&mut FilesystemCollector::new(), 0).is_empty());
         assert!(bench.faults[0].error.contains("recorded/statfs"), "{:?}", bench.faults);
     }
 }

@@ -1,12 +1,17 @@
-use watchfire_model::{Memory, Status};
-
-use super::{Collector, Sample, whole};
+use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
+use crate::rate::as_f64;
 use crate::record::RecordedPath;
+use crate::series::Family;
 use crate::source::Source;
-use crate::text::{lines, number, words};
+use crate::text::{lines, number, split_once, words};
 
-/// Memory and swap from `/proc/meminfo`.
+static BYTES: Family =
+    Family::gauge("node_memory_{}_bytes", "Memory information field {}_bytes.", &[]);
+static COUNT: Family = Family::gauge("node_memory_{}", "Memory information field {}.", &[]);
+
+/// Every line of `/proc/meminfo`, whose fields are those of the kernel's
+/// `Documentation/filesystems/proc.rst`.
 #[derive(Debug)]
 pub(super) struct MemoryCollector {
     meminfo: Source,
@@ -20,57 +25,63 @@ impl MemoryCollector {
 
 impl Collector for MemoryCollector {
     fn name(&self) -> &'static str {
-        "memory"
+        "meminfo"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::EveryTick
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
         const { &[whole("proc/meminfo")] }
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        let parsed = parse(self.meminfo.read(sample.root)?);
-        status.memory = parsed.ok_or_else(|| self.meminfo.malformed("MemTotal is missing"))?;
-        Ok(())
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        let mut total = false;
+        for line in lines(self.meminfo.read(reading.root)?) {
+            let Some((key, value, in_kibibytes)) = parse(line) else { continue };
+            total |= key == b"MemTotal";
+            match in_kibibytes {
+                true => put(reading, &BYTES, key, as_f64(value.saturating_mul(1024))),
+                false => put(reading, &COUNT, key, as_f64(value)),
+            }
+        }
+        if total { Ok(Outcome::Read) } else { Err(self.meminfo.malformed("MemTotal is missing")) }
     }
 }
 
-/// Kernels before 3.14 have no `MemAvailable`; what they call free and cached
-/// is the estimate that was used then.
-fn parse(text: &[u8]) -> Option<Memory> {
-    let mut total = None;
-    let mut available = None;
-    let mut swap_free = 0;
-    let mut memory = Memory::default();
-    for line in lines(text) {
-        let mut words = words(line);
-        let Some(key) = words.next() else { continue };
-        let Some(kibibytes) = words.next().and_then(number) else { continue };
-        let bytes = kibibytes.saturating_mul(1024);
-        match key {
-            b"MemTotal:" => total = Some(bytes),
-            b"MemAvailable:" => available = Some(bytes),
-            b"MemFree:" => memory.free_bytes = bytes,
-            b"Buffers:" => memory.buffers_bytes = bytes,
-            b"Cached:" | b"SReclaimable:" => {
-                memory.cached_bytes = memory.cached_bytes.saturating_add(bytes);
-            }
-            b"SwapTotal:" => memory.swap_total_bytes = bytes,
-            b"SwapFree:" => swap_free = bytes,
-            _ => {}
+/// `Active(anon):   123 kB` is a field `Active_anon`; `HugePages_Total: 0` has
+/// no unit and counts pages.
+fn parse(line: &[u8]) -> Option<(&[u8], u64, bool)> {
+    let (key, rest) = split_once(line, b':')?;
+    let mut words = words(rest);
+    let value = number(words.next()?)?;
+    Some((key, value, words.next() == Some(b"kB")))
+}
+
+fn put(reading: &mut Reading<'_>, family: &'static Family, key: &[u8], value: f64) {
+    // Parentheses are at the end of a field's name only.
+    match split_once(key, b'(') {
+        None => reading.put(family, &[key], value),
+        Some((start, end)) => {
+            let mut name = [0; NAME_BYTES];
+            let parts = [start, b"_", end.strip_suffix(b")").unwrap_or(end)];
+            let Some(length) = write(&mut name, &parts) else { return };
+            reading.put(family, &[&name[..length]], value);
         }
     }
-    memory.total_bytes = total?;
-    memory.swap_used_bytes = memory.swap_total_bytes.saturating_sub(swap_free);
-    let estimate = || {
-        let unused = memory.free_bytes.saturating_add(memory.buffers_bytes);
-        unused.saturating_add(memory.cached_bytes)
-    };
-    memory.available_bytes = available.unwrap_or_else(estimate).min(memory.total_bytes);
-    Some(memory)
+}
+
+/// Longer than any field's name.
+const NAME_BYTES: usize = 64;
+
+fn write(name: &mut [u8; NAME_BYTES], parts: &[&[u8]]) -> Option<usize> {
+    let mut length = 0;
+    for part in parts {
+        name.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    Some(length)
 }
 
 #[cfg(test)]
@@ -79,33 +90,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kibibytes_become_bytes() {
-        let text = b"MemTotal: 100 kB\nMemFree: 10 kB\nMemAvailable: 60 kB\nBuffers: 5 kB\n\
-            Cached: 20 kB\nSwapCached: 9 kB\nSwapTotal: 8 kB\nSwapFree: 6 kB\nSReclaimable: 4 kB\n";
-        let expected = Memory {
-            total_bytes: 100 * 1024,
-            available_bytes: 60 * 1024,
-            free_bytes: 10 * 1024,
-            buffers_bytes: 5 * 1024,
-            cached_bytes: 24 * 1024,
-            swap_total_bytes: 8 * 1024,
-            swap_used_bytes: 2 * 1024,
-            limit_bytes: None,
-        };
-        assert_eq!(parse(text), Some(expected));
+    fn fields_are_bytes_or_counts() {
+        let text = "MemTotal:       24684096 kB\nActive(anon):   12 kB\nHugePages_Total:  3\n";
+        let mut bench = Bench::new(&[("proc/meminfo", text)]);
+        let expected = [
+            "node_memory_Active_anon_bytes 12288",
+            "node_memory_HugePages_Total 3",
+            "node_memory_MemTotal_bytes 25276514304",
+        ];
+        assert_eq!(bench.read(&mut MemoryCollector::new(), 0), expected);
+        assert_eq!(&*bench.metrics()[1].help, "Memory information field Active_anon_bytes.");
     }
 
     #[test]
-    fn an_old_kernel_has_an_estimate() {
-        let text = b"MemTotal: 100 kB\nMemFree: 10 kB\nBuffers: 5 kB\nCached: 20 kB\n";
-        assert_eq!(parse(text).unwrap().available_bytes, 35 * 1024);
+    fn without_a_total_it_is_no_meminfo() {
+        let mut bench = Bench::new(&[("proc/meminfo", "MemFree: 5 kB\nMemTotal: x kB\n")]);
+        assert_eq!(bench.read(&mut MemoryCollector::new(), 0), ["node_memory_MemFree_bytes 5120"]);
+        assert!(bench.faults[0].error.contains("MemTotal is missing"), "{:?}", bench.faults);
     }
 
     #[test]
-    fn without_a_total_there_is_a_fault() {
-        let mut bench = Bench::new(&[("proc/meminfo", "MemFree: 10 kB\n")]);
-        let status = bench.read(&mut MemoryCollector::new(), 0);
-        assert_eq!(status.memory, Memory::default());
-        assert!(bench.faults[0].error.ends_with("proc/meminfo: MemTotal is missing"));
+    fn a_name_without_end_is_left_out() {
+        let text = format!("MemTotal: 1 kB\n{}(x): 1 kB\n", "y".repeat(80));
+        let mut bench = Bench::new(&[("proc/meminfo", &text)]);
+        assert_eq!(bench.read(&mut MemoryCollector::new(), 0).len(), 1);
+        assert!(bench.faults.is_empty());
     }
 }

@@ -1,156 +1,127 @@
-use std::collections::HashMap;
-use std::time::Duration;
-
-use watchfire_model::{Moment, NetworkIo, Status};
-
-use super::{Collector, Sample, whole};
+use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
-use crate::rate::per_second;
+use crate::rate::as_f64;
 use crate::record::RecordedPath;
+use crate::series::Family;
 use crate::source::Source;
-use crate::text::{lines, number, printable, words};
+use crate::text::{lines, number, words};
 
-/// Network devices of `/proc/net/dev`, without the loopback and without the
-/// host's ends of containers' cables (`veth…`), which come by the hundred and
-/// are counted in their bridge.
+/// The columns of `/proc/net/dev`: what came in, then what went out.
+static COLUMNS: [Family; 16] = [
+    of_device("node_network_receive_bytes_total", "Network device statistic receive_bytes."),
+    of_device("node_network_receive_packets_total", "Network device statistic receive_packets."),
+    of_device("node_network_receive_errs_total", "Network device statistic receive_errs."),
+    of_device("node_network_receive_drop_total", "Network device statistic receive_drop."),
+    of_device("node_network_receive_fifo_total", "Network device statistic receive_fifo."),
+    of_device("node_network_receive_frame_total", "Network device statistic receive_frame."),
+    of_device(
+        "node_network_receive_compressed_total",
+        "Network device statistic receive_compressed.",
+    ),
+    of_device(
+        "node_network_receive_multicast_total",
+        "Network device statistic receive_multicast.",
+    ),
+    of_device("node_network_transmit_bytes_total", "Network device statistic transmit_bytes."),
+    of_device("node_network_transmit_packets_total", "Network device statistic transmit_packets."),
+    of_device("node_network_transmit_errs_total", "Network device statistic transmit_errs."),
+    of_device("node_network_transmit_drop_total", "Network device statistic transmit_drop."),
+    of_device("node_network_transmit_fifo_total", "Network device statistic transmit_fifo."),
+    of_device("node_network_transmit_colls_total", "Network device statistic transmit_colls."),
+    of_device("node_network_transmit_carrier_total", "Network device statistic transmit_carrier."),
+    of_device(
+        "node_network_transmit_compressed_total",
+        "Network device statistic transmit_compressed.",
+    ),
+];
+
+const fn of_device(name: &'static str, help: &'static str) -> Family {
+    Family::counter(name, help, &["device"])
+}
+
+/// Network devices of `/proc/net/dev`, without the host's ends of containers'
+/// cables (`veth…`), which come by the hundred and are counted in their bridge.
 #[derive(Debug)]
 pub(super) struct NetworkCollector {
     dev: Source,
-    before: HashMap<String, Counters>,
-    read_at: Moment,
 }
 
 impl NetworkCollector {
     pub(super) fn new() -> Self {
-        Self {
-            dev: Source::new("proc/net/dev"),
-            before: HashMap::new(),
-            read_at: Moment::default(),
-        }
+        Self { dev: Source::new("proc/net/dev") }
     }
 }
 
 impl Collector for NetworkCollector {
     fn name(&self) -> &'static str {
-        "networks"
+        "netdev"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::EveryTick
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
         const { &[whole("proc/net/dev")] }
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        let parsed = lines(self.dev.read(sample.root)?).filter_map(parse);
-        let mut rows: Vec<_> =
-            parsed.filter(|(name, _)| name != "lo" && !name.starts_with("veth")).collect();
-        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        sample.limit(&mut rows);
-        let interval = sample.now.since(self.read_at);
-        status.networks = rows
-            .iter()
-            .map(|(name, after)| row(name, self.before.get(name), after, interval))
-            .collect();
-        self.before = rows.into_iter().collect();
-        self.read_at = sample.now;
-        Ok(())
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        let text = self.dev.read(reading.root)?;
+        let devices = || lines(text).filter_map(parse).filter(|(name, _)| !is_cable(name));
+        let taken = reading.limit(devices().count());
+        for (name, columns) in devices().take(taken) {
+            for (family, column) in COLUMNS.iter().zip(columns) {
+                reading.put(family, &[name], as_f64(column));
+            }
+        }
+        Ok(Outcome::Read)
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Counters {
-    received: Way,
-    sent: Way,
+/// True for the host's end of a container's cable.
+pub(super) fn is_cable(name: &[u8]) -> bool {
+    name.starts_with(b"veth")
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Way {
-    bytes: u64,
-    packets: u64,
-    errors: u64,
-    drops: u64,
-}
-
-/// `eth0: bytes packets errs drop fifo frame compressed multicast` and then the
-/// same for what was sent. The two lines above the devices have no numbers.
-fn parse(line: &[u8]) -> Option<(String, Counters)> {
+/// `eth0: bytes packets errs drop fifo frame compressed multicast` and then
+/// what was sent. The two lines above the devices have no numbers.
+fn parse(line: &[u8]) -> Option<(&[u8], [u64; 16])> {
     let colon = line.iter().rposition(|&byte| byte == b':')?;
     let (name, rest) = line.split_at(colon);
-    let mut columns = [0; 12];
+    let mut columns = [0; 16];
     let mut words = words(rest.get(1..)?);
     for column in &mut columns {
         *column = number(words.next()?)?;
     }
-    let way = |at: usize| Way {
-        bytes: columns[at],
-        packets: columns[at + 1],
-        errors: columns[at + 2],
-        drops: columns[at + 3],
-    };
-    Some((printable(name), Counters { received: way(0), sent: way(8) }))
-}
-
-fn row(name: &str, before: Option<&Counters>, after: &Counters, interval: Duration) -> NetworkIo {
-    let rate = |counter: fn(&Counters) -> u64| {
-        before.and_then(|before| per_second(counter(before), counter(after), interval))
-    };
-    let both = |one: fn(&Counters) -> u64, other: fn(&Counters) -> u64| {
-        rate(one).zip(rate(other)).map(|(one, other)| one + other)
-    };
-    NetworkIo {
-        name: name.to_owned(),
-        received_bytes_per_s: rate(|counters| counters.received.bytes),
-        sent_bytes_per_s: rate(|counters| counters.sent.bytes),
-        received_packets_per_s: rate(|counters| counters.received.packets),
-        sent_packets_per_s: rate(|counters| counters.sent.packets),
-        errors_per_s: both(|counters| counters.received.errors, |counters| counters.sent.errors),
-        drops_per_s: both(|counters| counters.received.drops, |counters| counters.sent.drops),
-    }
+    Some((name.trim_ascii(), columns))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Bench;
+    use super::super::testing::{Bench, below};
     use super::*;
 
     const HEAD: &str = "Inter-|   Receive                |  Transmit\n \
         face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets\n";
 
-    fn bench() -> Bench {
+    #[test]
+    fn both_ways_of_each_device_but_cables() {
         let devices = "    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n\
             veth12ab: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n\
-            \x20 eth0:1000 10 1 2 0 0 0 0 2000 20 3 4 0 0 0 0\n";
-        Bench::new(&[("proc/net/dev", &format!("{HEAD}{devices}"))])
+            \x20 eth0:1000 10 1 2 3 4 5 6 2000 20 7 8 9 10 11 12\n";
+        let mut bench = Bench::new(&[("proc/net/dev", &format!("{HEAD}{devices}"))]);
+        let lines = bench.read(&mut NetworkCollector::new(), 0);
+        assert_eq!(lines.len(), 32);
+        let bytes = below(&lines, "node_network_receive_bytes_total");
+        assert_eq!(bytes, [r#"{device="eth0"} 1000"#, r#"{device="lo"} 9"#]);
+        let carrier = below(&lines, "node_network_transmit_carrier_total");
+        assert_eq!(carrier[0], r#"{device="eth0"} 11"#);
     }
 
     #[test]
-    fn rates_of_both_ways() {
-        let (mut bench, mut collector) = (bench(), NetworkCollector::new());
-        let first = bench.read(&mut collector, 0);
-        assert_eq!(first.networks.len(), 1);
-        assert_eq!(first.networks[0].sent_bytes_per_s, None);
-        bench.write("proc/net/dev", "eth0: 1500 15 2 2 0 0 0 0 2100 20 4 9 0 0 0 0\n");
-        let expected = NetworkIo {
-            name: "eth0".to_owned(),
-            received_bytes_per_s: Some(1000.0),
-            sent_bytes_per_s: Some(200.0),
-            received_packets_per_s: Some(10.0),
-            sent_packets_per_s: Some(0.0),
-            errors_per_s: Some(4.0),
-            drops_per_s: Some(10.0),
-        };
-        assert_eq!(bench.read(&mut collector, 500).networks, [expected]);
-    }
-
-    #[test]
-    fn a_device_made_anew_has_no_rates() {
-        let (mut bench, mut collector) = (bench(), NetworkCollector::new());
-        bench.read(&mut collector, 0);
-        bench.write("proc/net/dev", "eth0: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
-        let device = bench.read(&mut collector, 500).networks.remove(0);
-        assert_eq!(device, NetworkIo { name: "eth0".to_owned(), ..NetworkIo::default() });
+    fn a_line_that_is_cut_is_no_device() {
+        let mut bench = Bench::new(&[("proc/net/dev", "eth0: 1 2 3\n")]);
+        assert!(bench.read(&mut NetworkCollector::new(), 0).is_empty());
+        assert_eq!(bench.outcome, Some(Outcome::Read));
     }
 }

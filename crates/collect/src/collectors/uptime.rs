@@ -1,12 +1,15 @@
-use std::time::Duration;
-
-use watchfire_model::Status;
-
-use super::{Collector, Sample, whole};
+use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
 use crate::record::RecordedPath;
 use crate::recorded::parse_uptime;
+use crate::series::Family;
 use crate::source::Source;
+
+static UPTIME: Family = Family::gauge(
+    "watchfire_uptime_seconds",
+    "Seconds since boot, with the time the machine was suspended.",
+    &[],
+);
 
 /// Time since boot from `/proc/uptime`, suspended time included.
 #[derive(Debug)]
@@ -25,20 +28,19 @@ impl Collector for UptimeCollector {
         "uptime"
     }
 
+    fn pace(&self) -> Pace {
+        Pace::EveryTick
+    }
+
     fn paths(&self) -> &'static [RecordedPath] {
         const { &[whole("proc/uptime")] }
     }
 
-    fn collect(
-        &mut self,
-        sample: &mut Sample<'_>,
-        status: &mut Status,
-    ) -> Result<(), CollectError> {
-        let seconds = parse_uptime(self.uptime.read(sample.root)?);
-        status.uptime = seconds
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .ok_or_else(|| self.uptime.malformed("not a number of seconds"))?;
-        Ok(())
+    fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
+        let seconds = parse_uptime(self.uptime.read(reading.root)?);
+        let seconds = seconds.ok_or_else(|| self.uptime.malformed("not a number of seconds"))?;
+        reading.put(&UPTIME, &[], seconds);
+        Ok(Outcome::Read)
     }
 }
 
@@ -48,16 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_and_hundredths() {
-        let mut bench = Bench::new(&[("proc/uptime", "3661.25 1000.00\n")]);
-        let status = bench.read(&mut UptimeCollector::new(), 0);
-        assert_eq!(status.uptime, Duration::from_millis(3_661_250));
-    }
-
-    #[test]
-    fn a_number_too_large_for_a_duration_is_a_fault() {
-        let mut bench = Bench::new(&[("proc/uptime", "1e300 0\n")]);
-        assert_eq!(bench.read(&mut UptimeCollector::new(), 0).uptime, Duration::ZERO);
-        assert_eq!(bench.faults.len(), 1);
+    fn seconds_since_boot() {
+        let mut bench = Bench::new(&[("proc/uptime", "2743.76 100.00\n")]);
+        assert_eq!(
+            bench.read(&mut UptimeCollector::new(), 0),
+            ["watchfire_uptime_seconds 2743.76"]
+        );
+        bench.write("proc/uptime", "soon\n");
+        assert!(bench.read(&mut UptimeCollector::new(), 0).is_empty());
+        assert!(bench.faults[0].error.ends_with("not a number of seconds"));
     }
 }

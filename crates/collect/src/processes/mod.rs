@@ -1,24 +1,60 @@
 //! The process table, from `/proc/PID`.
+//!
+//! # The walk that asks only who ran
+//!
+//! On a live machine a process is asked (its `stat` is read) when its cpu clock
+//! moved. The walk rests on these facts of the kernel:
+//!
+//! * The cpu clock of a process (`clock_getcpuclockid(3)`, `posix-timers`)
+//!   counts all its threads in nanoseconds, up to the instant of the call, and
+//!   reading it opens nothing. When it stands between two tables, no thread of
+//!   the process ran. This is a proof for single processes, so it needs no
+//!   control group that sleeps as a whole.
+//! * State, threads, names, arguments, owner, cpu time, waited-for children and
+//!   storage counters change only by what a process does itself, so they stand
+//!   with the clock.
+//! * The parent changes when the parent ends: then its children are asked.
+//! * Resident memory and the control group change without it, and so does the
+//!   letter `R` of a process that was woken and did not get a core yet. They
+//!   are read at least every [`MAX_ROW_AGE_TABLES`] tables, the group every
+//!   [`MAX_TEXT_AGE_TABLES`].
+//! * Pids are given out rising (`/proc/loadavg`, last field; `pid_max`), so
+//!   newcomers and pids that are used again are between the last pids of two
+//!   tables. When those are many, or `processes` of `/proc/stat` does not fit
+//!   them, the folder is listed, and so it is every [`births::LIST_EVERY`]
+//!   tables.
+//!
+//! On a recorded root, and where `/proc` was mounted from another pid
+//! namespace, the clocks say nothing, so every process is asked in every table.
 
+mod births;
+mod clock;
+mod detail;
+mod ended;
 mod folder;
+mod group;
+mod io;
+mod kept;
 mod known;
+mod machine;
+mod options;
+mod rounds;
+mod sampler;
+mod span;
 mod stat;
+mod summary;
+mod texts;
+mod totals;
 mod units;
 mod walk;
 
-use watchfire_model::{Moment, ProcessRow, ProcessTable};
+use watchfire_model::Moment;
 
-use self::folder::ProcFolder;
-use self::known::KnownProcesses;
-use self::units::Units;
-use self::walk::{Buffers, Interval, Walk};
-use crate::rate::{as_f64, as_u64};
+pub use self::detail::{DetailError, ProcessDetail};
+pub use self::options::ProcessOptions;
+pub use self::sampler::ProcessSampler;
+pub use self::summary::ProcessSummary;
 use crate::record::{RecordedPath, Rewrite};
-use crate::recorded::{Facts, parse_uptime};
-use crate::source::Source;
-use crate::text::{lines, number};
-use crate::users::Users;
-use crate::{CollectError, Root};
 
 /// The most processes that a table lists: those that use the cpu most.
 /// `ProcessTable::total` counts the others too.
@@ -27,27 +63,26 @@ pub const MAX_PROCESSES: usize = 16 * 1024;
 /// The most of a command line that is read, in bytes.
 pub const MAX_COMMAND_BYTES: usize = 4096;
 
+/// After how many tables the memory of a process that did not run is read
+/// again, and the texts and storage counters of one that did: a share of the
+/// processes has its turn in each table.
+pub const MAX_ROW_AGE_TABLES: u32 = 12;
+
+/// After how many tables the control group of a process that did not run is
+/// read again, and, while many processes run, the texts of one that did.
+pub const MAX_TEXT_AGE_TABLES: u32 = 3 * MAX_ROW_AGE_TABLES;
+
 /// The files it reads beside those of the status, for `xtask record-root`.
 pub(crate) const PATHS: &[RecordedPath] = &[
     RecordedPath { pattern: "etc/passwd", rewrite: Rewrite::Accounts },
+    RecordedPath { pattern: "proc/sys/kernel/pid_max", rewrite: Rewrite::Whole },
     RecordedPath { pattern: "proc/PID/stat", rewrite: Rewrite::Whole },
     RecordedPath { pattern: "proc/PID/status", rewrite: Rewrite::Lines(&["Uid:"]) },
     RecordedPath { pattern: "proc/PID/cmdline", rewrite: Rewrite::Arguments },
+    RecordedPath { pattern: "proc/PID/cgroup", rewrite: Rewrite::Whole },
+    RecordedPath { pattern: "proc/PID/io", rewrite: Rewrite::Whole },
+    RecordedPath { pattern: "proc/PID/smaps_rollup", rewrite: Rewrite::Lines(&["Pss:"]) },
 ];
-
-/// Reads the process table once per call.
-#[derive(Debug)]
-pub struct ProcessSampler {
-    root: Root,
-    units: Option<Units>,
-    boot_time_ms: Option<i64>,
-    uptime: Source,
-    users: Users,
-    known: KnownProcesses,
-    before: Option<Reading>,
-    pids: Vec<u32>,
-    buffers: Buffers,
-}
 
 /// When a table was read.
 #[derive(Debug, Clone, Copy)]
@@ -55,93 +90,4 @@ struct Reading {
     now: Moment,
     /// Clock ticks since boot, on the clock of the processes' start times.
     boot_ticks: Option<u64>,
-}
-
-impl ProcessSampler {
-    /// A sampler that has read nothing yet.
-    #[must_use]
-    pub fn new(root: Root) -> Self {
-        Self {
-            root,
-            units: None,
-            boot_time_ms: None,
-            uptime: Source::new("proc/uptime"),
-            users: Users::new(),
-            known: KnownProcesses::default(),
-            before: None,
-            pids: Vec::new(),
-            buffers: Buffers::new(),
-        }
-    }
-
-    /// Reads the table. Cpu use is over the time since `now` of the call
-    /// before, in per cent of one core. A process that ends while the table is
-    /// read is left out.
-    ///
-    /// Command lines and owners of known processes are read again when the
-    /// short name changed, and once in some tables, so they can be a few
-    /// tables old. Where the boot time is not known, start times count from it.
-    ///
-    /// # Errors
-    ///
-    /// Only when `/proc` itself cannot be listed.
-    pub fn sample(&mut self, now: Moment) -> Result<ProcessTable, CollectError> {
-        let folder = ProcFolder::open(&self.root)?;
-        let units = self.units();
-        // The time is taken before the walk: a process that starts during it
-        // and is missed counts as started inside the next interval.
-        let reading = Reading { now, boot_ticks: self.boot_ticks(units) };
-        folder.list(&mut self.pids)?;
-        let users_changed = self.users.refresh(&self.root);
-        self.known.begin(users_changed);
-        let boot_time_ms = self.boot_time_ms(reading, units);
-        let interval = self.before.replace(reading).map(|before| Interval::new(before, now));
-        let users = &self.users;
-        let walk = Walk { interval, boot_time_ms, units, folder, users };
-        let (known, buffers) = (&mut self.known, &mut self.buffers);
-        let mut processes: Vec<ProcessRow> =
-            self.pids.iter().filter_map(|&pid| walk.process(pid, known, buffers)).collect();
-        self.known.end();
-        let total = u32::try_from(processes.len()).unwrap_or(u32::MAX);
-        processes.sort_unstable_by(busiest_first);
-        processes.truncate(MAX_PROCESSES);
-        Ok(ProcessTable { at: now, processes, total })
-    }
-
-    fn units(&mut self) -> Units {
-        if self.units.is_none() {
-            self.units = Facts::of(&self.root).ok().map(|facts| Units::from(&facts));
-        }
-        self.units.unwrap_or_else(|| Units::from(&Facts::default()))
-    }
-
-    fn boot_ticks(&mut self, units: Units) -> Option<u64> {
-        let seconds = parse_uptime(self.uptime.read(&self.root).ok()?)?;
-        // Rounded, because 1.15 s is 114.99999999999999 hundredths.
-        Some(as_u64((seconds * as_f64(units.ticks_per_second)).round()))
-    }
-
-    /// Found once, so that a stepped clock does not move the start of a
-    /// running process, which is half of its identity.
-    fn boot_time_ms(&mut self, reading: Reading, units: Units) -> i64 {
-        if self.boot_time_ms.is_none() {
-            let told = Source::new("proc/stat").read(&self.root).ok().and_then(boot_time);
-            self.boot_time_ms = told.or_else(|| {
-                let since_boot = units.milliseconds(reading.boot_ticks?);
-                (reading.now.unix_ms > since_boot).then(|| reading.now.unix_ms - since_boot)
-            });
-        }
-        self.boot_time_ms.unwrap_or(0)
-    }
-}
-
-/// `btime` of `/proc/stat`, in milliseconds since 1970.
-fn boot_time(stat: &[u8]) -> Option<i64> {
-    let seconds = lines(stat).find_map(|line| line.strip_prefix(b"btime "))?;
-    i64::try_from(number(seconds.trim_ascii())?).ok()?.checked_mul(1000)
-}
-
-fn busiest_first(a: &ProcessRow, b: &ProcessRow) -> std::cmp::Ordering {
-    let cpu = |row: &ProcessRow| row.cpu_percent.unwrap_or(-1.0);
-    cpu(b).total_cmp(&cpu(a)).then(a.pid.cmp(&b.pid))
 }

@@ -10,9 +10,13 @@ pub(crate) struct Stat<'a> {
     pub(crate) ppid: u32,
     /// Time in user space and in the kernel together, in clock ticks.
     pub(crate) cpu_ticks: u64,
+    /// The same of children that ended and were waited for, and of theirs.
+    pub(crate) children_ticks: u64,
     pub(crate) threads: u32,
     /// Start, in clock ticks since boot.
     pub(crate) start_ticks: u64,
+    /// The size of the address space in bytes.
+    pub(crate) virtual_bytes: u64,
     /// Resident memory in pages.
     pub(crate) rss_pages: u64,
 }
@@ -36,8 +40,11 @@ impl<'a> Stat<'a> {
         let ppid = number(field(4)?)?;
         let user = number(field(14)?)?;
         let system = number(field(15)?)?;
+        let children_user = number(field(16)?)?;
+        let children_system = number(field(17)?)?;
         let threads = number(field(20)?)?;
         let start_ticks = number(field(22)?)?;
+        let virtual_bytes = number(field(23)?)?;
         // The page count of a dying process can be negative for a moment.
         let rss_pages = number(field(24)?).unwrap_or(0);
         Some(Self {
@@ -45,8 +52,10 @@ impl<'a> Stat<'a> {
             state,
             ppid: u32::try_from(ppid).ok()?,
             cpu_ticks: user.saturating_add(system),
+            children_ticks: children_user.saturating_add(children_system),
             threads: u32::try_from(threads).unwrap_or(u32::MAX),
             start_ticks,
+            virtual_bytes,
             rss_pages,
         })
     }
@@ -69,8 +78,10 @@ mod tests {
             state: 'S',
             ppid: 1,
             cpu_ticks: 120,
+            children_ticks: 18,
             threads: 4,
             start_ticks: 555,
+            virtual_bytes: 1000,
             rss_pages: 42,
         };
         assert_eq!(Stat::parse(text.as_bytes()), Some(expected));

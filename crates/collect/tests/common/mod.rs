@@ -4,8 +4,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use watchfire_collect::Root;
-use watchfire_model::Moment;
+use watchfire_collect::{Fault, Root, TickSampler};
+use watchfire_model::{Moment, Status, StatusView};
 
 /// The folder of test data.
 pub(crate) fn testdata() -> PathBuf {
@@ -48,5 +48,28 @@ pub(crate) fn moment(ms: u64) -> Moment {
     Moment {
         monotonic: Duration::from_millis(ms),
         unix_ms: 1_700_000_000_000 + i64::try_from(ms).unwrap(),
+    }
+}
+
+/// Reads statuses: ticks, seen as a status.
+#[derive(Debug)]
+pub(crate) struct StatusSampler {
+    ticks: TickSampler,
+    view: StatusView,
+}
+
+impl StatusSampler {
+    pub(crate) fn new(root: Root) -> Self {
+        let ticks = TickSampler::new(root, &[], Box::new(|| Duration::ZERO));
+        Self { ticks, view: StatusView::new() }
+    }
+
+    pub(crate) fn sample(&mut self, now: Moment) -> Status {
+        self.ticks.sample(now);
+        self.view.read(self.ticks.schema(), self.ticks.tick())
+    }
+
+    pub(crate) fn faults(&self) -> &[Fault] {
+        self.ticks.faults()
     }
 }
