@@ -1,9 +1,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
-use watchfire_collect::StatusSampler;
-use watchfire_model::HostFacts;
+use watchfire_collect::{Root, TickSampler};
+use watchfire_model::{HostFacts, Moment, StatusView};
 use watchfire_runtime::http::HttpLimits;
 use watchfire_runtime::{Clock, Secret, Shutdown, task};
 
@@ -12,8 +13,17 @@ use crate::counters::Counters;
 use crate::data::Data;
 use crate::error::AgentError;
 use crate::http::{About, App, HostNames, Parts};
-use crate::sampler::Samplers;
+use crate::recorder::RecorderError;
+use crate::sampler::{Keeper, Recording, Samplers};
 use crate::server::serve;
+
+/// The recorder's folder in the data folder.
+pub(crate) const RECORD_FOLDER: &str = "record";
+
+/// How often, and after which pauses, the folder of an agent that is ending is
+/// tried again.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// An agent that has its address and its data, and does not answer yet.
 #[derive(Debug)]
@@ -24,6 +34,8 @@ pub struct Agent {
     address: SocketAddr,
     data: Data,
     host: HostFacts,
+    keeper: Keeper,
+    recording: Option<Recording>,
     counters: Arc<Counters>,
 }
 
@@ -36,14 +48,25 @@ impl Agent {
     pub async fn bind(config: AgentConfig, clock: Clock) -> Result<Self, AgentError> {
         let (for_data, root, now) = (config.clone(), config.root.clone(), clock.now());
         let (data, host) = task::blocking("open the data folder", move || {
-            (Data::open(&for_data), StatusSampler::new(root).sample(now).host)
+            (Data::open(&for_data), host_facts(root, now))
         })
         .await?;
         let data = data?;
         let bind = |source| AgentError::Bind { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        Ok(Self { config, clock, listener, address, data, host, counters: Arc::default() })
+        let (keeper, recording) = keeper(&config, &host.boot_id, &clock).await?;
+        Ok(Self {
+            config,
+            clock,
+            listener,
+            address,
+            data,
+            host,
+            keeper,
+            recording,
+            counters: Arc::default(),
+        })
     }
 
     /// Where it listens; with the real port where the config says 0.
@@ -70,14 +93,15 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] when it cannot go on.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), AgentError> {
-        let Self { config, clock, listener, address, data, host, counters } = self;
-        let (samplers, samples) = Samplers::new(clock.clone(), config.root);
+        let Self { config, clock, listener, address, data, host, keeper, recording, counters } =
+            self;
+        let (samplers, samples) = Samplers::new(clock.clone(), config.root, config.collect, keeper);
         let listen = config.listen.ip().to_string();
         let names = [host.hostname.as_str(), listen.as_str()];
         let configured = config.name.as_ref().map(|name| name.as_str());
         let hosts = config.hosts.iter().map(String::as_str).chain(names).chain(configured);
         let app = App::new(Parts {
-            clock,
+            clock: clock.clone(),
             shutdown: shutdown.clone(),
             counters: Arc::clone(&counters),
             samples,
@@ -91,13 +115,49 @@ impl Agent {
             key: data.key,
             users: data.users,
             token_lives: config.token_lives,
+            metrics: config.metrics,
         });
         // The shown password is wiped from memory now.
         drop(data.first as Option<(String, Secret)>);
-        let _samplers = samplers.start();
+        let recording = recording.map(|recording| recording.start(&clock));
+        let samplers = samplers.start();
         tracing::info!(%address, "the agent listens");
         serve(listener, app, shutdown, HttpLimits::default()).await;
+        drop(samplers);
+        if let Some(recording) = recording {
+            recording.close(&clock).await;
+        }
         counters.log();
         Ok(())
+    }
+}
+
+fn host_facts(root: Root, now: Moment) -> HostFacts {
+    let mut sampler = TickSampler::new(root, &[], Box::new(Duration::default));
+    sampler.sample(now);
+    StatusView::new().read(sampler.schema(), sampler.tick()).host
+}
+
+/// The recorder's folder belongs to one agent at a time. One that is just
+/// ending, as at a restart, is waited for.
+async fn keeper(
+    config: &AgentConfig,
+    boot_id: &str,
+    clock: &Clock,
+) -> Result<(Keeper, Option<Recording>), AgentError> {
+    if !config.record.enabled {
+        return Ok((Keeper::default(), None));
+    }
+    let cap = config.record.cap_bytes;
+    let mut tries = LOCK_TRIES;
+    loop {
+        let (folder, boot_id) = (config.data.join(RECORD_FOLDER), boot_id.to_owned());
+        let now = clock.now();
+        let open = move || Keeper::open(&folder, cap, &boot_id, now);
+        match task::blocking("open the recorder", open).await? {
+            Err(RecorderError::Locked { .. }) if tries > 0 => tries -= 1,
+            opened => return Ok(opened.map(|(keeper, recording)| (keeper, Some(recording)))?),
+        }
+        clock.sleep(LOCK_PAUSE).await;
     }
 }

@@ -1,3 +1,7 @@
+mod collect;
+mod metrics;
+mod record;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,14 @@ use watchfire_model::{Labels, ServerName};
 use watchfire_runtime::config::{
     Located, Overrides, Problem, Problems, Source, Spanned, closest, duration, socket_address,
 };
+
+use self::collect::FileCollect;
+use self::metrics::FileMetrics;
+use self::record::FileRecord;
+
+pub use self::collect::CollectConfig;
+pub use self::metrics::MetricsConfig;
+pub use self::record::RecordConfig;
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
@@ -43,7 +55,13 @@ pub struct AgentConfig {
     pub hosts: Vec<String>,
     /// How long a token is valid.
     pub token_lives: Duration,
-    /// What is read: this machine, or a recorded folder.
+    /// What is kept on disk.
+    pub record: RecordConfig,
+    /// Who gets the metrics.
+    pub metrics: MetricsConfig,
+    /// What is read of the machine.
+    pub collect: CollectConfig,
+    /// Where it is read: this machine, or a recorded folder.
     pub root: Root,
 }
 
@@ -75,6 +93,12 @@ struct File {
     user: Vec<FileUser>,
     #[serde(default)]
     run: FileRun,
+    #[serde(default)]
+    record: FileRecord,
+    #[serde(default)]
+    collect: FileCollect,
+    #[serde(default)]
+    metrics: FileMetrics,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,6 +137,9 @@ impl AgentConfig {
             users: Vec::new(),
             hosts: Vec::new(),
             token_lives: DEFAULT_TOKEN_LIVES,
+            record: RecordConfig::default(),
+            collect: CollectConfig::default(),
+            metrics: MetricsConfig::default(),
             root: Root::live(),
         }
     }
@@ -151,6 +178,9 @@ impl AgentConfig {
         config.hosts = reader.hosts(file.hosts, &mut problems);
         config.users = users(source, file.user, &mut problems);
         reader.policy(file.run, &mut problems);
+        config.record = file.record.read(source, &mut problems);
+        config.collect = file.collect.read(source, &mut problems);
+        config.metrics = file.metrics.read();
         problems.into_result(Some(config))
     }
 }
@@ -335,7 +365,7 @@ fn scope(word: &Located<String>) -> Result<Scope, Problem> {
         let problem = word.problem(error.to_string());
         match closest(&word.value, &known) {
             Some(close) => problem.hint(format!("did you mean {close:?}?")),
-            None => problem.hint("choose from read, stream and run"),
+            None => problem.hint("choose from read, stream, run and metrics"),
         }
     })
 }

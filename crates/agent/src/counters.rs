@@ -7,11 +7,14 @@ use watchfire_runtime::http::HttpCounters;
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(crate) http: Arc<HttpCounters>,
+    pub(crate) passwords_checked: Counter,
     pub(crate) logins_failed: Counter,
     pub(crate) logins_limited: Counter,
     pub(crate) logins_busy: Counter,
     pub(crate) streams_refused: Counter,
     pub(crate) samples_skipped: Counter,
+    pub(crate) metrics_served: Counter,
+    pub(crate) metrics_left_out: Counter,
 }
 
 /// A number that only grows.
@@ -39,6 +42,13 @@ impl Counters {
     #[must_use]
     pub fn connections_evicted(&self) -> u64 {
         self.http.evicted()
+    }
+
+    /// Passwords whose hash was worked out, right or wrong, each at the cost of
+    /// some ten milliseconds.
+    #[must_use]
+    pub fn passwords_checked(&self) -> u64 {
+        self.passwords_checked.get()
     }
 
     /// Logins with a wrong name or password.
@@ -72,16 +82,31 @@ impl Counters {
         self.samples_skipped.get()
     }
 
+    /// Answers to scrapers.
+    #[must_use]
+    pub fn metrics_served(&self) -> u64 {
+        self.metrics_served.get()
+    }
+
+    /// Series left out of answers to scrapers, because an answer has a most of bytes.
+    #[must_use]
+    pub fn metrics_left_out(&self) -> u64 {
+        self.metrics_left_out.get()
+    }
+
     /// One line for the log at the end.
     pub(crate) fn log(&self) {
         tracing::info!(
             connections_refused = self.connections_refused(),
             connections_evicted = self.connections_evicted(),
+            passwords_checked = self.passwords_checked(),
             logins_failed = self.logins_failed(),
             logins_limited = self.logins_limited(),
             logins_busy = self.logins_busy(),
             streams_refused = self.streams_refused(),
             samples_skipped = self.samples_skipped(),
+            metrics_served = self.metrics_served(),
+            metrics_left_out = self.metrics_left_out(),
             "the agent ends"
         );
     }

@@ -86,6 +86,9 @@ pub enum AgentError {
     /// The first password could not be made.
     #[error("cannot make a first password: {0}")]
     Password(#[from] PasswordError),
+    /// The recorder cannot use its folder.
+    #[error(transparent)]
+    Recorder(#[from] crate::recorder::RecorderError),
     /// A task of the agent failed.
     #[error("{0}")]
     Task(#[from] TaskFailed),

@@ -19,7 +19,9 @@
 //! # What holds
 //!
 //! * Two samplers read the machine, one once a second and one every five
-//!   seconds; all requests and streams share what they read.
+//!   seconds; all requests and streams share what they read, and the recorder
+//!   keeps it on disk below a hard cap.
+//! * On a starved machine the agent does less instead of more.
 //! * A sign of life does not wait for a sampler: a hanging disk makes a server
 //!   slow, not silent.
 //! * Whatever a stranger sends is bounded: connections, header, body, time,
@@ -30,13 +32,21 @@ mod agent;
 mod config;
 mod counters;
 mod data;
+mod distress;
 mod error;
+mod history;
 mod http;
+mod metrics_once;
+mod once;
+pub mod recorder;
 mod sampler;
 mod server;
 mod stream;
 
 pub use agent::Agent;
-pub use config::{AgentConfig, User};
+pub use config::{AgentConfig, CollectConfig, MetricsConfig, RecordConfig, User};
 pub use counters::Counters;
 pub use error::AgentError;
+pub use history::{Found, History};
+pub use metrics_once::{MetricsOnce, MetricsOnceError, metrics_once};
+pub use once::{processes_now, status_now};

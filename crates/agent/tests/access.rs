@@ -163,7 +163,8 @@ async fn a_token_opens_only_its_scopes() {
     assert_eq!(refused.status, 403);
     assert!(refused.message().contains("scope read"), "{refused:?}");
     assert_eq!(agent.get_with("/stream", &reader).await.status, 403);
-    assert_eq!(agent.get_with("/metrics", &reader).await.status, 404);
+    assert_eq!(agent.get_with("/metrics", &reader).await.status, 200);
+    assert_eq!(agent.get_with("/metrics", &runner).await.status, 403);
     assert_eq!(agent.ask("PUT", &format!("/stats?token={reader}"), "", "").await.status, 405);
 }
 

@@ -241,6 +241,7 @@ async fn a_first_start_makes_a_password_that_works_and_stores_its_hash_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = || {
         let mut config = AgentConfig::new(folder.path());
+        config.record.enabled = false;
         config.listen.set_port(0);
         config
     };

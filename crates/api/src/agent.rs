@@ -258,6 +258,30 @@ pub struct ProcessRow {
     pub threads: u32,
     /// When it began, RFC 3339.
     pub start_time: String,
+    /// User and system time since then.
+    #[serde(default)]
+    pub cpu_seconds: f64,
+    /// Per cent of one core that children used which ended within the interval.
+    #[serde(default)]
+    pub ended_children_percent: Option<f64>,
+    /// The size of the address space.
+    #[serde(default)]
+    pub virtual_bytes: u64,
+    /// Bytes read from storage.
+    #[serde(default)]
+    pub read_bytes_per_s: Option<f64>,
+    /// Bytes written to storage.
+    #[serde(default)]
+    pub written_bytes_per_s: Option<f64>,
+    /// The path of its control group; empty where it is not known.
+    #[serde(default)]
+    pub cgroup: String,
+    /// The systemd unit that it belongs to.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// The container that it runs in.
+    #[serde(default)]
+    pub container: Option<String>,
 }
 
 #[cfg(test)]
@@ -317,6 +341,14 @@ mod tests {
             "rss_bytes",
             "threads",
             "start_time",
+            "cpu_seconds",
+            "ended_children_percent",
+            "virtual_bytes",
+            "read_bytes_per_s",
+            "written_bytes_per_s",
+            "cgroup",
+            "unit",
+            "container",
         ];
         expected.sort_unstable();
         let mut fields = fields;

@@ -5,4 +5,5 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod exposition;
 pub mod hub;

@@ -3,7 +3,9 @@
 
 mod command;
 mod exit;
+mod screen;
 mod settings;
+mod when;
 
 use std::process::ExitCode;
 

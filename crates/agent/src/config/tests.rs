@@ -124,3 +124,43 @@ fn a_plain_network_needs_a_word() {
     let config = read("listen = \"0.0.0.0:5000\"\ntls = \"off\"").expect("was told");
     assert!(!config.listen.ip().is_loopback());
 }
+
+#[test]
+fn the_recorder_and_the_collectors_can_be_told() {
+    let config = read("").expect("valid");
+    assert_eq!((config.record.enabled, config.record.cap_bytes), (true, 64 << 20));
+    assert!(config.collect.without.is_empty() && config.collect.arguments);
+    let text = "[record]\nenabled = false\nmax_size = \"10MiB\"\n\
+        [collect]\nwithout = [\"loadavg\"]\narguments = false\n";
+    let config = read(text).expect("valid");
+    assert_eq!((config.record.enabled, config.record.cap_bytes), (false, 10 << 20));
+    assert_eq!(
+        (config.collect.without.as_slice(), config.collect.arguments),
+        (&["loadavg".to_owned()][..], false)
+    );
+}
+
+#[test]
+fn mistakes_in_the_sections_are_told_with_a_hint() {
+    for (text, expected) in [
+        ("[record]\nmax_size = \"lots\"\n", "write a whole number with its unit"),
+        ("[record]\nmax_size = \"1KiB\"\n", "64MiB is the default"),
+        ("[collect]\nwithout = [\"loadavgg\"]\n", "did you mean \"loadavg\"?"),
+        ("[collect]\nwithout = [\"zzzzzzzz\"]\n", "choose from cpu, "),
+    ] {
+        let problems = read(text).expect_err("wrong").to_string();
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+#[test]
+fn metrics_are_open_only_when_told() {
+    let open = |text: &str| read(text).expect("valid").metrics.open_on_loopback;
+    assert!(!open("") && !open("[metrics]\n") && !open("[metrics]\nopen_on_loopback = false\n"));
+    assert!(open("[metrics]\nopen_on_loopback = true\n"));
+    let problems = read("[metrics]\nopen_on_loopbak = true\n").expect_err("wrong").to_string();
+    assert!(problems.contains("did you mean `open_on_loopback`?"), "{problems}");
+    let user =
+        format!("[[user]]\nname = \"a\"\npassword_hash = \"{HASH}\"\nscopes = [\"metrics\"]");
+    assert_eq!(read(&user).expect("valid").users[0].scopes, [Scope::Metrics]);
+}

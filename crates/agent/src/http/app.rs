@@ -5,12 +5,14 @@ use std::time::Duration;
 use axum::Router;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_identity::limit::LoginLimiter;
+use watchfire_identity::proof::Proofs;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::Labels;
 use watchfire_runtime::{Clock, Shutdown};
 
+use super::metrics::Expositions;
 use super::{HostNames, routes};
-use crate::config::User;
+use crate::config::{MetricsConfig, User};
 use crate::counters::Counters;
 use crate::sampler::Samples;
 
@@ -35,8 +37,11 @@ pub(crate) struct App {
     pub(super) token_lives: Duration,
     pub(super) hashing: Arc<Semaphore>,
     pub(super) waiting: Arc<Semaphore>,
+    pub(super) metrics: MetricsConfig,
+    pub(super) expositions: Expositions,
     streams: Arc<Semaphore>,
     limiter: Mutex<LoginLimiter>,
+    proofs: Mutex<Proofs>,
     router: Router,
 }
 
@@ -61,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) key: TokenKey,
     pub(crate) users: Vec<User>,
     pub(crate) token_lives: Duration,
+    pub(crate) metrics: MetricsConfig,
 }
 
 impl App {
@@ -79,7 +85,10 @@ impl App {
             hashing: Arc::new(Semaphore::new(MAX_HASHING)),
             waiting: Arc::new(Semaphore::new(MAX_HASHING + MAX_WAITING)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
+            metrics: parts.metrics,
+            expositions: Expositions::default(),
             limiter: Mutex::default(),
+            proofs: Mutex::default(),
             router: routes::all(),
         })
     }
@@ -93,6 +102,11 @@ impl App {
     /// The limiter; never held over an await.
     pub(super) fn limiter(&self) -> MutexGuard<'_, LoginLimiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The passwords that were right a moment ago; never held over an await.
+    pub(super) fn proofs(&self) -> MutexGuard<'_, Proofs> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a stream; `None` when all are taken.

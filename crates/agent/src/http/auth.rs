@@ -71,7 +71,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// The one `token` of the query. When there are two, whoever looks at the
 /// other one would see another request, so neither counts.
-fn from_query(request: &Parts) -> Option<String> {
+pub(super) fn from_query(request: &Parts) -> Option<String> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&request.uri).ok()?;
     let mut tokens = pairs.into_iter().filter(|(name, _)| name == "token").map(|(_, token)| token);
     tokens.next().filter(|_| tokens.next().is_none())

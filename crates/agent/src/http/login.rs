@@ -1,4 +1,5 @@
-mod origin;
+pub(super) mod origin;
+mod recognise;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use watchfire_runtime::{Secret, task};
 use super::reply::Refusal;
 use super::{App, Peer, reply};
 use crate::config::User;
+
+pub(super) use recognise::{is_basic, recognise};
 
 /// The largest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -56,13 +59,16 @@ pub(super) async fn login(
         None => None,
     };
     let credentials = credentials.ok_or_else(|| reply::login_required(WHO_ARE_YOU))?;
-    let token = check(&app, peer.remote.ip(), credentials).await?;
+    let address = peer.remote.ip();
+    let user = check(&app, address, credentials).await?;
+    tracing::info!(user = ?user.name, %address, "logged in");
+    let token = token(&app, user, app.clock.now());
     Ok(Json(LoginReply { token }).into_response())
 }
 
-/// A token for the right name and password. Known and unknown names take the
+/// The user with the right name and password. Known and unknown names take the
 /// same way and the same time.
-async fn check(app: &App, address: IpAddr, credentials: Credentials) -> Result<String, Refusal> {
+async fn check(app: &App, address: IpAddr, credentials: Credentials) -> Result<&User, Refusal> {
     let Credentials { user, password } = credentials;
     let Ok(place) = Arc::clone(&app.waiting).try_acquire_owned() else {
         app.counters.logins_busy.add(1);
@@ -88,10 +94,7 @@ async fn check(app: &App, address: IpAddr, credentials: Credentials) -> Result<S
     let now = app.clock.now();
     app.limiter().settle(now, address, &user, admission, known.is_some() && right);
     match known {
-        Some(known) if right => {
-            tracing::info!(user = ?known.name, %address, "logged in");
-            Ok(token(app, known, now))
-        }
+        Some(known) if right => Ok(known),
         _ => Err(refuse(app, address, known, came, admission).await),
     }
 }
@@ -141,6 +144,7 @@ async fn verify(
     };
     // It is never closed, so this only waits.
     let turn = Arc::clone(&app.hashing).acquire_owned().await.map_err(|_| failed())?;
+    app.counters.passwords_checked.add(1);
     let work = move || {
         let right = hash.verify(password.expose());
         drop((turn, place));

@@ -4,6 +4,7 @@
 mod app;
 mod auth;
 mod login;
+mod metrics;
 mod path;
 mod processes;
 mod reply;

@@ -1,30 +1,10 @@
-use std::cmp::Ordering;
-
 use axum::extract::Query;
 use axum::http::Uri;
-use watchfire_model::ProcessRow;
+use watchfire_model::{ProcessQuery, ProcessRow, ProcessSort};
 
 /// What `/processlist` is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Question {
-    top: Option<usize>,
-    sort: Sort,
-    name: Option<String>,
-}
-
-/// The order of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Sort {
-    /// Most cpu first.
-    #[default]
-    Cpu,
-    /// Most resident memory first.
-    Rss,
-    /// Lowest pid first.
-    Pid,
-    /// By name, then by pid.
-    Name,
-}
+pub(super) struct Question(ProcessQuery);
 
 impl Question {
     /// Reads `top`, `sort` and `name`; the first system's other parameters are
@@ -42,34 +22,16 @@ impl Question {
                 _ => Err(format!("{name} is there twice: send it once")),
             }
         };
-        Ok(Self {
+        Ok(Self(ProcessQuery {
             top: one("top")?.map(|top| read_top(&top)).transpose()?,
-            sort: one("sort")?.map_or(Ok(Sort::default()), |sort| read_sort(&sort))?,
+            sort: one("sort")?.map_or(Ok(ProcessSort::default()), |sort| read_sort(&sort))?,
             name: one("name")?,
-        })
+        }))
     }
 
     /// The rows that were asked for, in the order that was asked for.
     pub(super) fn answer<'a>(&self, rows: &'a [ProcessRow]) -> Vec<&'a ProcessRow> {
-        let fits =
-            |row: &&ProcessRow| self.name.as_ref().is_none_or(|part| row.name.contains(part));
-        let mut rows: Vec<&ProcessRow> = rows.iter().filter(fits).collect();
-        rows.sort_by(|a, b| self.sort.order(a, b).then(a.pid.cmp(&b.pid)));
-        rows.truncate(self.top.unwrap_or(usize::MAX));
-        rows
-    }
-}
-
-impl Sort {
-    fn order(self, a: &ProcessRow, b: &ProcessRow) -> Ordering {
-        // A process whose use is not known yet comes after those that use nothing.
-        let cpu = |row: &ProcessRow| row.cpu_percent.unwrap_or(-1.0);
-        match self {
-            Self::Cpu => cpu(b).total_cmp(&cpu(a)),
-            Self::Rss => b.rss_bytes.cmp(&a.rss_bytes),
-            Self::Pid => Ordering::Equal,
-            Self::Name => a.name.cmp(&b.name),
-        }
+        self.0.choose(rows)
     }
 }
 
@@ -78,14 +40,9 @@ fn read_top(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "top is a number from 1 on: top=10".to_owned())
 }
 
-fn read_sort(text: &str) -> Result<Sort, String> {
-    match text {
-        "cpu" => Ok(Sort::Cpu),
-        "rss" => Ok(Sort::Rss),
-        "pid" => Ok(Sort::Pid),
-        "name" => Ok(Sort::Name),
-        _ => Err("sort is one of cpu, rss, pid and name: sort=cpu".to_owned()),
-    }
+fn read_sort(text: &str) -> Result<ProcessSort, String> {
+    ProcessSort::from_word(text)
+        .ok_or_else(|| "sort is one of cpu, rss, pid, name and io: sort=cpu".to_owned())
 }
 
 #[cfg(test)]
@@ -115,6 +72,7 @@ mod tests {
         assert_eq!(ask("sort=cpu"), ask(""));
         assert_eq!(ask("sort=rss"), Ok(vec![31, 8, 1, 30, 2]));
         assert_eq!(ask("sort=pid"), Ok(vec![1, 2, 8, 30, 31]));
+        assert_eq!(ask("sort=io"), ask("sort=pid"));
         assert_eq!(ask("sort=name"), Ok(vec![8, 1, 2, 30, 31]));
     }
 
@@ -136,7 +94,7 @@ mod tests {
             assert!(ask(bad).expect_err(bad).contains("top"), "{bad}");
         }
         for bad in ["sort=memory", "sort=CPU", "sort="] {
-            assert!(ask(bad).expect_err(bad).contains("cpu, rss, pid and name"), "{bad}");
+            assert!(ask(bad).expect_err(bad).contains("cpu, rss, pid, name and io"), "{bad}");
         }
     }
 }

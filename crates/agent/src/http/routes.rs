@@ -15,7 +15,7 @@ use watchfire_runtime::task;
 use super::auth::{Place, authorise};
 use super::processes::Question;
 use super::reply::Refusal;
-use super::{App, Peer, login, reply};
+use super::{App, Peer, login, metrics, reply};
 use crate::sampler::with_rates;
 use crate::stream;
 
@@ -41,7 +41,7 @@ pub(super) fn all() -> Router {
         .route("/stats", any(stats))
         .route("/processlist", any(processlist))
         .route("/run", any(run))
-        .route("/metrics", any(metrics))
+        .route("/metrics", any(metrics_route))
         .route("/stream", any(stream_route))
         .fallback(nothing_here)
 }
@@ -79,6 +79,7 @@ async fn processlist(Extension(app): TheApp, request: Request<Body>) -> Answer {
     may_read(&app, &parts)?;
     let question = Question::read(&parts.uri)
         .map_err(|words| reply::message(StatusCode::BAD_REQUEST, words))?;
+    app.samples.demand.ask(app.clock.now());
     let sample = with_rates(&app.samples.processes, &app.clock, PATIENCE).await;
     let sample = sample.ok_or_else(not_yet)?;
     let rows = question.answer(&sample.value.processes);
@@ -95,11 +96,13 @@ async fn run(Extension(app): TheApp, request: Request<Body>) -> Answer {
     Err(reply::message(StatusCode::FORBIDDEN, words).into())
 }
 
-async fn metrics(Extension(app): TheApp, request: Request<Body>) -> Answer {
+async fn metrics_route(
+    Extension(app): TheApp,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Answer {
     let (parts, _) = request.into_parts();
-    may_read(&app, &parts)?;
-    let words = "this version has no metrics: use /stats";
-    Err(reply::message(StatusCode::NOT_FOUND, words).into())
+    metrics::metrics(&app, peer, &parts).await
 }
 
 async fn stream_route(Extension(app): TheApp, request: Request<Body>) -> Answer {
@@ -132,7 +135,8 @@ fn may_read(app: &App, parts: &Parts) -> Result<(), Refusal> {
     if reads(&parts.method) { Ok(()) } else { Err(reply::wrong_method("GET, HEAD").into()) }
 }
 
-fn reads(method: &Method) -> bool {
+/// True for a method that changes nothing.
+pub(super) fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 

@@ -9,9 +9,10 @@ use watchfire_model::Labels;
 use watchfire_runtime::{Clock, ShutdownHandle, task};
 
 use super::*;
+use crate::config::CollectConfig;
 use crate::counters::Counters;
 use crate::http::{About, HostNames, Parts};
-use crate::sampler::Samplers;
+use crate::sampler::{Keeper, Samplers};
 
 struct Server {
     address: SocketAddr,
@@ -23,7 +24,9 @@ struct Server {
 async fn start(limits: HttpLimits) -> Server {
     let clock = Clock::system();
     let (shutdown, end) = Shutdown::new();
-    let (_, samples) = Samplers::new(clock.clone(), watchfire_collect::Root::recorded("nowhere"));
+    let root = watchfire_collect::Root::recorded("nowhere");
+    let (_, samples) =
+        Samplers::new(clock.clone(), root, CollectConfig::default(), Keeper::default());
     let counters = Arc::<Counters>::default();
     let app = App::new(Parts {
         clock,
@@ -40,6 +43,7 @@ async fn start(limits: HttpLimits) -> Server {
         key: TokenKey::from_bytes([1; 32]),
         users: Vec::new(),
         token_lives: Duration::from_secs(60),
+        metrics: crate::config::MetricsConfig::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

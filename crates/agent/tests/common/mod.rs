@@ -77,6 +77,8 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut AgentConfig)) -> Running
     let mut config = AgentConfig::new(folder.path().join("data"));
     config.listen.set_port(0);
     config.root = Root::recorded(folder.path().join("root"));
+    // A ring is some megabytes, and has tests of its own.
+    config.record.enabled = false;
     change(&mut config);
     let start = Moment { monotonic: Duration::from_secs(1000), unix_ms: START_MS };
     let (clock, hand) = Clock::manual(start);
@@ -179,6 +181,39 @@ impl Running {
         let fresh = self.folder.path().join("fresh");
         symlink(recorded(1), &fresh).expect("a link");
         std::fs::rename(fresh, self.folder.path().join("root")).expect("the link is ours");
+    }
+}
+
+/// While this lives, whoever reads the machine waits.
+pub(crate) struct Hang {
+    pipe: PathBuf,
+}
+
+impl Running {
+    /// From now on reading the machine takes as long as the result lives: its
+    /// `proc/stat` is a pipe that nobody writes to.
+    pub(crate) fn let_the_machine_hang(&self) -> Hang {
+        let (hung, pipe) = (self.folder.path().join("hung"), self.folder.path().join("pipe"));
+        std::fs::create_dir_all(hung.join("proc")).expect("ours");
+        std::fs::write(hung.join("proc/uptime"), "1.00 1.00\n").expect("ours");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("coreutils are there").success());
+        symlink(&pipe, hung.join("proc/stat")).expect("a link");
+        std::fs::rename(self.folder.path().join("root"), self.folder.path().join("before"))
+            .expect("the link is ours");
+        symlink(hung, self.folder.path().join("root")).expect("a link");
+        Hang { pipe }
+    }
+}
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        // Who waits holds on to the pipe itself; who comes later finds a file.
+        let aside = self.pipe.with_extension("aside");
+        std::fs::rename(&self.pipe, &aside).expect("ours");
+        std::fs::write(&self.pipe, "cpu  1 1 1 1 1 1 1 1 0 0\n").expect("ours");
+        // Opened for both, a pipe lets everybody in, and closed, it has ended.
+        drop(std::fs::File::options().read(true).write(true).open(aside));
     }
 }
 

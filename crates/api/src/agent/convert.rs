@@ -154,6 +154,14 @@ impl From<&model::ProcessRow> for ProcessRow {
             rss_bytes: row.rss_bytes,
             threads: row.threads,
             start_time: rfc3339(row.start_time_ms),
+            cpu_seconds: row.cpu_seconds,
+            ended_children_percent: row.ended_children_percent,
+            virtual_bytes: row.virtual_bytes,
+            read_bytes_per_s: row.read_bytes_per_s,
+            written_bytes_per_s: row.written_bytes_per_s,
+            cgroup: row.cgroup.clone(),
+            unit: row.unit.clone(),
+            container: row.container.clone(),
         }
     }
 }

@@ -2,12 +2,15 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use watchfire_agent::{Agent as AgentRole, AgentConfig};
-use watchfire_runtime::{Clock, Shutdown};
+use watchfire_runtime::{Clock, Shutdown, oom};
 
 use super::block_on;
 use crate::settings;
 
 const USUAL_CONFIG: &str = "/etc/watchfire/agent.toml";
+
+/// Killed after nearly everything else, when memory runs out.
+const OOM_SCORE: i16 = -900;
 
 #[derive(clap::Args)]
 pub(super) struct Agent {
@@ -36,6 +39,7 @@ impl Agent {
             eprintln!("The config is fine.");
             return Ok(());
         }
+        stay_alive();
         block_on(async move {
             let (shutdown, _end) = Shutdown::on_signals()?;
             let agent = AgentRole::bind(config, Clock::system()).await?;
@@ -48,5 +52,13 @@ impl Agent {
             }
             agent.run(shutdown).await.context("the agent ended")
         })
+    }
+}
+
+/// A machine that runs out of memory needs its watcher most, and the agent is
+/// small. It starts nothing that could inherit the preference.
+fn stay_alive() {
+    if let Err(error) = oom::prefer_others(OOM_SCORE) {
+        tracing::debug!(%error, "the agent is no better protected from running out of memory");
     }
 }

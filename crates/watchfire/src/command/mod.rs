@@ -2,8 +2,12 @@
 
 mod agent;
 mod hub;
+mod metrics;
 mod passwd;
+mod past;
+mod ps;
 mod report;
+mod stats;
 mod up;
 
 use std::io::IsTerminal;
@@ -51,8 +55,14 @@ enum Command {
     Agent(agent::Agent),
     /// Run the hub: watches the servers of hub.toml and tells its users
     Hub(hub::Hub),
+    /// Print the metrics of this machine, or of a recorded one, once
+    Metrics(metrics::Metrics),
     /// Make a password hash for agent.toml or hub.toml
     Passwd(passwd::Passwd),
+    /// Show the processes of this machine, now or at a recorded moment
+    Ps(ps::Ps),
+    /// Show the state of this machine, now or at a recorded moment
+    Stats(stats::Stats),
     /// Mail the status of all servers to their users, once
     Report(report::Report),
 }
@@ -74,7 +84,10 @@ impl Arguments {
             Command::Up(up) => up.run(),
             Command::Agent(agent) => agent.run(),
             Command::Hub(hub) => hub.run(),
+            Command::Metrics(metrics) => metrics.run(),
             Command::Passwd(passwd) => passwd.run(),
+            Command::Ps(ps) => ps.run(),
+            Command::Stats(stats) => stats.run(),
             Command::Report(report) => report.run(),
         }
     }

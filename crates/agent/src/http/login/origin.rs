@@ -8,7 +8,7 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// Turns away a request that a browser sent for another site's page. A page
 /// cannot read the answers here, but it could use up the tries of its visitor's
 /// address. Programs send none of these headers.
-pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(in crate::http) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     // `none` is a person who typed the address (Fetch Metadata, section 2.4).
     let own_site = sites.all(|site| site == "none" || site == "same-origin");

@@ -1,0 +1,35 @@
+//! One reading of this machine, without an agent.
+
+use std::time::Duration;
+
+use watchfire_collect::{CollectError, ProcessSampler, Root, TickSampler};
+use watchfire_model::{ProcessTable, Status, StatusView};
+use watchfire_runtime::Clock;
+
+/// Rates and shares are over this long.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The status of this machine, with rates over one second.
+pub async fn status_now(clock: &Clock) -> Status {
+    let stopwatch = clock.clone();
+    let stopwatch = Box::new(move || stopwatch.now().monotonic);
+    let (mut sampler, mut view) =
+        (TickSampler::new(Root::live(), &[], stopwatch), StatusView::new());
+    sampler.sample(clock.now());
+    view.read(sampler.schema(), sampler.tick());
+    clock.sleep(INTERVAL).await;
+    sampler.sample(clock.now());
+    view.read(sampler.schema(), sampler.tick())
+}
+
+/// The processes of this machine, with rates over one second.
+///
+/// # Errors
+///
+/// When `/proc` cannot be listed.
+pub async fn processes_now(clock: &Clock) -> Result<ProcessTable, CollectError> {
+    let mut sampler = ProcessSampler::new(Root::live());
+    sampler.sample(clock.now())?;
+    clock.sleep(INTERVAL).await;
+    sampler.sample(clock.now())
+}

@@ -1,0 +1,62 @@
+//! What is removed so that something new has room.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::super::error::RecorderError;
+use super::super::layout::SEAL_LEN;
+use super::Recorder;
+
+/// A ring has no more files than this, however small they are.
+const MAX_SEGMENTS: usize = 1024;
+/// On a full disk the oldest segments make room down to this many.
+const MIN_KEPT_SEGMENTS: usize = 4;
+
+impl Recorder {
+    /// Removes the oldest segments until one more stays within the cap.
+    pub(super) fn make_room(&mut self) -> Result<(), RecorderError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let listed = folder.list()?;
+        // A tail that is mended later grows by a seal.
+        let size = |bytes: u64| bytes + SEAL_LEN as u64;
+        let mut total: u64 = listed.iter().map(|one| size(one.bytes)).sum();
+        let mut count = listed.len();
+        for oldest in listed {
+            let fits = total + self.options.segment_bytes <= self.options.cap_bytes;
+            if fits && count < MAX_SEGMENTS {
+                break;
+            }
+            self.remove(&oldest.path)?;
+            total -= size(oldest.bytes);
+            count -= 1;
+        }
+        Ok(())
+    }
+
+    /// On a full disk what is newest is worth more than what is oldest.
+    pub(super) fn give_one_up(&mut self) -> Result<bool, RecorderError> {
+        let Some(folder) = &self.folder else { return Ok(false) };
+        let listed = folder.list()?;
+        match listed.first() {
+            Some(oldest) if listed.len() > MIN_KEPT_SEGMENTS => {
+                self.remove(&oldest.path)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), RecorderError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(RecorderError::io("remove", path)(error))
+            }
+            _ => {
+                self.counters.dropped_segments += 1;
+                self.sync.folder_changed();
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use watchfire_collect::{Family, OwnSample, ProcessSummary};
+
+use crate::distress::Distress;
+use crate::recorder::RecorderCounters;
+
+static DISTRESS: Family = Family::gauge(
+    "watchfire_agent_distress_level",
+    "How much less than usual the agent does, because the machine is starved: 0 to 3.",
+    &[],
+);
+static CPU_SHARE: Family = Family::gauge(
+    "watchfire_agent_sampling_cpu_ratio",
+    "Share of one core that the agent's readings took over the last half minute.",
+    &[],
+);
+static STATES: Family =
+    Family::gauge("node_processes_state", "Number of processes in each state.", &["state"]);
+static PIDS: Family = Family::gauge("node_processes_pids", "Number of PIDs", &[]);
+static THREADS: Family =
+    Family::gauge("node_processes_threads", "Allocated threads in system", &[]);
+static MAX_PIDS: Family =
+    Family::gauge("node_processes_max_processes", "Number of max PIDs limit", &[]);
+static UNSEEN: Family = counter(
+    "watchfire_processes_short_lived_total",
+    "Processes and threads that were born and ended between two process tables.",
+);
+static SHORT_LIVED_CPU: Family = counter(
+    "watchfire_processes_short_lived_cpu_seconds_total",
+    "CPU time of processes after the last table they were in, as far as their parents tell it.",
+);
+static UNACCOUNTED_CPU: Family = counter(
+    "watchfire_processes_unaccounted_cpu_seconds_total",
+    "CPU time of the machine that no process and no ended child accounts for.",
+);
+static ASKED: Family = Family::gauge(
+    "watchfire_agent_processes_asked",
+    "Processes that were asked for the last table; the others had not run.",
+    &[],
+);
+
+/// What the agent tells of itself: the families and where their values are.
+type Told<T> = [(Family, fn(&T) -> u64)];
+
+static RECORDER: &Told<RecorderCounters> = &[
+    (
+        counter("watchfire_agent_recorder_records_total", "Records appended to the ring on disk."),
+        |counters| counters.records,
+    ),
+    (
+        counter("watchfire_agent_recorder_bytes_total", "Bytes appended to the ring on disk."),
+        |counters| counters.bytes,
+    ),
+    (
+        counter(
+            "watchfire_agent_recorder_lost_records_total",
+            "Records that could not be written to the ring on disk.",
+        ),
+        |counters| counters.lost_records + counters.too_large,
+    ),
+    (
+        counter(
+            "watchfire_agent_recorder_dropped_segments_total",
+            "Oldest parts of the ring on disk that made room for new ones.",
+        ),
+        |counters| counters.dropped_segments,
+    ),
+    (
+        counter(
+            "watchfire_agent_recorder_failures_total",
+            "Writes and syncs of the ring on disk that failed.",
+        ),
+        |counters| counters.failed_writes,
+    ),
+    (
+        counter(
+            "watchfire_agent_recorder_damage_total",
+            "Damaged or torn parts that were found when the ring on disk was opened.",
+        ),
+        |counters| counters.damaged_segments + u64::from(counters.torn_bytes > 0),
+    ),
+];
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family::counter(name, help, &[])
+}
+
+/// Collects what the agent tells of itself for the next tick, in a buffer that
+/// is used again.
+#[derive(Debug, Default)]
+pub(super) struct OwnSamples {
+    samples: Vec<OwnSample>,
+}
+
+impl OwnSamples {
+    pub(super) fn begin(&mut self) {
+        self.samples.clear();
+    }
+
+    pub(super) fn distress(&mut self, distress: &Distress) {
+        self.put(&DISTRESS, f64::from(distress.level()));
+        // Four digits say enough, and more would cost room in every tick.
+        self.put(&CPU_SHARE, (distress.cpu_share() * 1e4).round() / 1e4);
+    }
+
+    pub(super) fn recorder(&mut self, counters: &RecorderCounters) {
+        for (family, value) in RECORDER {
+            self.put(family, as_f64(value(counters)));
+        }
+    }
+
+    pub(super) fn processes(&mut self, summary: &ProcessSummary) {
+        for (state, count) in summary.by_state() {
+            let label = Some(letter(state));
+            self.samples.push(OwnSample { family: &STATES, label, value: f64::from(count) });
+        }
+        self.put(&PIDS, f64::from(summary.processes));
+        self.put(&THREADS, as_f64(summary.threads));
+        if let Some(most) = summary.pid_max {
+            self.put(&MAX_PIDS, f64::from(most));
+        }
+        self.put(&UNSEEN, as_f64(summary.unseen_births));
+        self.put(&SHORT_LIVED_CPU, hundredths(summary.short_lived_cpu_seconds));
+        self.put(&UNACCOUNTED_CPU, hundredths(summary.unaccounted_cpu_seconds));
+        self.put(&ASKED, f64::from(summary.asked));
+    }
+
+    pub(super) fn samples(&self) -> &[OwnSample] {
+        &self.samples
+    }
+
+    fn put(&mut self, family: &'static Family, value: f64) {
+        self.samples.push(OwnSample { family, label: None, value });
+    }
+}
+
+/// Sums of clock ticks, without the digits that adding them up left behind.
+fn hundredths(seconds: f64) -> f64 {
+    (seconds * 100.0).round() / 100.0
+}
+
+fn letter(state: char) -> &'static str {
+    match state {
+        'R' => "R",
+        'S' => "S",
+        'D' => "D",
+        'Z' => "Z",
+        'T' => "T",
+        't' => "t",
+        'I' => "I",
+        'X' => "X",
+        'P' => "P",
+        _ => "other",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no counter of ours comes near 2^53")]
+fn as_f64(value: u64) -> f64 {
+    value as f64
+}

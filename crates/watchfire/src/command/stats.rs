@@ -1,0 +1,102 @@
+use std::fmt::Write;
+
+use watchfire_agent::status_now;
+use watchfire_api::agent::StatsReply;
+use watchfire_model::Status;
+use watchfire_runtime::Clock;
+
+use super::block_on;
+use super::past::{Past, found, local};
+use crate::screen::{self, bytes, percent, whole};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Without --at this machine is read itself for a second, so no agent needs to run."
+)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    past: Past,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Stats {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let clock = Clock::system();
+        let status = match self.past.open(&clock)? {
+            Some((history, at)) => found(&history, at, history.status_at(at)?)?,
+            None => block_on(async { Ok(status_now(&clock).await) })?,
+        };
+        if self.json {
+            let reply = StatsReply::from(&status);
+            return screen::print(&(serde_json::to_string_pretty(&reply)? + "\n"));
+        }
+        screen::print(&text(&status))
+    }
+}
+
+fn text(status: &Status) -> String {
+    let mut out = String::new();
+    let host = &status.host;
+    let _ = writeln!(out, "{}  {}", host.hostname, local(status.at.unix_ms));
+    let _ = writeln!(out, "{}, {} ({})", host.os, host.kernel, host.architecture);
+    let _ = writeln!(out, "up {}\n", screen::span(status.uptime));
+    let cpu = &status.cpu.total;
+    let _ = writeln!(
+        out,
+        "cpu      {:>6} of {} cores   user {}  system {}  waiting for disks {}  stolen {}",
+        percent(cpu.busy_percent),
+        host.cores,
+        percent(cpu.user_percent),
+        percent(cpu.system_percent),
+        percent(cpu.iowait_percent),
+        percent(cpu.steal_percent),
+    );
+    let load = &status.load;
+    let _ = writeln!(
+        out,
+        "load     {:>6.2} {:.2} {:.2}   {} of {} threads run",
+        load.one, load.five, load.fifteen, load.running, load.threads
+    );
+    let memory = &status.memory;
+    let _ = writeln!(
+        out,
+        "memory   {:>6} of {}   {} available",
+        percent(Some(memory.used_percent())),
+        bytes(memory.total_bytes),
+        bytes(memory.available_bytes),
+    );
+    if memory.swap_total_bytes > 0 {
+        let used = percent(Some(memory.swap_used_percent()));
+        let _ = writeln!(out, "swap     {used:>6} of {}", bytes(memory.swap_total_bytes));
+    }
+    devices(&mut out, status);
+    out
+}
+
+fn devices(out: &mut String, status: &Status) {
+    let rate = |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |rate| format!("{}/s", bytes(whole(rate))))
+    };
+    out.push('\n');
+    for fs in &status.filesystems {
+        if fs.stale {
+            let _ = writeln!(out, "{:<24} not asked ({})", fs.mount_point, fs.kind);
+            continue;
+        }
+        let used = percent(Some(fs.used_percent()));
+        let mode = if fs.read_only { "  read-only" } else { "" };
+        let (size, free) = (bytes(fs.size_bytes), bytes(fs.available_bytes));
+        let _ = writeln!(out, "{:<24} {used:>6} of {size}   {free} free{mode}", fs.mount_point);
+    }
+    for disk in &status.disks {
+        let (read, written) = (rate(disk.read_bytes_per_s), rate(disk.written_bytes_per_s));
+        let busy = percent(disk.busy_percent);
+        let _ = writeln!(out, "{:<24} {busy:>6} busy   read {read}  written {written}", disk.name);
+    }
+    for network in &status.networks {
+        let (got, sent) = (rate(network.received_bytes_per_s), rate(network.sent_bytes_per_s));
+        let _ = writeln!(out, "{:<24}        received {got}  sent {sent}", network.name);
+    }
+}

@@ -1,0 +1,62 @@
+//! The past of a server, read back on the server itself.
+
+use std::process::ExitStatus;
+
+use serde_json::Value;
+
+use crate::fixture::{LONG, Lab, eventually, watchfire};
+
+/// Runs `watchfire COMMAND --data FOLDER --at TIME --json`.
+fn ask(command: &str, data: &str, at: &str) -> (ExitStatus, String, String) {
+    watchfire([command, "--data", data, "--at", at, "--json"]).run(LONG)
+}
+
+fn answer(command: &str, data: &str, at: &str) -> Option<Value> {
+    let (ended, out, _) = ask(command, data, at);
+    ended.success().then(|| serde_json::from_str(&out).expect("JSON"))
+}
+
+#[test]
+fn a_killed_agent_leaves_its_past_behind() {
+    let lab = Lab::new();
+    let agent = lab.agent("web-1");
+    let data = lab.path("web-1-data").display().to_string();
+    // Rates need two readings, so two were recorded then.
+    let status = eventually("a recorded status", LONG, || {
+        answer("stats", &data, "now").filter(|status| status["cpu_percent"].is_number())
+    });
+    let table = eventually("a recorded table", LONG, || answer("ps", &data, "now"));
+    assert!(status["memory"]["total_bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+    let rows = table.as_array().expect("an array");
+    assert!(rows.iter().any(|row| row["command"].as_str().is_some_and(|c| c.contains("web-1"))));
+
+    agent.kill();
+    // What could be read before the kill can be read after it, the same.
+    let at = status["at"].as_str().expect("a time");
+    assert_eq!(answer("stats", &data, at), Some(status.clone()));
+    assert!(answer("ps", &data, "now").is_some());
+}
+
+#[test]
+fn a_time_without_record_says_where_the_record_begins() {
+    let lab = Lab::new();
+    let _agent = lab.agent("web-1");
+    let data = lab.path("web-1-data").display().to_string();
+    eventually("a record", LONG, || answer("stats", &data, "now"));
+    let (ended, _, words) = ask("stats", &data, "-1h");
+    assert!(!ended.success() && words.contains("hint: the record begins at"), "{words}");
+    let (ended, _, words) = ask("ps", &data, "noonish");
+    assert!(!ended.success() && words.contains("is no time"), "{words}");
+    let nowhere = lab.path("nowhere").display().to_string();
+    let (ended, _, words) = ask("ps", &nowhere, "now");
+    assert!(!ended.success() && words.contains("nothing is recorded in"), "{words}");
+}
+
+#[test]
+fn this_machine_is_shown_without_an_agent() {
+    let (ended, out, _) = watchfire(["ps", "--top", "3"]).run(LONG);
+    assert!(ended.success());
+    assert_eq!(out.lines().count(), 2 + 3, "{out}");
+    let (ended, out, _) = watchfire(["stats"]).run(LONG);
+    assert!(ended.success() && out.contains("memory") && out.contains("cores"), "{out}");
+}
