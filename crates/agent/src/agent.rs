@@ -8,6 +8,7 @@ use watchfire_model::{HostFacts, Moment, StatusView};
 use watchfire_runtime::http::HttpLimits;
 use watchfire_runtime::{Clock, Secret, Shutdown, task};
 
+use crate::boot::Boot;
 use crate::config::AgentConfig;
 use crate::counters::Counters;
 use crate::data::Data;
@@ -35,7 +36,8 @@ pub struct Agent {
     data: Data,
     host: HostFacts,
     keeper: Keeper,
-    recording: Option<Recording>,
+    recording: Recording,
+    boot: Boot,
     counters: Arc<Counters>,
 }
 
@@ -47,8 +49,10 @@ impl Agent {
     /// [`AgentError`] says what to do.
     pub async fn bind(config: AgentConfig, clock: Clock) -> Result<Self, AgentError> {
         let (for_data, root, now) = (config.clone(), config.root.clone(), clock.now());
-        let (data, host) = task::blocking("open the data folder", move || {
-            (Data::open(&for_data), host_facts(root, now))
+        let (data, boot, host) = task::blocking("open the data folder", move || {
+            let data = Data::open(&for_data);
+            let boot = Boot::read(&for_data.data, &root);
+            (data, boot, host_facts(root, now))
         })
         .await?;
         let data = data?;
@@ -65,6 +69,7 @@ impl Agent {
             host,
             keeper,
             recording,
+            boot,
             counters: Arc::default(),
         })
     }
@@ -93,9 +98,20 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] when it cannot go on.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), AgentError> {
-        let Self { config, clock, listener, address, data, host, keeper, recording, counters } =
-            self;
-        let (samplers, samples) = Samplers::new(clock.clone(), config.root, config.collect, keeper);
+        let Self {
+            config,
+            clock,
+            listener,
+            address,
+            data,
+            host,
+            keeper,
+            recording,
+            boot,
+            counters,
+        } = self;
+        let (samplers, samples) =
+            Samplers::new(clock.clone(), config.root, config.collect, keeper, boot.clone());
         let listen = config.listen.ip().to_string();
         let names = [host.hostname.as_str(), listen.as_str()];
         let configured = config.name.as_ref().map(|name| name.as_str());
@@ -119,17 +135,21 @@ impl Agent {
         });
         // The shown password is wiped from memory now.
         drop(data.first as Option<(String, Secret)>);
-        let recording = recording.map(|recording| recording.start(&clock));
+        tell_reboot(&boot);
+        let recording = recording.start(&clock);
         let samplers = samplers.start();
         tracing::info!(%address, "the agent listens");
         serve(listener, app, shutdown, HttpLimits::default()).await;
         drop(samplers);
-        if let Some(recording) = recording {
-            recording.close(&clock).await;
-        }
+        recording.close(&boot, &clock).await;
         counters.log();
         Ok(())
     }
+}
+
+fn tell_reboot(boot: &Boot) {
+    let (reason, panic) = (boot.reason.name(), boot.panic.as_deref());
+    tracing::info!(reason, panic, "why the machine was started anew");
 }
 
 fn host_facts(root: Root, now: Moment) -> HostFacts {
@@ -144,19 +164,16 @@ async fn keeper(
     config: &AgentConfig,
     boot_id: &str,
     clock: &Clock,
-) -> Result<(Keeper, Option<Recording>), AgentError> {
-    if !config.record.enabled {
-        return Ok((Keeper::default(), None));
-    }
-    let cap = config.record.cap_bytes;
+) -> Result<(Keeper, Recording), AgentError> {
+    let cap = config.record.enabled.then_some(config.record.cap_bytes);
     let mut tries = LOCK_TRIES;
     loop {
-        let (folder, boot_id) = (config.data.join(RECORD_FOLDER), boot_id.to_owned());
+        let (data, boot_id) = (config.data.clone(), boot_id.to_owned());
         let now = clock.now();
-        let open = move || Keeper::open(&folder, cap, &boot_id, now);
+        let open = move || Keeper::open(&data, cap, &boot_id, now);
         match task::blocking("open the recorder", open).await? {
             Err(RecorderError::Locked { .. }) if tries > 0 => tries -= 1,
-            opened => return Ok(opened.map(|(keeper, recording)| (keeper, Some(recording)))?),
+            opened => return Ok(opened?),
         }
         clock.sleep(LOCK_PAUSE).await;
     }

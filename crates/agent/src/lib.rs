@@ -29,6 +29,7 @@
 //! * Tokens and passwords are never logged, and neither are names that no user has.
 
 mod agent;
+mod boot;
 mod config;
 mod counters;
 mod data;

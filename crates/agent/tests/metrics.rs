@@ -55,6 +55,8 @@ async fn scrape_later(agent: &Running, headers: &str) -> u16 {
         if status != 503 {
             return status;
         }
+        // The reading that was under way when the clock jumped is an old one.
+        agent.hand.advance(SECOND);
     }
 }
 
@@ -187,10 +189,10 @@ async fn a_password_is_checked_once_and_then_remembered_for_a_while() {
     assert_eq!(scrape(&agent, &basic("scraper", "wrong")).await.status, 401);
     assert_eq!(scrape(&agent, &basic("scraper", "wrong")).await.status, 401);
     assert_eq!(agent.counters.passwords_checked(), 4, "wrong ones are not remembered");
-    agent.hand.advance(PROOF_LIVES - SECOND);
+    agent.hand.advance(PROOF_LIVES / 2);
     assert_eq!(scrape_later(&agent, &right).await, 200);
     assert_eq!(agent.counters.passwords_checked(), 4);
-    agent.hand.advance(SECOND);
+    agent.hand.advance(PROOF_LIVES / 2);
     assert_eq!(scrape_later(&agent, &right).await, 200);
     assert_eq!(agent.counters.passwords_checked(), 5, "being used did not prolong it");
 }

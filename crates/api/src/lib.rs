@@ -1,5 +1,5 @@
 //! The HTTP contract of agent and hub: what their JSON looks like, shared by
-//! the servers and by whoever asks them.
+//! the servers and by whoever asks them, and what both say to a scraper.
 //!
 //! Keys are snake_case, units are in the names, moments are milliseconds since
 //! 1970 (`…_unix_ms`), and what is not known is `null`.

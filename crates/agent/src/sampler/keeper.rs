@@ -5,19 +5,21 @@
 //! hangs keeps nobody from reading the machine. What the queue has no room for
 //! is not recorded, and is counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use watchfire_codec::{ProcessEncoder, TickEncoder};
-use watchfire_model::{Moment, ProcessTable};
+use watchfire_model::{Event, Moment, ProcessTable};
 use watchfire_runtime::task::{self, Task};
 use watchfire_runtime::{Clock, task::TaskFailed};
 
 use super::latest::Sample;
 use super::machine::TickSnapshot;
+use crate::agent::RECORD_FOLDER;
+use crate::boot::{Boot, Memory};
 use crate::recorder::{
     Kind, Recorder, RecorderCounters, RecorderError, RecorderOptions, SyncJob, starts_chain,
 };
@@ -37,6 +39,7 @@ pub(crate) struct Keeper {
 /// What is told of recording.
 #[derive(Debug, Default)]
 struct Told {
+    records: bool,
     skipped: AtomicU64,
     counters: Mutex<RecorderCounters>,
 }
@@ -53,33 +56,41 @@ pub(crate) struct Recording {
 enum Job {
     Tick(Arc<Sample<TickSnapshot>>),
     Table(Arc<Sample<ProcessTable>>),
+    Event(Event),
+    Memory(Memory),
 }
 
 #[derive(Debug)]
 struct Inner {
+    data: PathBuf,
     recorder: Option<Recorder>,
+    memory: Option<Memory>,
     ticks: TickEncoder,
     tables: ProcessEncoder,
     bytes: Vec<u8>,
 }
 
 impl Keeper {
-    /// A keeper that records into `folder`, and its recording end.
+    /// A keeper for the data folder, and its recording end. Without a cap there
+    /// is no recorder, and only memories are kept.
     ///
     /// # Errors
     ///
     /// What an operator must see to; a disk that fails is none.
     pub(crate) fn open(
-        folder: &Path,
-        cap_bytes: u64,
+        data: &Path,
+        cap_bytes: Option<u64>,
         boot_id: &str,
         now: Moment,
     ) -> Result<(Self, Recording), RecorderError> {
-        let options = RecorderOptions::with_cap(cap_bytes)?;
-        let recorder = Recorder::open(folder, options, boot_id, now)?;
+        let recorder = cap_bytes.map(|cap| {
+            let options = RecorderOptions::with_cap(cap)?;
+            Recorder::open(&data.join(RECORD_FOLDER), options, boot_id, now)
+        });
+        let recorder = recorder.transpose()?;
         let (sender, queue) = mpsc::channel(MAX_WAITING);
-        let told = Arc::<Told>::default();
-        let inner = Arc::new(Mutex::new(Inner::new(recorder)));
+        let told = Arc::new(Told { records: recorder.is_some(), ..Told::default() });
+        let inner = Arc::new(Mutex::new(Inner::new(data, recorder)));
         let keeper = Self { queue: Some(sender), told: Arc::clone(&told) };
         Ok((keeper, Recording { queue, inner, told }))
     }
@@ -94,9 +105,21 @@ impl Keeper {
         self.keep(Job::Table(table));
     }
 
+    /// Has one event recorded.
+    pub(super) fn event(&self, event: Event) {
+        self.keep(Job::Event(event));
+    }
+
+    /// Has the next start of the agent remember something.
+    pub(super) fn remember(&self, memory: Memory) {
+        self.keep(Job::Memory(memory));
+    }
+
     /// What the recorder has done, where there is one.
     pub(super) fn counters(&self) -> Option<RecorderCounters> {
-        self.queue.as_ref()?;
+        if !self.told.records {
+            return None;
+        }
         let mut counters = *lock(&self.told.counters);
         counters.lost_records += self.told.skipped.load(Ordering::Relaxed);
         Some(counters)
@@ -129,13 +152,16 @@ pub(crate) struct RecordingTask {
 }
 
 impl RecordingTask {
-    /// Ends recording. What was kept is on the disk afterwards, when the disk
-    /// answers in time. Drop all keepers first: the queue is emptied.
-    pub(crate) async fn close(self, clock: &Clock) {
+    /// Ends recording with a last memory. What was kept is on the disk
+    /// afterwards, when the disk answers in time. Drop all keepers first: the
+    /// queue is emptied.
+    pub(crate) async fn close(self, boot: &Boot, clock: &Clock) {
         let now = clock.now();
         let end = async {
             let _ended = self.task.join().await;
-            task::blocking("close the recorder", move || lock(&self.inner).close(now)).await
+            let boot = boot.clone();
+            let close = move || lock(&self.inner).close(&boot, now);
+            task::blocking("close the recorder", close).await
         };
         match clock.within(FAREWELL_TIME, end).await {
             Some(Ok(())) => {}
@@ -181,9 +207,10 @@ async fn sync(job: SyncJob, inner: Arc<Mutex<Inner>>, clock: Clock) {
 }
 
 impl Inner {
-    fn new(recorder: Recorder) -> Self {
+    fn new(data: &Path, recorder: Option<Recorder>) -> Self {
         let (ticks, tables) = (TickEncoder::new(), ProcessEncoder::new());
-        Self { recorder: Some(recorder), ticks, tables, bytes: Vec::new() }
+        let (data, bytes) = (data.to_owned(), Vec::new());
+        Self { data, recorder, memory: None, ticks, tables, bytes }
     }
 
     /// Keeps one reading. With a tick, what was kept so far is written, and a
@@ -193,6 +220,15 @@ impl Inner {
             Job::Tick(sample) => self.tick(&sample.value),
             Job::Table(sample) => {
                 self.table(&sample.value);
+                None
+            }
+            Job::Event(event) => {
+                self.event(event);
+                None
+            }
+            Job::Memory(memory) => {
+                self.memory = Some(memory.clone());
+                self.remember(memory);
                 None
             }
         }
@@ -227,11 +263,39 @@ impl Inner {
         });
     }
 
-    fn close(&mut self, now: Moment) {
+    fn event(&mut self, event: &Event) {
+        let Some(recorder) = self.recorder.as_mut() else { return };
+        append(recorder, Kind::Event, event.at, &mut self.bytes, |_, bytes| {
+            bytes.extend_from_slice(&recorded_event(event));
+        });
+    }
+
+    fn remember(&self, memory: &Memory) {
+        if let Err(error) = memory.store(&self.data) {
+            tracing::debug!(%error, "the agent cannot remember this boot");
+        }
+    }
+
+    fn close(&mut self, boot: &Boot, now: Moment) {
+        let last = self.memory.take().unwrap_or_else(|| boot.memory(now.unix_ms, None));
+        self.remember(&last.with_goodbye(now.unix_ms));
         if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.close(now)) {
             tracing::warn!(%error, "the recorder could not end well; it mends itself at the next start");
         }
     }
+}
+
+/// An event as the ring holds it: JSON with `kind`, `text` and, for a killed
+/// process, `pid` and `name`.
+fn recorded_event(event: &Event) -> Vec<u8> {
+    let victim = event.victim.as_ref();
+    let fields = serde_json::json!({
+        "kind": event.kind.name(),
+        "text": event.text,
+        "pid": victim.map(|victim| victim.pid),
+        "name": victim.map(|victim| victim.name.as_str()),
+    });
+    fields.to_string().into_bytes()
 }
 
 /// Encodes and appends one record, and once more, whole, when a new segment
@@ -263,6 +327,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use watchfire_model::{Schema, SeriesKey, Tick};
 
+    use watchfire_collect::Root;
+
     use super::*;
     use crate::history::History;
 
@@ -286,16 +352,16 @@ mod tests {
     #[tokio::test]
     async fn what_was_kept_can_be_read_back() {
         let data = tempfile::tempdir().expect("a folder");
-        let folder = data.path().join(crate::agent::RECORD_FOLDER);
         let clock = Clock::system();
-        let opened = Keeper::open(&folder, 1 << 20, "boot", Moment::default());
+        let opened = Keeper::open(data.path(), Some(1 << 20), "boot", Moment::default());
         let (keeper, recording) = opened.expect("a ring");
         let recording = recording.start(&clock);
         keeper.tick(tick(1));
         keeper.table(table(2));
         keeper.tick(tick(3));
         drop(keeper);
-        recording.close(&clock).await;
+        let boot = Boot::read(data.path(), &Root::recorded("/nowhere"));
+        recording.close(&boot, &clock).await;
         let history = History::open(data.path()).expect("a ring");
         let load =
             |ms| history.status_at(ms).expect("readable").value.map(|status| status.load.one);
@@ -308,7 +374,7 @@ mod tests {
     #[test]
     fn what_has_no_room_is_counted() {
         let data = tempfile::tempdir().expect("a folder");
-        let opened = Keeper::open(&data.path().join("record"), 1 << 20, "boot", Moment::default());
+        let opened = Keeper::open(data.path(), Some(1 << 20), "boot", Moment::default());
         // Nobody records, as when the disk hangs.
         let (keeper, _recording) = opened.expect("a ring");
         (0..MAX_WAITING as u64 + 3).for_each(|second| keeper.tick(tick(second)));

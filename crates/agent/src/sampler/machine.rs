@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use watchfire_collect::{Fault, ProcessSummary, Root, TickSampler};
-use watchfire_model::{Metric, Schema, Status, StatusView, Tick};
+use watchfire_collect::{EventSampler, Fault, ProcessSummary, Root, TickSampler};
+use watchfire_model::{Metric, Moment, Schema, Status, StatusView, Tick};
 use watchfire_runtime::Clock;
 use watchfire_runtime::task;
 
@@ -13,9 +13,12 @@ use super::beat::Beat;
 use super::keeper::Keeper;
 use super::latest::Publisher;
 use super::own::OwnSamples;
+use crate::boot::Boot;
 use crate::config::CollectConfig;
 use crate::distress::{Distress, Signs};
 
+/// How often it is written down that this boot goes on.
+const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 /// How often the machine is read.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -56,6 +59,9 @@ pub(super) struct Machine {
     clock: Clock,
     sampler: TickSampler,
     view: StatusView,
+    events: EventSampler,
+    boot: Boot,
+    remembered: Option<Moment>,
     own: OwnSamples,
     distress: Distress,
     keeper: Keeper,
@@ -78,14 +84,22 @@ impl Machine {
         root: &Root,
         config: &CollectConfig,
         keeper: &Keeper,
+        boot: &Boot,
         shared: &Arc<Shared>,
     ) -> Self {
+        let mut events = EventSampler::new(root.clone());
+        if let Some(position) = boot.log_position {
+            events.resume(position);
+        }
         let stopwatch = clock.clone();
         let stopwatch = Box::new(move || stopwatch.now().monotonic);
         Self {
             clock: clock.clone(),
             sampler: TickSampler::new(root.clone(), &config.without, stopwatch),
             view: StatusView::new(),
+            events,
+            boot: boot.clone(),
+            remembered: None,
             own: OwnSamples::default(),
             distress: Distress::default(),
             keeper: keeper.clone(),
@@ -104,6 +118,7 @@ impl Machine {
         shared.measure(&clock, || {
             let now = clock.now();
             self.ease(late, now.monotonic);
+            self.hear(now);
             self.tell_own();
             self.sampler.sample(now);
             let (schema, tick) = (self.sampler.schema(), self.sampler.tick());
@@ -128,8 +143,25 @@ impl Machine {
         self.shared.ease.store(self.distress.ease(), Ordering::Relaxed);
     }
 
+    /// Takes what the kernel told, and has it kept.
+    fn hear(&mut self, now: Moment) {
+        let mut due = self.remembered.is_none_or(|last| now.since(last) >= REMEMBER_EVERY);
+        for event in self.events.drain(now) {
+            due = true;
+            tracing::info!(kind = event.kind.name(), text = ?event.text, "the kernel says");
+            self.keeper.event(event.clone());
+        }
+        if due && self.events.position().is_some() {
+            self.remembered = Some(now);
+            let memory = self.boot.memory(now.unix_ms, self.events.position());
+            self.keeper.remember(memory);
+        }
+    }
+
     fn tell_own(&mut self) {
         self.own.begin();
+        self.own.reboot(self.boot.reason);
+        self.own.events(&self.events);
         self.own.distress(&self.distress);
         if let Some(counters) = self.keeper.counters() {
             self.own.recorder(&counters);

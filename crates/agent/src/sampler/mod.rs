@@ -25,6 +25,7 @@ pub(crate) use self::machine::TickSnapshot;
 use self::latest::Publisher;
 use self::machine::{Machine, Shared};
 use self::tables::Tables;
+use crate::boot::Boot;
 use crate::config::CollectConfig;
 
 /// Where to get the latest readings.
@@ -43,6 +44,7 @@ pub(crate) struct Samplers {
     root: Root,
     config: CollectConfig,
     keeper: Keeper,
+    boot: Boot,
     demand: Demand,
     status: Publisher<Status>,
     ticks: Publisher<TickSnapshot>,
@@ -55,6 +57,7 @@ impl Samplers {
         root: Root,
         config: CollectConfig,
         keeper: Keeper,
+        boot: Boot,
     ) -> (Self, Samples) {
         let (status, latest_status) = Publisher::new();
         let (ticks, latest_ticks) = Publisher::new();
@@ -66,12 +69,12 @@ impl Samplers {
             processes: latest_processes,
             demand: demand.clone(),
         };
-        (Self { clock, root, config, keeper, demand, status, ticks, processes }, samples)
+        (Self { clock, root, config, keeper, boot, demand, status, ticks, processes }, samples)
     }
 
     /// Starts reading. It ends when the tasks are dropped.
     pub(crate) fn start(self) -> [Task<()>; 2] {
-        let Self { clock, root, config, keeper, demand, status, ticks, processes } = self;
+        let Self { clock, root, config, keeper, boot, demand, status, ticks, processes } = self;
         let shared = Arc::new(Shared::default());
         let tables = Tables {
             clock: clock.clone(),
@@ -86,10 +89,10 @@ impl Samplers {
         let for_machine = clock.clone();
         let machine = task::spawn_restarting("machine sampler", clock.clone(), move || {
             let (clock, root, config) = (for_machine.clone(), root.clone(), config.clone());
-            let (keeper, shared) = (keeper.clone(), Arc::clone(&shared));
+            let (keeper, shared, boot) = (keeper.clone(), Arc::clone(&shared), boot.clone());
             let make = {
                 let (clock, keeper) = (clock.clone(), keeper.clone());
-                move || Machine::new(&clock, &root, &config, &keeper, &shared)
+                move || Machine::new(&clock, &root, &config, &keeper, &boot, &shared)
             };
             machine::read_for_ever(clock, keeper, make, Arc::clone(&statuses), Arc::clone(&ticks))
         });

@@ -1,4 +1,6 @@
-use watchfire_collect::{Family, OwnSample, ProcessSummary};
+use watchfire_collect::{
+    BOOT_REASON, EventSampler, Family, OwnSample, ProcessSummary, RebootReason,
+};
 
 use crate::distress::Distress;
 use crate::recorder::RecorderCounters;
@@ -94,6 +96,15 @@ pub(super) struct OwnSamples {
 impl OwnSamples {
     pub(super) fn begin(&mut self) {
         self.samples.clear();
+    }
+
+    pub(super) fn reboot(&mut self, reason: RebootReason) {
+        let label = Some(reason.name());
+        self.samples.push(OwnSample { family: &BOOT_REASON, label, value: 1.0 });
+    }
+
+    pub(super) fn events(&mut self, events: &EventSampler) {
+        events.put_samples(&mut self.samples);
     }
 
     pub(super) fn distress(&mut self, distress: &Distress) {

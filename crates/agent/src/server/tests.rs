@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use watchfire_model::Labels;
 use watchfire_runtime::{Clock, ShutdownHandle, task};
 
 use super::*;
+use crate::boot::Boot;
 use crate::config::CollectConfig;
 use crate::counters::Counters;
 use crate::http::{About, HostNames, Parts};
@@ -25,8 +27,9 @@ async fn start(limits: HttpLimits) -> Server {
     let clock = Clock::system();
     let (shutdown, end) = Shutdown::new();
     let root = watchfire_collect::Root::recorded("nowhere");
+    let boot = Boot::read(Path::new("nowhere"), &root);
     let (_, samples) =
-        Samplers::new(clock.clone(), root, CollectConfig::default(), Keeper::default());
+        Samplers::new(clock.clone(), root, CollectConfig::default(), Keeper::default(), boot);
     let counters = Arc::<Counters>::default();
     let app = App::new(Parts {
         clock,

@@ -1,0 +1,172 @@
+//! What the agent remembers from one start to the next: which boot it saw last
+//! and when, so that it can say why the machine was started anew, and how far
+//! it read the kernel's log, so that nothing is told twice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use watchfire_collect::{LastBoot, RebootReason, Root, ThisBoot, reboot_reason};
+
+const FILE: &str = "last-boot.json";
+/// A file that is larger is not ours.
+const MAX_FILE_BYTES: u64 = 4096;
+/// An agent that ended in good order longer than this before the next boot did
+/// not end because the machine did, in milliseconds.
+const SHUTDOWN_TIME_MS: i64 = 10 * 60 * 1000;
+
+/// What is known of this boot, and of the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Boot {
+    /// Why the machine was started anew. Within the same boot, what was found
+    /// at its first start.
+    pub(crate) reason: RebootReason,
+    /// The kernel's last words, when it died.
+    pub(crate) panic: Option<String>,
+    /// Where to go on in the kernel's log, when this boot was seen before.
+    pub(crate) log_position: Option<u64>,
+    id: String,
+}
+
+/// The content of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    boot_id: String,
+    last_seen_ms: i64,
+    /// The agent ended in good order.
+    goodbye: bool,
+    log_position: Option<u64>,
+    /// Why that boot began, by its name.
+    reason: String,
+}
+
+impl Boot {
+    /// Reads what the machine tells and what is remembered in `data`. A memory
+    /// that is missing or damaged is none.
+    pub(crate) fn read(data: &Path, root: &Root) -> Self {
+        Self::new(ThisBoot::read(root), recall(&data.join(FILE)))
+    }
+
+    fn new(this: ThisBoot, memory: Option<Memory>) -> Self {
+        let Some(memory) = memory else {
+            return Self::unknown(this.boot_id);
+        };
+        let mut boot = Self::unknown(this.boot_id.clone());
+        boot.reason = reboot_reason(&memory.last_boot(&this), &this);
+        if boot.reason == RebootReason::SameBoot {
+            boot.reason = reason_of(&memory.reason);
+            boot.log_position = memory.log_position;
+        }
+        if boot.reason == RebootReason::KernelPanic {
+            boot.panic = this.panic.map(|panic| panic.line);
+        }
+        boot
+    }
+
+    fn unknown(id: String) -> Self {
+        Self { reason: RebootReason::Unknown, panic: None, log_position: None, id }
+    }
+
+    /// What to remember at `unix_ms`.
+    pub(crate) fn memory(&self, unix_ms: i64, log_position: Option<u64>) -> Memory {
+        Memory {
+            boot_id: self.id.clone(),
+            last_seen_ms: unix_ms,
+            goodbye: false,
+            log_position: log_position.or(self.log_position),
+            reason: self.reason.name().to_owned(),
+        }
+    }
+}
+
+impl Memory {
+    /// Writes it as a whole or not at all. It may be some minutes old after a
+    /// power cut, which is why nothing is synced.
+    pub(crate) fn store(&self, data: &Path) -> std::io::Result<()> {
+        let (fresh, path) = (data.join("last-boot.new"), data.join(FILE));
+        fs::write(&fresh, serde_json::to_vec(self)?)?;
+        fs::rename(fresh, path)
+    }
+
+    /// The same of an agent that ends in good order.
+    pub(crate) fn with_goodbye(self, unix_ms: i64) -> Self {
+        Self { last_seen_ms: unix_ms, goodbye: true, ..self }
+    }
+
+    fn last_boot(&self, this: &ThisBoot) -> LastBoot {
+        let went_by = this.booted_ms.map_or(0, |booted| booted.saturating_sub(self.last_seen_ms));
+        if self.goodbye && went_by > SHUTDOWN_TIME_MS {
+            // It was not there when the machine ended, so it knows nothing of it.
+            return LastBoot::default();
+        }
+        LastBoot {
+            boot_id: self.boot_id.clone(),
+            last_seen_ms: self.last_seen_ms,
+            goodbye: self.goodbye,
+        }
+    }
+}
+
+fn recall(path: &PathBuf) -> Option<Memory> {
+    if fs::metadata(path).ok()?.len() > MAX_FILE_BYTES {
+        return None;
+    }
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn reason_of(name: &str) -> RebootReason {
+    use RebootReason::{CleanShutdown, KernelPanic, PowerLossOrReset, Unknown, Watchdog};
+    let known = [CleanShutdown, KernelPanic, Watchdog, PowerLossOrReset];
+    known.into_iter().find(|reason| reason.name() == name).unwrap_or(Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn this(id: &str, booted_ms: i64) -> ThisBoot {
+        ThisBoot { boot_id: id.to_owned(), booted_ms: Some(booted_ms), ..ThisBoot::default() }
+    }
+
+    fn memory(goodbye: bool) -> Memory {
+        Memory {
+            boot_id: "one".to_owned(),
+            last_seen_ms: HOUR_MS,
+            goodbye,
+            log_position: Some(7),
+            reason: "watchdog".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_boot_is_told_by_what_came_before_it() {
+        let reason = |this, memory| Boot::new(this, memory).reason;
+        assert_eq!(reason(this("two", HOUR_MS), None), RebootReason::Unknown);
+        let cut = reason(this("two", 2 * HOUR_MS), Some(memory(false)));
+        assert_eq!(cut, RebootReason::PowerLossOrReset);
+        let soon = reason(this("two", HOUR_MS + 60_000), Some(memory(true)));
+        assert_eq!(soon, RebootReason::CleanShutdown);
+        let late = reason(this("two", 2 * HOUR_MS), Some(memory(true)));
+        assert_eq!(late, RebootReason::Unknown, "the agent had been stopped long before");
+    }
+
+    #[test]
+    fn within_a_boot_its_reason_and_the_place_in_the_log_are_kept() {
+        let boot = Boot::new(this("one", 0), Some(memory(true)));
+        assert_eq!((boot.reason, boot.log_position), (RebootReason::Watchdog, Some(7)));
+        assert_eq!(boot.memory(5, None).log_position, Some(7));
+        let next = Boot::new(this("two", HOUR_MS), Some(memory(false)));
+        assert_eq!(next.log_position, None, "another boot has another log");
+    }
+
+    #[test]
+    fn a_memory_is_stored_and_a_damaged_one_is_none() {
+        let data = tempfile::tempdir().expect("a folder");
+        memory(true).store(data.path()).expect("ours");
+        assert_eq!(recall(&data.path().join(FILE)), Some(memory(true)));
+        fs::write(data.path().join(FILE), "{").expect("ours");
+        assert_eq!(recall(&data.path().join(FILE)), None);
+    }
+}
