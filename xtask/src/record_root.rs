@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use watchfire_collect::{
-    FACTS_PATH, RecordedPath, Rewrite, STATFS_PATH, TIMEX_PATH, machine_facts, recorded_paths,
-    statfs_table, timex_text,
+    CONTAINERS_PATH, CollectError, FACTS_PATH, KMSG_PATH, RecordedPath, Rewrite, STATFS_PATH,
+    SYSTEMD_PATH, TIMEX_PATH, container_table, kernel_log, machine_facts, recorded_paths,
+    statfs_table, systemd_table, timex_text,
 };
 
 /// Records this machine into `out`, which must be empty or missing.
@@ -36,8 +37,27 @@ pub(crate) fn run(out: &Path) -> Result<()> {
         write(out, Path::new(TIMEX_PATH), timex.as_bytes())?;
         files += 1;
     }
+    files += told(out, SYSTEMD_PATH, systemd_table())?;
+    files += told(out, CONTAINERS_PATH, container_table().map(Some))?;
+    files += told(out, KMSG_PATH, kernel_log().map(Some))?;
     println!("{} files are in {}", files + 2, out.display());
     Ok(())
+}
+
+/// Writes what a program or the kernel tells, and returns how many files that
+/// is. What may not be asked is left out, with a word.
+fn told(out: &Path, path: &str, told: Result<Option<String>, CollectError>) -> Result<usize> {
+    match told {
+        Ok(Some(text)) if !text.is_empty() => {
+            write(out, Path::new(path), text.as_bytes())?;
+            Ok(1)
+        }
+        Ok(_) => Ok(0),
+        Err(error) => {
+            eprintln!("{path} is left out: {error}");
+            Ok(0)
+        }
+    }
 }
 
 fn refuse_full(out: &Path) -> Result<()> {

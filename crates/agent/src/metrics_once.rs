@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use watchfire_api::exposition::{Format, Readings, Renderer};
-use watchfire_collect::{Root, TickSampler};
+use watchfire_collect::{EventSampler, Root, Stopwatch, TickSampler};
 use watchfire_model::Moment;
 use watchfire_runtime::Clock;
 
@@ -61,23 +61,28 @@ pub fn metrics_once(
     clock: &Clock,
     format: Format,
 ) -> Result<MetricsOnce, MetricsOnceError> {
-    let mut sampler = match root {
+    let (root, now, stopwatch): (_, _, Stopwatch) = match root {
         Some(root) => {
             check(root)?;
-            let mut sampler =
-                TickSampler::new(Root::recorded(root), &[], Box::new(Duration::default));
-            sampler.sample(Moment::default());
-            sampler
+            (Root::recorded(root), Moment::default(), Box::new(Duration::default))
         }
         None => {
             let stopwatch = clock.clone();
-            let stopwatch = Box::new(move || stopwatch.now().monotonic);
-            let mut sampler = TickSampler::new(Root::live(), &[], stopwatch);
-            sampler.sample(clock.now());
-            sampler
+            (Root::live(), clock.now(), Box::new(move || stopwatch.now().monotonic))
         }
     };
+    let mut sampler = TickSampler::new(root.clone(), &[], stopwatch);
+    count_events(root, now, &mut sampler);
+    sampler.sample(now);
     Ok(write(&mut sampler, format))
+}
+
+/// What the kernel's log tells of the time since boot.
+fn count_events(root: Root, now: Moment, sampler: &mut TickSampler) {
+    let (mut events, mut own) = (EventSampler::new(root), Vec::new());
+    events.drain(now);
+    events.put_samples(&mut own);
+    sampler.put_own(&own);
 }
 
 fn check(root: &Path) -> Result<(), MetricsOnceError> {

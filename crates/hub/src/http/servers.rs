@@ -6,7 +6,7 @@ use serde::Deserialize;
 use watchfire_api::agent::ProcessRow;
 use watchfire_api::hub::{ProcessList, ServerDetail, ServerList};
 use watchfire_identity::Action;
-use watchfire_model::ServerName;
+use watchfire_model::{ProcessQuery, ProcessSort, ServerName};
 
 use super::guard::Caller;
 use super::reply::Refusal;
@@ -43,54 +43,47 @@ pub(super) async fn one(
 /// What `GET /api/servers/{name}/processes` may be asked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ProcessQuery {
+pub(super) struct ProcessQuestion {
     top: Option<usize>,
-    sort: Option<Sort>,
+    sort: Option<String>,
     name: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    Cpu,
-    Rss,
-    Pid,
-    Name,
+const QUESTION_HINT: &str = "use top=NUMBER, sort=cpu|rss|pid|name|io and name=TEXT";
+
+impl ProcessQuestion {
+    fn understood(self) -> Result<ProcessQuery, Refusal> {
+        let sort = match self.sort {
+            None => ProcessSort::default(),
+            Some(word) => ProcessSort::from_word(&word).ok_or_else(|| {
+                let what = format!("{word:?} is no order: {QUESTION_HINT}");
+                Refusal::new(StatusCode::BAD_REQUEST, what)
+            })?,
+        };
+        Ok(ProcessQuery { sort, top: Some(self.top.unwrap_or(USUAL_TOP)), name: self.name })
+    }
 }
 
-/// `GET /api/servers/{name}/processes?top=&sort=cpu|rss|pid|name&name=`
+/// `GET /api/servers/{name}/processes?top=&sort=cpu|rss|pid|name|io&name=`
 pub(super) async fn processes(
     State(app): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
-    query: Result<Query<ProcessQuery>, QueryRejection>,
+    query: Result<Query<ProcessQuestion>, QueryRejection>,
 ) -> Result<Json<ProcessList>, Refusal> {
     let index = app.server(&caller, &name)?;
     let Query(query) = query.map_err(|error| {
-        let hint = "use top=NUMBER, sort=cpu|rss|pid|name and name=TEXT";
-        Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {hint}", error.body_text()))
+        Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {QUESTION_HINT}", error.body_text()))
     })?;
+    let query = query.understood()?;
     let table = app.parts.fleet.snapshot(index).processes;
     let Some(table) = table else {
         return Ok(Json(ProcessList { at_unix_ms: 0, total: 0, processes: Vec::new() }));
     };
-    let wanted = |row: &&watchfire_model::ProcessRow| {
-        query.name.as_deref().is_none_or(|part| row.name.contains(part))
-    };
-    let mut processes: Vec<&watchfire_model::ProcessRow> =
-        table.processes.iter().filter(wanted).collect();
-    match query.sort.unwrap_or(Sort::Cpu) {
-        // The table comes sorted by cpu.
-        Sort::Cpu => {}
-        Sort::Rss => processes.sort_by_key(|row| std::cmp::Reverse(row.rss_bytes)),
-        Sort::Pid => processes.sort_by_key(|row| row.pid),
-        Sort::Name => processes.sort_by(|a, b| a.name.cmp(&b.name)),
-    }
-    processes.truncate(query.top.unwrap_or(USUAL_TOP));
     Ok(Json(ProcessList {
         at_unix_ms: table.at.unix_ms,
         total: table.total,
-        processes: processes.into_iter().map(ProcessRow::from).collect(),
+        processes: table.select(&query).into_iter().map(ProcessRow::from).collect(),
     }))
 }
 
