@@ -51,3 +51,4 @@ pub use error::AgentError;
 pub use history::{Found, History};
 pub use metrics_once::{MetricsOnce, MetricsOnceError, metrics_once};
 pub use once::{processes_now, status_now};
+pub use watchfire_collect::ProcessDetail;

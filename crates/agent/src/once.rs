@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use watchfire_collect::{CollectError, ProcessSampler, Root, TickSampler};
+use watchfire_collect::{CollectError, ProcessDetail, ProcessSampler, Root, TickSampler};
 use watchfire_model::{ProcessTable, Status, StatusView};
 use watchfire_runtime::Clock;
 
@@ -22,14 +22,16 @@ pub async fn status_now(clock: &Clock) -> Status {
     view.read(sampler.schema(), sampler.tick())
 }
 
-/// The processes of this machine, with rates over one second.
+/// The processes of this machine, with rates over one second, and who answers
+/// what costs too much to ask of all.
 ///
 /// # Errors
 ///
 /// When `/proc` cannot be listed.
-pub async fn processes_now(clock: &Clock) -> Result<ProcessTable, CollectError> {
+pub async fn processes_now(clock: &Clock) -> Result<(ProcessTable, ProcessDetail), CollectError> {
     let mut sampler = ProcessSampler::new(Root::live());
     sampler.sample(clock.now())?;
     clock.sleep(INTERVAL).await;
-    sampler.sample(clock.now())
+    let table = sampler.sample(clock.now())?;
+    Ok((table, sampler.detail()))
 }

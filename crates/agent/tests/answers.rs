@@ -4,9 +4,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{START_MS, start};
+use common::{START_MS, start, start_with, user};
 use serde_json::Value;
 use watchfire_api::agent::{ProcessRow, StatsReply};
+use watchfire_collect::Root;
+use watchfire_identity::Scope;
 
 #[tokio::test]
 async fn stats_have_the_first_systems_fields_and_the_whole_picture() {
@@ -116,4 +118,30 @@ async fn the_first_caller_waits_for_rates() {
     });
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["at"], jiff_of(START_MS + 1000));
+}
+
+#[tokio::test]
+async fn details_are_for_those_who_ask() {
+    let agent = start_with(|config| {
+        config.users = vec![user("ada", &[Scope::Read])];
+        // Only a live machine can be asked how a process shares its memory.
+        config.root = Root::live();
+    })
+    .await;
+    let token = agent.token("ada").await;
+    agent.hand.advance(Duration::from_secs(1));
+    let own = std::process::id();
+    let row = |answer: &common::Answer| {
+        let rows = answer.json();
+        let rows = rows.as_array().expect("an array").clone();
+        rows.into_iter().find(|row| row["pid"] == own).expect("this test is a process")
+    };
+    let plain = row(&agent.get_with("/processlist?sort=rss", &token).await);
+    assert!(plain.get("pss_bytes").is_none() && plain.get("open_files").is_none(), "{plain}");
+    let name = plain["name"].as_str().expect("a name").replace(' ', "+");
+    let path = format!("/processlist?name={name}&details=true");
+    let detailed = row(&agent.get_with(&path, &token).await);
+    assert!(detailed["pss_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{detailed}");
+    assert!(detailed["open_files"].as_u64().is_some_and(|files| files >= 3), "{detailed}");
+    assert_eq!(agent.get_with("/processlist?details=perhaps", &token).await.status, 400);
 }

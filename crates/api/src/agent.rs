@@ -282,6 +282,12 @@ pub struct ProcessRow {
     /// The container that it runs in.
     #[serde(default)]
     pub container: Option<String>,
+    /// Memory with shared pages in part; only when details were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss_bytes: Option<u64>,
+    /// Open files; only when details were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
 }
 
 #[cfg(test)]

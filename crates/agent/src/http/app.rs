@@ -10,6 +10,7 @@ use watchfire_identity::token::TokenKey;
 use watchfire_model::Labels;
 use watchfire_runtime::{Clock, Shutdown};
 
+use super::details::Details;
 use super::metrics::Expositions;
 use super::{HostNames, routes};
 use crate::config::{MetricsConfig, User};
@@ -39,6 +40,7 @@ pub(crate) struct App {
     pub(super) waiting: Arc<Semaphore>,
     pub(super) metrics: MetricsConfig,
     pub(super) expositions: Expositions,
+    pub(super) details: Details,
     streams: Arc<Semaphore>,
     limiter: Mutex<LoginLimiter>,
     proofs: Mutex<Proofs>,
@@ -87,6 +89,7 @@ impl App {
             streams: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
             metrics: parts.metrics,
             expositions: Expositions::default(),
+            details: Details::default(),
             limiter: Mutex::default(),
             proofs: Mutex::default(),
             router: routes::all(),

@@ -3,6 +3,7 @@
 
 mod app;
 mod auth;
+mod details;
 mod login;
 mod metrics;
 mod path;

@@ -4,10 +4,13 @@ use watchfire_model::{ProcessQuery, ProcessRow, ProcessSort};
 
 /// What `/processlist` is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Question(ProcessQuery);
+pub(super) struct Question {
+    rows: ProcessQuery,
+    details: bool,
+}
 
 impl Question {
-    /// Reads `top`, `sort` and `name`; the first system's other parameters are
+    /// Reads `top`, `sort`, `name` and `details`; the first system's other parameters are
     /// passed over.
     ///
     /// # Errors
@@ -22,16 +25,23 @@ impl Question {
                 _ => Err(format!("{name} is there twice: send it once")),
             }
         };
-        Ok(Self(ProcessQuery {
+        let rows = ProcessQuery {
             top: one("top")?.map(|top| read_top(&top)).transpose()?,
             sort: one("sort")?.map_or(Ok(ProcessSort::default()), |sort| read_sort(&sort))?,
             name: one("name")?,
-        }))
+        };
+        let details = one("details")?.map_or(Ok(false), |word| read_flag(&word))?;
+        Ok(Self { rows, details })
     }
 
     /// The rows that were asked for, in the order that was asked for.
     pub(super) fn answer<'a>(&self, rows: &'a [ProcessRow]) -> Vec<&'a ProcessRow> {
-        self.0.choose(rows)
+        self.rows.choose(rows)
+    }
+
+    /// True when memory shares and open files are wanted too.
+    pub(super) fn details(&self) -> bool {
+        self.details
     }
 }
 
@@ -43,6 +53,14 @@ fn read_top(text: &str) -> Result<usize, String> {
 fn read_sort(text: &str) -> Result<ProcessSort, String> {
     ProcessSort::from_word(text)
         .ok_or_else(|| "sort is one of cpu, rss, pid, name and io: sort=cpu".to_owned())
+}
+
+fn read_flag(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("details is true or false: details=true".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +110,9 @@ mod tests {
         for bad in ["top=0", "top=-1", "top=ten", "top=", "top=1&top=2", "top=99999999999999999999"]
         {
             assert!(ask(bad).expect_err(bad).contains("top"), "{bad}");
+        }
+        for bad in ["details=yes", "details=", "details=1&details=1"] {
+            assert!(ask(bad).expect_err(bad).contains("details"), "{bad}");
         }
         for bad in ["sort=memory", "sort=CPU", "sort="] {
             assert!(ask(bad).expect_err(bad).contains("cpu, rss, pid, name and io"), "{bad}");

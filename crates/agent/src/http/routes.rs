@@ -15,7 +15,7 @@ use watchfire_runtime::task;
 use super::auth::{Place, authorise};
 use super::processes::Question;
 use super::reply::Refusal;
-use super::{App, Peer, login, metrics, reply};
+use super::{App, Peer, details, login, metrics, reply};
 use crate::sampler::with_rates;
 use crate::stream;
 
@@ -83,7 +83,12 @@ async fn processlist(Extension(app): TheApp, request: Request<Body>) -> Answer {
     let sample = with_rates(&app.samples.processes, &app.clock, PATIENCE).await;
     let sample = sample.ok_or_else(not_yet)?;
     let rows = question.answer(&sample.value.processes);
-    Ok(Json(rows.into_iter().map(ProcessRow::from).collect::<Vec<_>>()).into_response())
+    if !question.details() {
+        return Ok(Json(rows.into_iter().map(ProcessRow::from).collect::<Vec<_>>()).into_response());
+    }
+    let named = rows.into_iter().map(|row| (ProcessRow::from(row), row.start_time_ms));
+    let rows = details::fill(&app, named.take(details::MAX_DETAILED).collect()).await?;
+    Ok(Json(rows).into_response())
 }
 
 async fn run(Extension(app): TheApp, request: Request<Body>) -> Answer {

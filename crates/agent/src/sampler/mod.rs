@@ -9,9 +9,9 @@ mod machine;
 mod own;
 mod tables;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use watchfire_collect::{ProcessOptions, ProcessSampler, Root};
+use watchfire_collect::{ProcessDetail, ProcessOptions, ProcessSampler, Root};
 use watchfire_model::{ProcessTable, Status};
 use watchfire_runtime::Clock;
 use watchfire_runtime::task::{self, Task};
@@ -35,6 +35,8 @@ pub(crate) struct Samples {
     pub(crate) ticks: Latest<TickSnapshot>,
     pub(crate) processes: Latest<ProcessTable>,
     pub(crate) demand: Demand,
+    /// Answers about one process, once the first table was read.
+    pub(crate) detail: Arc<OnceLock<ProcessDetail>>,
 }
 
 /// Reads the machine.
@@ -46,6 +48,7 @@ pub(crate) struct Samplers {
     keeper: Keeper,
     boot: Boot,
     demand: Demand,
+    detail: Arc<OnceLock<ProcessDetail>>,
     status: Publisher<Status>,
     ticks: Publisher<TickSnapshot>,
     processes: Publisher<ProcessTable>,
@@ -62,25 +65,31 @@ impl Samplers {
         let (status, latest_status) = Publisher::new();
         let (ticks, latest_ticks) = Publisher::new();
         let (processes, latest_processes) = Publisher::new();
-        let demand = Demand::default();
+        let (demand, detail) = (Demand::default(), Arc::<OnceLock<ProcessDetail>>::default());
         let samples = Samples {
             status: latest_status,
             ticks: latest_ticks,
             processes: latest_processes,
             demand: demand.clone(),
+            detail: Arc::clone(&detail),
         };
-        (Self { clock, root, config, keeper, boot, demand, status, ticks, processes }, samples)
+        (
+            Self { clock, root, config, keeper, boot, demand, detail, status, ticks, processes },
+            samples,
+        )
     }
 
     /// Starts reading. It ends when the tasks are dropped.
     pub(crate) fn start(self) -> [Task<()>; 2] {
-        let Self { clock, root, config, keeper, boot, demand, status, ticks, processes } = self;
+        let Self { clock, root, config, keeper, boot, demand, detail, status, ticks, processes } =
+            self;
         let shared = Arc::new(Shared::default());
         let tables = Tables {
             clock: clock.clone(),
             keeper: keeper.clone(),
             shared: Arc::clone(&shared),
             demand,
+            detail,
             publish: Arc::new(processes),
         };
         let process_root = root.clone();

@@ -2,10 +2,10 @@
 //! watches, and less often on a machine that is starved.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use watchfire_collect::ProcessSampler;
+use watchfire_collect::{ProcessDetail, ProcessSampler};
 use watchfire_model::ProcessTable;
 use watchfire_runtime::Clock;
 use watchfire_runtime::task::{self, TaskFailed};
@@ -31,12 +31,13 @@ pub(super) struct Tables {
     pub(super) keeper: Keeper,
     pub(super) shared: Arc<Shared>,
     pub(super) demand: Demand,
+    pub(super) detail: Arc<OnceLock<ProcessDetail>>,
     pub(super) publish: Arc<Publisher<ProcessTable>>,
 }
 
 /// Reads the processes for ever.
 pub(super) async fn read_for_ever(tables: Tables, make: impl Fn() -> ProcessSampler + Send) {
-    let Tables { clock, keeper, shared, demand, publish } = tables;
+    let Tables { clock, keeper, shared, demand, detail, publish } = tables;
     let mut sampler = make();
     let mut beat = Beat::new(clock.now());
     let mut readings = 0;
@@ -55,6 +56,7 @@ pub(super) async fn read_for_ever(tables: Tables, make: impl Fn() -> ProcessSamp
         };
         sampler = match task::blocking("read the processes", work).await {
             Ok((table, sampler)) => {
+                detail.get_or_init(|| sampler.detail());
                 match table {
                     Ok(table) => keeper.table(publish.post(table)),
                     Err(error) => tracing::warn!(%error, "the processes cannot be read"),

@@ -50,7 +50,7 @@ pub(crate) fn hash() -> PasswordHash {
     HASH.get_or_init(|| password::hash(PASSWORD).expect("hashes")).clone()
 }
 
-fn user(name: &str, scopes: &[Scope]) -> User {
+pub(crate) fn user(name: &str, scopes: &[Scope]) -> User {
     User { name: name.to_owned(), password_hash: hash(), scopes: scopes.to_vec() }
 }
 

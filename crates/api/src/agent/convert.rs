@@ -162,6 +162,8 @@ impl From<&model::ProcessRow> for ProcessRow {
             cgroup: row.cgroup.clone(),
             unit: row.unit.clone(),
             container: row.container.clone(),
+            pss_bytes: None,
+            open_files: None,
         }
     }
 }

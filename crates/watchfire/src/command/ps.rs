@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use clap::ValueEnum;
-use watchfire_agent::processes_now;
+use watchfire_agent::{ProcessDetail, processes_now};
 use watchfire_api::agent as api;
 use watchfire_model::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};
 use watchfire_runtime::Clock;
@@ -26,6 +26,9 @@ pub(super) struct Ps {
     /// Only processes whose short name contains this
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
+    /// Also count open files and the memory that is not shared; not for the past
+    #[arg(long, conflicts_with = "at")]
+    details: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -55,43 +58,66 @@ impl From<Sort> for ProcessSort {
 impl Ps {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
-        let table = match self.past.open(&clock)? {
-            Some((history, at)) => found(&history, at, history.processes_at(at)?)?,
-            None => block_on(async { Ok(processes_now(&clock).await?) })?,
+        let (table, detail) = match self.past.open(&clock)? {
+            Some((history, at)) => (found(&history, at, history.processes_at(at)?)?, None),
+            None => {
+                let (table, detail) = block_on(async { Ok(processes_now(&clock).await?) })?;
+                (table, self.details.then_some(detail))
+            }
         };
         let query = ProcessQuery { sort: self.sort.into(), top: self.top, name: self.name };
         let rows = table.select(&query);
         if self.json {
-            let rows: Vec<api::ProcessRow> = rows.into_iter().map(Into::into).collect();
+            let rows: Vec<_> = rows.into_iter().map(|row| json(row, detail.as_ref())).collect();
             return screen::print(&(serde_json::to_string_pretty(&rows)? + "\n"));
         }
-        screen::print(&text(&table, &rows))
+        screen::print(&text(&table, &rows, detail.as_ref()))
     }
 }
 
-fn text(table: &ProcessTable, rows: &[&ProcessRow]) -> String {
+fn json(row: &ProcessRow, detail: Option<&ProcessDetail>) -> api::ProcessRow {
+    let mut shown = api::ProcessRow::from(row);
+    shown.pss_bytes = detail.and_then(|ask| ask.pss_bytes(row.pid, row.start_time_ms).ok());
+    shown.open_files = detail.and_then(|ask| ask.open_files(row.pid, row.start_time_ms).ok());
+    shown
+}
+
+fn text(table: &ProcessTable, rows: &[&ProcessRow], detail: Option<&ProcessDetail>) -> String {
     let mut out = format!("{}, {} processes\n", local(table.at.unix_ms), table.total);
-    out.push_str(
-        "    PID USER       S   CPU%      RSS   READ/s  WRITE/s UNIT               COMMAND\n",
+    let more = if detail.is_some() { "      PSS  FILES " } else { " " };
+    let _ = writeln!(
+        out,
+        "    PID USER       S   CPU%      RSS{more}  READ/s  WRITE/s UNIT               COMMAND"
     );
     for row in rows {
-        let command =
-            if row.command.is_empty() { format!("[{}]", row.name) } else { row.command.clone() };
-        let place = row.container.as_deref().or(row.unit.as_deref()).unwrap_or("-");
         let _ = writeln!(
             out,
-            "{:>7} {:<10} {} {:>6} {:>8} {:>8} {:>8} {:<18} {command}",
+            "{:>7} {:<10} {} {:>6} {:>8}{} {:>8} {:>8} {:<18} {}",
             row.pid,
             screen::fit(&row.user, 10),
             row.state,
             row.cpu_percent.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1}")),
             bytes(row.rss_bytes),
+            detail.map_or_else(String::new, |detail| details(row, detail)),
             rate(row.read_bytes_per_s),
             rate(row.written_bytes_per_s),
-            screen::fit(place, 18),
+            screen::fit(row.container.as_deref().or(row.unit.as_deref()).unwrap_or("-"), 18),
+            command(row),
         );
     }
     out
+}
+
+/// Kernel threads have no command line; their name stands in brackets, as `ps` shows it.
+fn command(row: &ProcessRow) -> String {
+    if row.command.is_empty() { format!("[{}]", row.name) } else { row.command.clone() }
+}
+
+fn details(row: &ProcessRow, detail: &ProcessDetail) -> String {
+    let unknown = || "-".to_owned();
+    let pss = detail.pss_bytes(row.pid, row.start_time_ms).map_or_else(|_| unknown(), bytes);
+    let files = detail.open_files(row.pid, row.start_time_ms);
+    format!(" {pss:>8} {:>6}", files.map_or_else(|_| unknown(), |files| files.to_string()))
 }
 
 fn rate(bytes_per_s: Option<f64>) -> String {
