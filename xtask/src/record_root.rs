@@ -1,9 +1,12 @@
 //! `xtask record-root FOLDER`: a folder with what the samplers of
 //! `watchfire-collect` read on this machine, fit for tests and bug reports.
 //!
-//! Secrets in command lines are masked, people are left out of the accounts,
-//! and no file that holds an environment is opened. Names of hosts, programs
-//! and mount points stay: look through the folder before you give it away.
+//! Secrets in command lines and in mounts are masked, people are left out of
+//! the accounts, and no file that holds an environment is opened. Hardware
+//! addresses, serial numbers and the id of the boot are replaced by made-up
+//! ones. Names of hosts, programs, mount points and folders (that of a btrfs
+//! is its UUID) stay, and so does what the kernel's log says: look through the
+//! folder before you give it away.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -2,7 +2,9 @@
 //! and when, so that it can say why the machine was started anew, and how far
 //! it read the kernel's log, so that nothing is told twice.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -80,11 +82,17 @@ impl Boot {
 }
 
 impl Memory {
-    /// Writes it as a whole or not at all. It may be some minutes old after a
-    /// power cut, which is why nothing is synced.
+    /// Writes it as a whole or not at all, and to the disk: after a power cut
+    /// it is what tells that there was one.
     pub(crate) fn store(&self, data: &Path) -> std::io::Result<()> {
         let (fresh, path) = (data.join("last-boot.new"), data.join(FILE));
-        fs::write(&fresh, serde_json::to_vec(self)?)?;
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_data()?;
         fs::rename(fresh, path)
     }
 

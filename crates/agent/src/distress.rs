@@ -2,9 +2,10 @@
 //!
 //! Two signs say that the machine is starved: the agent is woken late, and it
 //! gets little done while it runs. One says that the agent itself takes too
-//! much: its own cpu time. Any of them, three seconds in a row, makes it do
-//! less: slow collectors and the process walk wait twice as long at each
-//! level. Half a minute without a sign gives one level back. Signs of life and
+//! much: the cpu time of its own readings, over half a minute. The first two,
+//! three seconds in a row, or the last makes it do less: slow collectors and the
+//! process walk wait twice as long at each level. Half a minute without a sign gives
+//! one level back. Signs of life and
 //! the once-a-second reading go on at every level, because they are what the
 //! agent is for.
 
@@ -16,8 +17,11 @@ const MAX_LEVEL: u32 = 3;
 const LATE: Duration = Duration::from_millis(250);
 /// A reading of the machine that takes this long is one that mostly waited.
 const LONG: Duration = Duration::from_millis(150);
-/// The most cpu time that the agent should take of one core, as a share.
+/// The most cpu time that the agent's readings should take of one core, as a share.
 const CPU_SHARE: f64 = 0.02;
+/// Below this they are calm again. Half as many readings take half as much, so
+/// with less of a gap the level would go up and down for ever.
+const CALM_CPU_SHARE: f64 = 0.008;
 /// Over this long its own cpu time is averaged, because a process walk is a
 /// peak that comes each few seconds.
 const CPU_WINDOW: Duration = Duration::from_secs(30);
@@ -52,22 +56,18 @@ pub(crate) struct Distress {
 impl Distress {
     /// Takes note of one reading.
     pub(crate) fn note(&mut self, signs: &Signs) {
-        self.measure(signs);
+        let measured = self.measure(signs);
         let starved = signs.late > LATE || signs.took > LONG;
-        if starved || self.cpu_share > CPU_SHARE {
-            self.good = 0;
-            self.bad += 1;
-            if self.bad >= RISE_AFTER && self.level < MAX_LEVEL {
-                self.level += 1;
-                self.bad = 0;
-            }
-        } else {
+        self.bad = if starved { self.bad + 1 } else { 0 };
+        let calm = !starved && self.cpu_share < CALM_CPU_SHARE;
+        self.good = if calm { self.good + 1 } else { 0 };
+        // A share is measured over a window, and says one thing once.
+        if self.bad >= RISE_AFTER || (measured && self.cpu_share > CPU_SHARE) {
+            self.level = (self.level + 1).min(MAX_LEVEL);
             self.bad = 0;
-            self.good += 1;
-            if self.good >= FALL_AFTER && self.level > 0 {
-                self.level -= 1;
-                self.good = 0;
-            }
+        } else if self.good >= FALL_AFTER {
+            self.level = self.level.saturating_sub(1);
+            self.good = 0;
         }
     }
 
@@ -86,14 +86,17 @@ impl Distress {
         self.cpu_share
     }
 
-    fn measure(&mut self, signs: &Signs) {
+    /// True when a window ended and the share is new.
+    fn measure(&mut self, signs: &Signs) -> bool {
         let (began, cpu) = *self.window.get_or_insert((signs.now, signs.cpu));
         let went_by = signs.now.saturating_sub(began);
-        if went_by >= CPU_WINDOW {
+        let ended = went_by >= CPU_WINDOW;
+        if ended {
             let spent = signs.cpu.saturating_sub(cpu);
             self.cpu_share = spent.as_secs_f64() / went_by.as_secs_f64();
             self.window = Some((signs.now, signs.cpu));
         }
+        ended
     }
 }
 
@@ -144,11 +147,30 @@ mod tests {
     }
 
     #[test]
-    fn its_own_cpu_time_makes_it_rise() {
+    fn its_own_cpu_time_makes_it_rise_a_level_a_window() {
         let mut distress = Distress::default();
-        let second = run(&mut distress, 0, 31, Duration::ZERO, 0.05);
+        let second = run(&mut distress, 0, 30, Duration::ZERO, 0.05);
         assert_eq!(distress.level(), 0);
-        run(&mut distress, second, 10, Duration::ZERO, 0.05);
-        assert!(distress.level() > 0, "{distress:?}");
+        let second = run(&mut distress, second, 10, Duration::ZERO, 0.05);
+        assert_eq!(distress.level(), 1, "one window is one sign");
+        run(&mut distress, second, 60, Duration::ZERO, 0.05);
+        assert_eq!(distress.level(), 3);
+    }
+
+    #[test]
+    fn what_doing_less_brought_down_does_not_go_up_and_down() {
+        let (mut distress, mut cpu, mut changes) = (Distress::default(), Duration::ZERO, 0);
+        for second in 0..1200 {
+            // A walk of 120 ms each five seconds, or as seldom as is asked for.
+            if second % (5 * u64::from(distress.ease())) == 0 {
+                cpu += Duration::from_millis(120);
+            }
+            let before = distress.level();
+            let took = Duration::from_millis(1);
+            let now = Duration::from_secs(second);
+            distress.note(&Signs { late: Duration::ZERO, took, now, cpu });
+            changes += u32::from(distress.level() != before);
+        }
+        assert!(distress.level() >= 1 && changes <= 2, "{changes} changes, {distress:?}");
     }
 }

@@ -1,12 +1,20 @@
 //! What an agent recorded, read back: by the commands on the server itself,
 //! whether the agent runs or not.
 
+mod events;
+
 use std::path::Path;
+use std::time::Duration;
 
 use watchfire_model::{ProcessTable, Status, StatusView};
 
 use crate::agent::RECORD_FOLDER;
 use crate::recorder::{Content, Kind, Losses, Reading, RecordReader, RecorderError};
+
+pub use events::{RecordedEvent, RecordedEvents};
+
+/// Rates over a longer time would hide what happened.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The recorder's ring of one data folder.
 #[derive(Debug)]
@@ -78,7 +86,8 @@ impl History {
             return Ok(Found { value: None, losses });
         };
         let earlier = last.at.unix_ms.saturating_sub(1);
-        if let Some(before) = self.tick_at(earlier, &mut losses)? {
+        let before = self.tick_at(earlier, &mut losses)?;
+        if let Some(before) = before.filter(|before| is_just_before(before, &last)) {
             status(&mut view, before);
         }
         Ok(Found { value: status(&mut view, last), losses })
@@ -87,6 +96,14 @@ impl History {
     fn tick_at(&self, unix_ms: i64, losses: &mut Losses) -> Result<Option<Reading>, RecorderError> {
         self.reader.latest_before(Kind::Tick, unix_ms, losses)
     }
+}
+
+/// True when rates between the two mean something: they are of one boot, as the
+/// monotonic clock tells, and no pause of the agent lies between them. Where the
+/// wall clock was set back, what came before by the wall clock did not.
+fn is_just_before(before: &Reading, last: &Reading) -> bool {
+    let gap = last.at.monotonic.checked_sub(before.at.monotonic);
+    gap.is_some_and(|gap| gap <= LONGEST_INTERVAL)
 }
 
 fn status(view: &mut StatusView, reading: Reading) -> Option<Status> {

@@ -48,7 +48,7 @@ pub use agent::Agent;
 pub use config::{AgentConfig, CollectConfig, MetricsConfig, RecordConfig, User};
 pub use counters::Counters;
 pub use error::AgentError;
-pub use history::{Found, History};
+pub use history::{Found, History, RecordedEvent, RecordedEvents};
 pub use metrics_once::{MetricsOnce, MetricsOnceError, metrics_once};
 pub use once::{processes_now, status_now};
 pub use watchfire_collect::ProcessDetail;

@@ -55,10 +55,13 @@ impl Decoder {
     }
 
     /// Takes one frame off the front of `input` and decodes it. Frames of
-    /// unknown kinds are skipped.
+    /// unknown kinds are skipped when their checksum is right.
     ///
-    /// `None` is a clean end: `input` is empty, or what is left in it is an
-    /// unfinished frame, which more bytes may finish.
+    /// `None` says that `input` is empty, or that what is left in it is an
+    /// unfinished frame, which more bytes may finish. Where no more can come, as
+    /// at the end of a file, and bytes are left, the frame was cut or its size
+    /// was changed, and sound frames may lie behind: the reader must call
+    /// [`skip_to_chain_start`](Self::skip_to_chain_start) and go on.
     ///
     /// # Errors
     ///
@@ -73,7 +76,11 @@ impl Decoder {
                 FrameKind::Schema => self.read_schema(frame)?,
                 FrameKind::Tick => self.ticks.read(frame, &self.known)?,
                 FrameKind::Processes => self.processes.read(frame)?,
-                FrameKind::Unknown(_) => {}
+                // What it says is not known, but that it was not changed on the way is: a tick whose
+                // kind was changed must not be passed over.
+                FrameKind::Unknown(_) => {
+                    frame.check(Sum::START).inspect_err(|_| self.forget())?;
+                }
             }
             *input = &input[frame.bytes..];
             return Ok(Some(match kind {

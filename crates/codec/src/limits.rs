@@ -27,8 +27,10 @@ pub const MAX_LABELS: usize = 48;
 /// for each key and each label.
 pub const MAX_SCHEMA_BYTES: usize = 12 << 20;
 
-/// The most rows of a process table; its `total` tells how many there are.
-pub const MAX_ROWS: usize = 8192;
+/// The most rows of a process table, as many as the agent's sampler lists; its
+/// `total` tells how many there are. Where their texts are many and long, fewer
+/// fit a frame.
+pub const MAX_ROWS: usize = 16 * 1024;
 /// The longest text of a row, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
 /// The most bytes of different texts in a chain of process tables.

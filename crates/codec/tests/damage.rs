@@ -82,7 +82,20 @@ proptest! {
     fn a_flipped_bit_is_never_a_wrong_value(truth in truth(), at: Index, bit in 0..8_u32) {
         let mut bytes = truth.bytes.clone();
         bytes[at.index(truth.bytes.len())] ^= 1 << bit;
-        truth.holds(&read(&bytes))?;
+        let seen = read(&bytes);
+        truth.holds(&seen)?;
+        prop_assert!(seen.errors > 0 || seen.unfinished > 0, "the damage was not noticed");
+    }
+
+    #[test]
+    fn a_flipped_kind_is_noticed_in_every_frame(truth in truth(), bit in 0..4_u32) {
+        for frame in frames(&truth.bytes) {
+            let mut bytes = truth.bytes.clone();
+            bytes[frame.start] ^= 1 << bit;
+            let seen = read(&bytes);
+            truth.holds(&seen)?;
+            prop_assert!(seen.errors > 0 || seen.unfinished > 0, "frame at {}", frame.start);
+        }
     }
 
     #[test]

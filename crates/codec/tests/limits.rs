@@ -68,6 +68,30 @@ fn a_tick_of_another_generation_is_left_out() {
     assert!(bytes.is_empty());
 }
 
+/// A sampler that was started anew has its first generation again, and its keys in another order.
+#[test]
+fn other_keys_of_the_same_generation_are_told_whole() {
+    let names = |all: &[&str]| schema(all.iter().map(|&name| name.to_owned()));
+    let (first, second) = (names(&["up", "down"]), names(&["down", "up"]));
+    let third = names(&["down", "left", "right"]);
+    let fourth = names(&["down", "left", "right", "more"]);
+    let (mut encoder, mut bytes) = (TickEncoder::new(), Vec::new());
+    let mut expected = Vec::new();
+    for (number, schema) in
+        [&first, &first, &second, &second, &third, &fourth].into_iter().enumerate()
+    {
+        let mut tick = tick((0..schema.len()).map(|n| n as f64 + 0.5).collect());
+        tick.at.unix_ms += number as i64;
+        let encoded = encoder.encode(schema, &tick, &mut bytes);
+        assert_eq!(encoded.schema, number != 1 && number != 3, "tick {number}");
+        assert_eq!(encoded.key, [0, 2, 4].contains(&number), "tick {number}");
+        expected.push((schema.clone(), tick));
+    }
+    let seen = read(&bytes);
+    assert_eq!((seen.errors, seen.unfinished), (0, 0));
+    assert_eq!(seen.ticks, expected);
+}
+
 #[test]
 fn the_worst_values_fit_a_frame() {
     let schema = schema((0..MAX_KEYS).map(|n| n.to_string()));
@@ -118,6 +142,17 @@ fn rows_that_do_not_fit_are_left_out_and_counted() {
             assert_eq!(last.total, 9999);
         }
     }
+}
+
+#[test]
+fn a_table_as_large_as_the_agents_comes_back_whole() {
+    // As many as `watchfire_collect::MAX_PROCESSES`, a tenth of which have a command of their own.
+    let rows = (0..16_384_u32).map(|pid| row(pid, format!("worker --shard={}", pid / 10)));
+    let table = ProcessTable { at: Moment::default(), processes: rows.collect(), total: 20_000 };
+    let mut bytes = Vec::new();
+    assert_eq!(ProcessEncoder::new().encode(&table, &mut bytes).left_out, 0);
+    assert!(bytes.len() <= MAX_FRAME_BYTES);
+    assert!(read(&bytes).tables == [table]);
 }
 
 #[test]

@@ -57,9 +57,11 @@ fn start(ignored: bool) -> Child {
 fn tell(what: &str, before: &ProcessSummary, after: &ProcessSummary) {
     let rows = after.seen_cpu_seconds - before.seen_cpu_seconds;
     let short = after.short_lived_cpu_seconds - before.short_lived_cpu_seconds;
-    let rest = after.unaccounted_cpu_seconds - before.unaccounted_cpu_seconds;
+    let known = "outside of a pid namespace of its own the kernel's counts are known";
+    let unaccounted = |summary: &ProcessSummary| summary.unaccounted_cpu_seconds.expect(known);
+    let rest = unaccounted(after) - unaccounted(before);
     let births = after.forks.unwrap_or(0) - before.forks.unwrap_or(0);
-    let unseen = after.unseen_births - before.unseen_births;
+    let unseen = after.unseen_births.expect(known) - before.unseen_births.expect(known);
     print!("{what}: rows {rows:.3} s, short-lived {short:.3} s, unaccounted {rest:.3} s");
     println!(" ({:.1} % known), {births} births, {unseen} unseen", share(rows + short, rest));
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContainerRef<'a> {
     /// What runs it: `docker`, `podman`, `containerd`, `cri-o`, `kubernetes`
-    /// where the path does not say which, `lxc`, `nspawn`, `libvirt`, and
+    /// where the path does not say which, `ecs`, `lxc`, `nspawn`, `libvirt`, and
     /// `other` where the path holds an id and nothing else that is known.
     pub runtime: &'static str,
     /// The runtime's id, or the name where the runtime has no other id. As it
@@ -16,10 +16,13 @@ pub struct ContainerRef<'a> {
     pub end: usize,
 }
 
-/// The length of the ids of all runtimes that have ids: a hash in hexadecimal.
+/// The length of the ids of the common runtimes: a hash in hexadecimal.
 const ID_BYTES: usize = 64;
-/// How much of an id people use.
+/// How much of an id people use, and the least that is taken for one where the
+/// name of the group or of the one above says that an id comes.
 const SHORT_ID_BYTES: usize = 12;
+/// The length of the ids of tasks of Amazon's ECS.
+const TASK_BYTES: usize = 32;
 
 /// How scopes begin that the runtimes make through systemd.
 const SCOPES: &[(&[u8], &str)] = &[
@@ -27,7 +30,18 @@ const SCOPES: &[(&[u8], &str)] = &[
     (b"libpod-", "podman"),
     (b"cri-containerd-", "containerd"),
     (b"nerdctl-", "containerd"),
+    (b"containerd-", "containerd"),
     (b"crio-", "cri-o"),
+];
+
+/// Groups below which runtimes that manage groups themselves put one group a
+/// container, and the runtime.
+const FOLDERS: &[(&[u8], &str)] = &[
+    (b"docker", "docker"),
+    (b"libpod_parent", "podman"),
+    (b"containerd", "containerd"),
+    (b"crio", "cri-o"),
+    (b"podruntime", "kubernetes"),
 ];
 
 /// The container that a cgroup is or is in, the outermost where one runs in
@@ -40,12 +54,16 @@ pub fn identify(path: &[u8]) -> Option<ContainerRef<'_>> {
     let mut in_pod = false;
     for part in path.split(|&byte| byte == b'/') {
         let end = from + part.len();
+        from = end + 1;
+        // The kernel shows what is outside of the reader's namespace so.
+        if part.is_empty() || part == b".." {
+            continue;
+        }
         if let Some((runtime, id)) = named(part).or_else(|| below(parent, in_pod, part)) {
             return Some(ContainerRef { runtime, id, end });
         }
         in_pod |= part.starts_with(b"kubepods") || part.starts_with(b"kubelet-kubepods");
         parent = part;
-        from = end + 1;
     }
     None
 }
@@ -54,7 +72,7 @@ impl ContainerRef<'_> {
     /// What people call it as far as the path tells: the short id, or the name.
     #[must_use]
     pub fn short_name(&self) -> Cow<'_, [u8]> {
-        if is_id(self.id) {
+        if is_id(self.id) && has_ids(self.runtime) {
             return Cow::Borrowed(&self.id[..SHORT_ID_BYTES]);
         }
         match self.id.contains(&b'\\') {
@@ -80,7 +98,7 @@ fn named(part: &[u8]) -> Option<(&'static str, &[u8])> {
     // What a runtime makes of the names for systemd when it was not told of it:
     // `SLICE:docker:ID`.
     if let Some((above, id)) = split_last(part).filter(|(_, id)| is_id(id)) {
-        let runtime = split_last(above)?.1;
+        let (_, runtime) = split_last(above)?;
         let known = SCOPES.iter().find(|(start, _)| start.strip_suffix(b"-") == Some(runtime));
         return Some((known.map_or("other", |(_, runtime)| runtime), id));
     }
@@ -93,14 +111,30 @@ fn named(part: &[u8]) -> Option<(&'static str, &[u8])> {
 
 /// A name that tells by where it is.
 fn below<'a>(parent: &[u8], in_pod: bool, part: &'a [u8]) -> Option<(&'static str, &'a [u8])> {
-    match parent {
-        b"docker" if is_id(part) => Some(("docker", part)),
-        b"lxc" | b"lxc.payload" if !part.is_empty() => Some(("lxc", part)),
-        _ if in_pod && is_id(part) => Some(("kubernetes", part)),
+    if matches!(parent, b"lxc" | b"lxc.payload") {
+        return Some(("lxc", part));
+    }
+    let folder = FOLDERS.iter().find(|(name, _)| *name == parent).map(|(_, runtime)| *runtime);
+    let of_pod = in_pod && (is_whole_id(part) || parent.starts_with(b"pod") && is_id(part));
+    match folder {
+        Some(runtime) if is_id(part) => Some((runtime, part)),
+        _ if of_pod => Some(("kubernetes", part)),
+        _ if is_task(parent) && is_numbered(part) => Some(("ecs", part)),
         // The group above can be chosen freely, but nothing else has such names.
-        _ if is_id(part) => Some(("other", part)),
+        _ if is_whole_id(part) => Some(("other", part)),
         _ => None,
     }
+}
+
+/// `TASK-NUMBER`: a container of a task of ECS.
+fn is_numbered(part: &[u8]) -> bool {
+    let (task, number) = part.split_at_checked(TASK_BYTES).unwrap_or_default();
+    let number = number.strip_prefix(b"-").unwrap_or_default();
+    is_task(task) && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+}
+
+fn is_task(text: &[u8]) -> bool {
+    text.len() == TASK_BYTES && is_id(text)
 }
 
 /// Scopes that are registered with `systemd-machined`. Libvirt names them by
@@ -121,9 +155,17 @@ fn split_last(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..at], &text[at + 1..]))
 }
 
+fn is_whole_id(text: &[u8]) -> bool {
+    text.len() == ID_BYTES && is_id(text)
+}
+
 fn is_id(text: &[u8]) -> bool {
-    let digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    text.len() == ID_BYTES && text.iter().all(digit)
+    (SHORT_ID_BYTES..=ID_BYTES).contains(&text.len()) && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// False where the path holds the name that people gave.
+fn has_ids(runtime: &str) -> bool {
+    !matches!(runtime, "lxc" | "nspawn" | "libvirt")
 }
 
 /// Undoes the `\x2d` of `systemd-escape(1)`.
@@ -154,10 +196,18 @@ mod tests {
     use super::*;
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const OTHER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const POD: &str = "pod8dbc5577_d0e2_4706_8787_57d52c03ddf2";
+    const TASK: &str = "52c0ef54a7f24e8fa5a3d1a3c7a1b2c3";
+
+    /// `ID`, `OTHER`, `POD` and `TASK` stand for the constants.
+    fn whole(path: &str) -> String {
+        path.replace("ID", ID).replace("OTHER", OTHER).replace("POD", POD).replace("TASK", TASK)
+    }
 
     /// Runtime, short name and the length of the container's own path.
     fn seen(path: &str) -> Option<(&'static str, String, usize)> {
-        let path = path.replace("ID", ID);
+        let path = whole(path);
         identify(path.as_bytes()).map(|found| {
             (found.runtime, String::from_utf8(found.short_name().into()).unwrap(), found.end)
         })
@@ -193,7 +243,7 @@ mod tests {
             (r"/machine.slice/machine-my\x2dbox.scope", "nspawn", "my-box"),
             (r"/machine.slice/machine-qemu\x2d3\x2ddb\x2d1.scope", "libvirt", "db-1"),
         ] {
-            let length = path.replace("ID", ID).len();
+            let length = whole(path).len();
             let expected = Some((runtime, name.to_owned(), length));
             assert_eq!(seen(path), expected, "{path}");
             assert_eq!(seen(&format!("{path}/init.scope/x")), expected, "{path}");
@@ -204,6 +254,53 @@ mod tests {
     fn the_outermost_counts() {
         let inside = seen("/lxc.payload.web/system.slice/docker-ID.scope");
         assert_eq!(inside, Some(("lxc", "web".to_owned(), 16)));
+        for path in ["/docker/ID/docker/OTHER", "/docker/ID/kubelet/kubepods/burstable/POD/OTHER"] {
+            assert_eq!(seen(path), Some(("docker", ID[..12].to_owned(), 72)), "{path}");
+        }
+    }
+
+    #[test]
+    fn ids_are_found_in_the_paths_of_their_runtimes() {
+        for (path, runtime, id) in [
+            ("/system.slice/docker-ID.scope", "docker", "ID"),
+            ("/docker/ID/init.scope", "docker", "ID"),
+            ("/docker/0123456789ab", "docker", "0123456789ab"),
+            ("/docker/0123456789AB", "docker", "0123456789AB"),
+            ("/system.slice/docker-0123456789abcdef.scope", "docker", "0123456789abcdef"),
+            ("/system.slice/containerd-ID.scope", "containerd", "ID"),
+            ("/actions_job/ID", "other", "ID"),
+            ("/../../docker/ID", "docker", "ID"),
+            ("/machine.slice/libpod-ID.scope/container", "podman", "ID"),
+            ("/libpod_parent/libpod-ID", "podman", "ID"),
+            ("/libpod_parent/ID", "podman", "ID"),
+            ("/containerd/0123456789ab", "containerd", "0123456789ab"),
+            (
+                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-POD.slice/cri-containerd-ID.scope",
+                "containerd",
+                "ID",
+            ),
+            ("/kubepods.slice/kubepods-POD.slice/crio-ID.scope", "cri-o", "ID"),
+            ("/kubepods/besteffort/POD/ID", "kubernetes", "ID"),
+            ("/kubepods/besteffort/POD/0123456789ab", "kubernetes", "0123456789ab"),
+            ("/kubepods.slice/kubepods-POD.slice:cri-containerd:ID", "containerd", "ID"),
+            ("/default/ID", "other", "ID"),
+            ("/ecs/TASK/TASK-1234567890", "ecs", "TASK-1234567890"),
+            ("/ecs/cluster/TASK/TASK-1234567890/x", "ecs", "TASK-1234567890"),
+            ("/lxc/web-1", "lxc", "web-1"),
+            ("/lxc.payload.web-1/system.slice/nginx.service", "lxc", "web-1"),
+            (r"/machine.slice/machine-deb\x2d12.scope/payload", "nspawn", r"deb\x2d12"),
+            (r"/machine.slice/machine-qemu\x2d3\x2ddb.scope", "libvirt", "db"),
+            ("/machine.slice/systemd-nspawn@deb.service/payload", "nspawn", "deb"),
+        ] {
+            let path = whole(path);
+            let found = identify(path.as_bytes()).map(|found| (found.runtime, found.id));
+            assert_eq!(found, Some((runtime, whole(id).as_bytes())), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_an_id_stays_whole() {
+        assert_eq!(seen("/lxc/deadbeefdeadbeef"), Some(("lxc", "deadbeefdeadbeef".into(), 21)));
     }
 
     #[test]
@@ -223,6 +320,13 @@ mod tests {
             "/kubepods/burstable/pod1-2",
             "/machine.slice/machine-.scope",
             "/elsewhere/x:ID",
+            "/system.slice/containerd.service",
+            "/system.slice/crio-conmon-ID.scope",
+            "/process_api/f1d2944d4528f7e3ef95991009759d23",
+            "/ecs/TASK",
+            "/ecs/TASK/TASK-",
+            "/ecs/TASK/TASK-x",
+            "/elsewhere/0123456789ab",
         ] {
             assert_eq!(seen(path), None, "{path}");
         }

@@ -1,11 +1,12 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::{Errno, read, retry_on_intr};
 
+use crate::root::{open_file_below, open_folder_below, open_link_below};
 use crate::{CollectError, Root};
 
 /// Room for one listing call.
@@ -26,6 +27,9 @@ pub(crate) struct Folder {
     content: Box<[u8; FILE_BYTES]>,
     listing: Box<[MaybeUninit<u8>; LISTING_BYTES]>,
     opened: Option<OwnedFd>,
+    /// The root, when it is a recorded one: then paths are looked up from
+    /// there, so that links that lead up stay inside.
+    recorded: Option<OwnedFd>,
 }
 
 /// The names in a folder, sorted, in one buffer that is used again.
@@ -45,6 +49,7 @@ impl Folder {
             content: Box::new([0; FILE_BYTES]),
             listing: Box::new([MaybeUninit::uninit(); LISTING_BYTES]),
             opened: None,
+            recorded: None,
         }
     }
 
@@ -58,11 +63,14 @@ impl Folder {
             self.full = root.join(self.relative);
         }
         let path = &self.full;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        self.opened = None;
-        match retry_on_intr(|| openat(CWD, path, flags, Mode::empty())) {
-            Ok(folder) => {
-                self.opened = Some(folder);
+        (self.opened, self.recorded) = (None, None);
+        let opened = root.open_folder_at(path, Path::new(self.relative)).and_then(|folder| {
+            let recorded = if root.is_live() { None } else { Some(root.folder()?) };
+            Ok((Some(folder), recorded))
+        });
+        match opened {
+            Ok(opened) => {
+                (self.opened, self.recorded) = opened;
                 Ok(true)
             }
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
@@ -74,13 +82,7 @@ impl Folder {
     /// What is not there has no names.
     pub(crate) fn list(&mut self, parts: &[&[u8]], names: &mut Names) {
         names.clear();
-        let Some(opened) = &self.opened else { return };
-        let Some(path) = joined(&mut self.path, if parts.is_empty() { &[b"."] } else { parts })
-        else {
-            return;
-        };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(folder) = retry_on_intr(|| openat(opened, path, flags, Mode::empty())) else {
+        let Some(folder) = self.listed(if parts.is_empty() { &[b"."] } else { parts }) else {
             return;
         };
         let mut entries = RawDir::new(folder.as_fd(), &mut self.listing[..]);
@@ -94,6 +96,17 @@ impl Folder {
         names.sort();
     }
 
+    fn listed(&mut self, parts: &[&[u8]]) -> Option<OwnedFd> {
+        if let Some(root) = &self.recorded {
+            let path = joined(&mut self.path, self.relative, parts)?;
+            return open_folder_below(root, path).ok();
+        }
+        let opened = self.opened.as_ref()?;
+        let path = joined(&mut self.path, "", parts)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        retry_on_intr(|| openat(opened, path, flags, Mode::empty())).ok()
+    }
+
     /// The content of the file at `parts`, without white space around it.
     /// `None` when it is not there, not readable or larger than a page.
     pub(crate) fn read(&mut self, parts: &[&[u8]]) -> Option<&[u8]> {
@@ -102,10 +115,7 @@ impl Folder {
 
     /// The same, with the reason why there is none.
     pub(crate) fn try_read(&mut self, parts: &[&[u8]]) -> io::Result<&[u8]> {
-        let opened = self.opened.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let path = joined(&mut self.path, parts).ok_or(io::ErrorKind::InvalidFilename)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = retry_on_intr(|| openat(opened, path, flags, Mode::empty()))?;
+        let file = self.file(parts)?;
         let mut length = 0;
         loop {
             match retry_on_intr(|| read(&file, &mut self.content[length..]))? {
@@ -118,11 +128,28 @@ impl Folder {
         }
     }
 
+    fn file(&mut self, parts: &[&[u8]]) -> io::Result<OwnedFd> {
+        let bad = io::ErrorKind::InvalidFilename;
+        if let Some(root) = &self.recorded {
+            return open_file_below(root, joined(&mut self.path, self.relative, parts).ok_or(bad)?);
+        }
+        let opened = self.opened.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let path = joined(&mut self.path, "", parts).ok_or(bad)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(retry_on_intr(|| openat(opened, path, flags, Mode::empty()))?)
+    }
+
     /// Where the link at `parts` leads. `None` when it is no link.
     pub(crate) fn link(&mut self, parts: &[&[u8]]) -> Option<&[u8]> {
-        let opened = self.opened.as_ref()?;
-        let path = joined(&mut self.path, parts)?;
-        let length = readlinkat_raw(opened, path, &mut self.content[..]).ok()?;
+        let length = if let Some(root) = &self.recorded {
+            let path = joined(&mut self.path, self.relative, parts)?;
+            let link = open_link_below(root, path).ok()?;
+            readlinkat_raw(link, "", &mut self.content[..]).ok()?
+        } else {
+            let opened = self.opened.as_ref()?;
+            let path = joined(&mut self.path, "", parts)?;
+            readlinkat_raw(opened, path, &mut self.content[..]).ok()?
+        };
         Some(&self.content[..length])
     }
 }
@@ -158,11 +185,12 @@ impl Names {
     }
 }
 
-/// The parts with slashes between them, in a buffer that is used again. `None`
-/// when a part leads out of the folder: parts come from the kernel's files, and
+/// The parts with slashes between them below `start`, in a buffer that is used
+/// again. `None` when there are none, or when a part leads out of the folder: parts come from the kernel's files, and
 /// in a recorded root from anybody.
-fn joined<'b>(path: &'b mut Vec<u8>, parts: &[&[u8]]) -> Option<&'b [u8]> {
+fn joined<'b>(path: &'b mut Vec<u8>, start: &str, parts: &[&[u8]]) -> Option<&'b [u8]> {
     path.clear();
+    path.extend_from_slice(start.as_bytes());
     for part in parts {
         let climbs = part.split(|&byte| byte == b'/').any(|name| name == b"..");
         if climbs || part.starts_with(b"/") || part.contains(&0) {
@@ -173,7 +201,8 @@ fn joined<'b>(path: &'b mut Vec<u8>, parts: &[&[u8]]) -> Option<&'b [u8]> {
         }
         path.extend_from_slice(part);
     }
-    (!path.is_empty() && path.len() <= PATH_BYTES).then_some(path)
+    let longest = start.len() + 1 + PATH_BYTES;
+    (path.len() > start.len() && path.len() <= longest).then_some(path)
 }
 
 #[cfg(test)]
@@ -217,6 +246,31 @@ mod tests {
         for parts in [&[&b"../../secret"[..]][..], &[b"b", b"..", b"c"], &[b"/etc/passwd"], &[]] {
             assert_eq!(folder.read(parts), None);
         }
+    }
+
+    #[test]
+    fn no_link_leads_out_of_a_recorded_root() {
+        use std::os::unix::fs::symlink;
+        let (dir, mut folder) = folder();
+        let class = dir.path().join("sys/class");
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("temp"), "9").unwrap();
+        symlink("temp", elsewhere.path().join("next")).unwrap();
+        symlink(elsewhere.path(), class.join("out")).unwrap();
+        symlink("../../secret", class.join("up")).unwrap();
+        symlink("../../../../../../secret", class.join("far")).unwrap();
+        crate::source::tests::pipe_at(&class.join("pipe"));
+        let mut names = Names::default();
+        folder.list(&[b"out"], &mut names);
+        assert_eq!(names.iter().count(), 0);
+        assert_eq!(folder.read(&[b"out", b"temp"]), None);
+        assert_eq!(folder.link(&[b"out", b"next"]), None);
+        assert_eq!(folder.read(&[b"pipe"]), None);
+        // These stay inside, however far up they want to go.
+        assert_eq!(folder.read(&[b"up"]), Some(&b"x"[..]));
+        assert_eq!(folder.read(&[b"far"]), Some(&b"x"[..]));
+        symlink(elsewhere.path(), dir.path().join("sys/block")).unwrap();
+        assert!(!Folder::new("sys/block").open(&Root::recorded(dir.path())).unwrap());
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Facts {
             return Ok(Self::live());
         }
         let path = root.join(FACTS_PATH);
-        match std::fs::read(&path) {
+        match root.read(FACTS_PATH) {
             Ok(text) => Ok(Self::parse(&text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(CollectError::unreadable(&path, error)),

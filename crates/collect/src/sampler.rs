@@ -6,13 +6,19 @@ use crate::collectors::{self, Collector, Outcome, Pace, Reading};
 use crate::series::{Family, Ledger};
 use crate::{Fault, Root};
 
+/// How often a collector of [`Pace::EveryTick`] reads, as its caller keeps it.
+const FAST_PERIOD: Duration = Duration::from_secs(1);
 /// How often a collector of [`Pace::Slow`] reads.
 const SLOW_PERIOD: Duration = Duration::from_secs(15);
 
 /// A collector waits this many times as long as its last reading took, so no
-/// collector ever takes more than a fiftieth of the time, whatever the machine
+/// collector takes more than a fiftieth of the time, whatever the machine
 /// suffers from.
 const REST: u32 = 50;
+
+/// Readings in a row that took too long before a collector that reads at every
+/// tick rests: one alone was held up by others.
+const LONG_IN_A_ROW: u32 = 3;
 
 /// Tells the time that went by, for measuring how long a collector takes.
 pub type Stopwatch = Box<dyn FnMut() -> Duration + Send>;
@@ -54,6 +60,8 @@ struct Run {
     collector: Box<dyn Collector>,
     due: Option<Duration>,
     took: Duration,
+    /// Readings in a row that took more than their share.
+    long: u32,
     success: bool,
     faults: Vec<Fault>,
 }
@@ -66,8 +74,16 @@ impl TickSampler {
         let wanted = |run: &Run| !without.iter().any(|name| name == run.collector.name());
         let runs: Vec<Run> = collectors::all().into_iter().map(Run::new).filter(wanted).collect();
         // One page for each collector, one for the runner, one for the agent.
-        let ledger = Ledger::new(runs.len() + 2);
+        let ledger = Ledger::new(runs.len() + 2, 1);
         Self { root, stopwatch, runs, ledger, faults: Vec::new(), ease: 1 }
+    }
+
+    /// The same with another first generation of the schema, for a sampler that
+    /// takes the place of another: its keys come in an order of their own.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u64) -> Self {
+        self.ledger = Ledger::new(self.runs.len() + 2, generation);
+        self
     }
 
     /// The names of all collectors there are.
@@ -102,6 +118,9 @@ impl TickSampler {
             if run.is_due(now.monotonic) {
                 run.read(&self.root, now, page, &mut self.ledger, &mut self.stopwatch);
                 run.plan(now.monotonic, page, self.ease);
+            } else if run.collector.pace() == Pace::EveryTick {
+                // What stands still while time goes on would make wrong rates.
+                self.ledger.clear(page);
             }
         }
         self.tell();
@@ -173,7 +192,8 @@ pub struct OwnSample {
 
 impl Run {
     fn new(collector: Box<dyn Collector>) -> Self {
-        Self { collector, due: None, took: Duration::ZERO, success: false, faults: Vec::new() }
+        let (took, faults) = (Duration::ZERO, Vec::new());
+        Self { collector, due: None, took, long: 0, success: false, faults }
     }
 
     fn is_due(&self, now: Duration) -> bool {
@@ -189,7 +209,7 @@ impl Run {
         stopwatch: &mut Stopwatch,
     ) {
         self.faults.clear();
-        let began = stopwatch();
+        let (began, left_out) = (stopwatch(), ledger.left_out());
         ledger.open(page);
         let name = self.collector.name();
         let mut reading = Reading::new(root, now, name, page, ledger, &mut self.faults);
@@ -198,6 +218,10 @@ impl Run {
             reading.note(error);
         }
         ledger.close(page);
+        if ledger.left_out() > left_out {
+            let error = format!("{} series were left out", ledger.left_out() - left_out);
+            self.faults.push(Fault { collector: name, error });
+        }
         self.success = matches!(outcome, Ok(Outcome::Read));
         self.took = stopwatch().saturating_sub(began);
     }
@@ -206,19 +230,79 @@ impl Run {
     /// second of its own.
     fn plan(&mut self, now: Duration, page: usize, ease: u32) {
         let rest = self.took.saturating_mul(REST);
-        let period = match self.collector.pace() {
-            Pace::EveryTick => rest,
+        let wait = match self.collector.pace() {
+            Pace::EveryTick => {
+                self.long = if rest > FAST_PERIOD { self.long + 1 } else { 0 };
+                if self.long >= LONG_IN_A_ROW { rest } else { Duration::ZERO }
+            }
+            Pace::Slow if self.due.is_none() => rest.max(turn(page)),
             Pace::Slow => rest.max(SLOW_PERIOD.saturating_mul(ease)),
         };
-        let turn = u64::try_from(page).unwrap_or(0) % SLOW_PERIOD.as_secs();
-        let first = self.due.is_none() && self.collector.pace() == Pace::Slow;
-        let spread = if first { Duration::from_secs(turn) } else { Duration::ZERO };
-        self.due = Some(now + period + spread);
+        self.due = Some(now + wait);
     }
+}
+
+/// When a slow collector reads for the second time: 1 to 15 s after the start.
+fn turn(page: usize) -> Duration {
+    let place = u64::try_from(page).unwrap_or(0) % SLOW_PERIOD.as_secs();
+    Duration::from_secs(1 + place)
 }
 
 /// In seconds, without the digits that no clock of ours has.
 fn in_microseconds(took: Duration) -> f64 {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     crate::rate::as_f64(micros) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// A machine whose readings of `/proc/loadavg` take as long as `took` says.
+    fn sampler(took: &Arc<AtomicU64>) -> (tempfile::TempDir, TickSampler) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("proc")).unwrap();
+        std::fs::write(dir.path().join("proc/loadavg"), "0.5 0.5 0.5 1/2 3\n").unwrap();
+        let all = TickSampler::collector_names();
+        let others = all.into_iter().filter(|name| *name != "loadavg");
+        let without: Vec<String> = others.map(str::to_owned).collect();
+        let (took, mut time) = (Arc::clone(took), 0);
+        let stopwatch = Box::new(move || {
+            time += took.load(Ordering::Relaxed);
+            Duration::from_millis(time)
+        });
+        let sampler = TickSampler::new(Root::recorded(dir.path()), &without, stopwatch);
+        (dir, sampler)
+    }
+
+    fn load(sampler: &mut TickSampler, second: u64) -> Option<f64> {
+        let now = Moment { monotonic: Duration::from_secs(second), unix_ms: 0 };
+        sampler.sample(now);
+        let keys = sampler.schema().keys();
+        let series = keys.iter().position(|key| key.name() == "node_load1").unwrap();
+        sampler.tick().value(series)
+    }
+
+    #[test]
+    fn one_long_reading_is_no_reason_to_rest() {
+        let took = Arc::new(AtomicU64::new(1));
+        let (_dir, mut sampler) = sampler(&took);
+        assert_eq!(load(&mut sampler, 0), Some(0.5));
+        took.store(30, Ordering::Relaxed);
+        assert_eq!(load(&mut sampler, 1), Some(0.5));
+        took.store(1, Ordering::Relaxed);
+        assert_eq!(load(&mut sampler, 2), Some(0.5));
+    }
+
+    #[test]
+    fn a_collector_that_rests_tells_nothing_old() {
+        let took = Arc::new(AtomicU64::new(100));
+        let (_dir, mut sampler) = sampler(&took);
+        let seen: Vec<_> = (0..9).map(|second| load(&mut sampler, second)).collect();
+        let there = Some(0.5);
+        assert_eq!(seen, [there, there, there, None, None, None, None, there, None]);
+    }
 }

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{CollectError, Root};
 
@@ -71,7 +71,7 @@ impl Source {
             self.open = Some(file);
             return Ok(length);
         }
-        let file = File::open(&self.path)?;
+        let file = root.open_file_at(&self.path, Path::new(self.relative))?;
         let length = read_whole(&file, &mut self.buffer)?;
         self.open = root.is_live().then_some(file);
         Ok(length)
@@ -106,7 +106,7 @@ fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn source_in(dir: &tempfile::TempDir, content: &[u8]) -> (Source, Root) {
@@ -128,6 +128,48 @@ mod tests {
         let root = Root::recorded("/nowhere");
         let error = Source::new("proc/stat").read(&root).unwrap_err();
         assert!(error.to_string().starts_with("cannot read /nowhere/proc/stat: "), "{error}");
+    }
+
+    #[test]
+    fn no_link_leads_out_of_a_recorded_root_and_those_inside_work() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("root");
+        std::fs::create_dir_all(inside.join("proc")).unwrap();
+        std::fs::write(dir.path().join("secret"), "x").unwrap();
+        std::fs::write(inside.join("uptime"), "1 2").unwrap();
+        let secret = dir.path().join("secret");
+        symlink("/proc/stat", inside.join("proc/stat")).unwrap();
+        symlink(secret, inside.join("proc/vmstat")).unwrap();
+        symlink("../../secret", inside.join("proc/meminfo")).unwrap();
+        symlink("../uptime", inside.join("proc/uptime")).unwrap();
+        symlink("/uptime", inside.join("proc/loadavg")).unwrap();
+        symlink("root", dir.path().join("link")).unwrap();
+        for path in [inside, dir.path().join("link")] {
+            let root = Root::recorded(path);
+            for out in ["proc/stat", "proc/vmstat", "proc/meminfo"] {
+                assert!(Source::new(out).read(&root).is_err(), "{out}");
+            }
+            for within in ["proc/uptime", "proc/loadavg"] {
+                assert_eq!(Source::new(within).read(&root).unwrap(), b"1 2", "{within}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        pipe_at(&dir.path().join("file"));
+        let root = Root::recorded(dir.path());
+        let error = Source::new("file").read(&root).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
+        assert!(Source::new("file").read_if_there(&root).is_err());
+    }
+
+    /// Makes a pipe with a name, which no call of a file may wait for.
+    pub(crate) fn pipe_at(path: &std::path::Path) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     }
 
     #[test]

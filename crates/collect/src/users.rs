@@ -26,7 +26,11 @@ impl Users {
     /// Reads the file again when it changed. Returns true when it did, so that
     /// names taken before can be thrown away.
     pub(crate) fn refresh(&mut self, root: &Root) -> bool {
-        let metadata = std::fs::metadata(root.join(PASSWD));
+        let metadata = if root.is_live() {
+            std::fs::metadata(root.join(PASSWD))
+        } else {
+            root.open_file(PASSWD).and_then(|file| file.metadata())
+        };
         let modified = metadata.and_then(|metadata| metadata.modified()).ok();
         if modified == self.modified {
             return false;

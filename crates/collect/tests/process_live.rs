@@ -206,9 +206,12 @@ fn a_fork_storm_is_accounted_for() {
     let after = *tables.sampler.summary();
     let row = tables.row(shell.pid()).unwrap();
 
-    let births = after.unseen_births - before.unseen_births;
-    assert!(births >= 400, "{births} of 400 births that no table shows");
-    assert!(after.forks.unwrap() - before.forks.unwrap() >= 400);
+    // In a pid namespace of its own a test cannot know them.
+    if let (Some(after), Some(before)) = (after.unseen_births, before.unseen_births) {
+        let births = after - before;
+        assert!(births >= 400, "{births} of 400 births that no table shows");
+    }
+    assert!(after.forks.zip(before.forks).is_none_or(|(after, before)| after - before >= 400));
     // One tick for each of the four counters.
     let told = row.ended_children_percent.unwrap() / 100.0 * 5.0;
     let used = children - children_before;

@@ -52,10 +52,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Readings within the rest of the slow collectors, which is 15 s: so only
-/// fast ones are due, and those that look something up again do so twice.
+/// Readings within the first second, after which the first slow collector is
+/// due again: so only fast ones are due, and those that look something up again do so twice.
 const READINGS: u64 = 140;
-const APART_MS: u64 = 100;
+const APART_MS: u64 = 7;
 
 fn sampler(root: Root, without: &[String]) -> TickSampler {
     TickSampler::new(root, without, Box::new(|| Duration::ZERO))

@@ -1,3 +1,5 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::{Moment, SeriesKey};
 
 /// The value of a series that has none at this moment: Prometheus' marker of
@@ -20,13 +22,14 @@ pub fn is_absent(value: f64) -> bool {
 pub struct Schema {
     generation: u64,
     keys: Vec<SeriesKey>,
+    digest: u64,
 }
 
 impl Schema {
     /// A schema without keys.
     #[must_use]
     pub fn new(generation: u64) -> Self {
-        Self { generation, keys: Vec::new() }
+        Self { generation, keys: Vec::new(), digest: 0 }
     }
 
     /// Tells schemas apart whose keys are not the same from the start. Grows.
@@ -56,9 +59,31 @@ impl Schema {
     /// Adds a key and returns its number. The caller sees to it that no key
     /// comes twice.
     pub fn push(&mut self, key: SeriesKey) -> usize {
+        self.digest = digest_with(self.digest, &key);
         self.keys.push(key);
         self.keys.len() - 1
     }
+
+    /// A checksum of all keys in their order, to see at once that two schemas
+    /// of one program have the same ones. It means nothing outside of the
+    /// program: not to be stored or sent.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The [`Schema::digest`] of the schema when it had only `count` keys;
+    /// `None` when it has fewer. Goes through them.
+    #[must_use]
+    pub fn digest_of_first(&self, count: usize) -> Option<u64> {
+        Some(self.keys.get(..count)?.iter().fold(0, digest_with))
+    }
+}
+
+fn digest_with(before: u64, key: &SeriesKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (before, key).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One timestamp and the values of one server's [`Schema`] at that moment.

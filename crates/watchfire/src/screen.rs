@@ -1,10 +1,61 @@
 //! Words and numbers for a terminal.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// Writes to stdout. A reader that leaves early, as `head` does, is no error.
+/// Writes lines for people to stdout. What would move a terminal's cursor or
+/// turn its words around becomes a question mark.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    write(&harmless(text))
+}
+
+/// Writes JSON to stdout, indented. The same characters are escaped, so that
+/// nothing is lost.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    write(&(escaped(&serde_json::to_string_pretty(value)?) + "\n"))
+}
+
+/// Writes what a program reads to stdout, byte by byte, unless it is a terminal.
+pub(crate) fn print_exactly(text: &str) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() { print(text) } else { write(text) }
+}
+
+/// `text` as one line without what could deceive whoever reads it.
+pub(crate) fn line(text: &str) -> String {
+    text.replace(|letter| letter == '\n' || deceives(letter), "?")
+}
+
+fn harmless(text: &str) -> String {
+    text.replace(deceives, "?")
+}
+
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if deceives(letter) {
+            // All of them are below U+10000, so four digits do.
+            out.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// True for control characters but the line's end, and for those that change
+/// the direction of what follows (Unicode's property `Bidi_Control`) or break
+/// lines unseen.
+fn deceives(letter: char) -> bool {
+    let of_direction = matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    let of_lines = matches!(letter, '\u{2028}' | '\u{2029}');
+    of_direction || of_lines || (letter.is_control() && letter != '\n')
+}
+
+/// A reader that leaves early, as `head` does, is no error.
+fn write(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -81,6 +132,18 @@ mod tests {
         ] {
             assert_eq!(bytes(number), expected);
         }
+    }
+
+    #[test]
+    fn nothing_turns_a_terminal_around() {
+        let evil = "a\u{202e}b\u{2066}c\u{200f}d\u{1b}[2Je\u{9b}f\tg\u{2028}h";
+        assert_eq!(harmless(evil), "a?b?c?d?[2Je?f?g?h");
+        assert_eq!(harmless("two\nlines, äöü ✓ 日本"), "two\nlines, äöü ✓ 日本");
+        assert_eq!(line("two\nlines"), "two?lines");
+        let json = serde_json::to_string_pretty(&[evil]).expect("JSON");
+        let shown = escaped(&json);
+        assert!(!shown.contains(deceives), "{shown}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).expect("JSON"), [evil]);
     }
 
     #[test]

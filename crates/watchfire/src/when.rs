@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 /// Reads a past time, as milliseconds since 1970: `03:12`, `yesterday 14:00`,
 /// `2026-11-22 03:12`, `-1h30m`, RFC 3339, or seconds since 1970. A time of day
@@ -56,7 +56,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
         ago = ago.checked_add(number.checked_mul(unit)?)?;
         rest = &rest[digits + 1..];
     }
-    now.checked_sub(ago.seconds()).ok()
+    now.checked_sub(SignedDuration::from_secs(ago)).ok()
 }
 
 fn of_day(text: &str, here: &Zoned) -> Option<Timestamp> {
@@ -136,6 +136,20 @@ mod tests {
             let error = read(text).expect_err(text).to_string();
             assert!(error.contains("is no time") && error.contains("hint"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_number_of_any_size_is_refused_and_not_fatal() {
+        let units = ["s", "m", "h", "d"];
+        for digits in ["9999999999999", "9223372036854775807", "99999999999999999999999"] {
+            for text in units.map(|unit| format!("-{digits}{unit}")) {
+                let error = read(&text).expect_err(&text).to_string();
+                assert!(error.contains("is no time"), "{error}");
+            }
+            assert!(read(digits).is_err() && read(&format!("-{digits}")).is_err());
+        }
+        assert!(read("-99999999999d").is_err());
+        assert!(read("-9223372036854775807s9223372036854775807s").is_err());
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(super) use expositions::Expositions;
 /// How long the first scrapers wait for the first reading.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A tick that was taken longer ago is not given out: a scraper would take it
-/// for the present.
-const OLDEST: Duration = Duration::from_secs(60);
+/// for the present, which is read once a second.
+const OLDEST: Duration = Duration::from_secs(15);
 
 /// Answers a scrape.
 pub(super) async fn metrics(
@@ -42,7 +42,7 @@ pub(super) async fn metrics(
         sample.ok_or_else(|| unavailable("nothing was read yet: come again in a second"))?;
     if app.clock.now().since(sample.value.tick.at) > OLDEST {
         return Err(unavailable(
-            "the machine was not read for a minute: something holds its reading up",
+            "the machine was not read for 15 s: something holds its reading up",
         ));
     }
     let served = app.expositions.serve(sample, format, encoding).await.map_err(|error| {

@@ -54,10 +54,17 @@ pub(crate) struct Recording {
 
 #[derive(Debug)]
 enum Job {
-    Tick(Arc<Sample<TickSnapshot>>),
+    Second(Second),
     Table(Arc<Sample<ProcessTable>>),
-    Event(Event),
-    Memory(Memory),
+}
+
+/// What one second gave. It is kept or left out as a whole: a place in the
+/// kernel's log is not remembered without what was read up to there.
+#[derive(Debug)]
+pub(super) struct Second {
+    pub(super) tick: Arc<Sample<TickSnapshot>>,
+    pub(super) events: Vec<Event>,
+    pub(super) memory: Option<Memory>,
 }
 
 #[derive(Debug)]
@@ -95,24 +102,18 @@ impl Keeper {
         Ok((keeper, Recording { queue, inner, told }))
     }
 
-    /// Has one tick recorded.
-    pub(super) fn tick(&self, tick: Arc<Sample<TickSnapshot>>) {
-        self.keep(Job::Tick(tick));
+    /// Has recorded what one second gave, or gives its events back when there
+    /// was no room for it.
+    pub(super) fn second(&self, second: Second) -> Vec<Event> {
+        match self.keep(Job::Second(second)) {
+            Some(Job::Second(second)) => second.events,
+            _ => Vec::new(),
+        }
     }
 
     /// Has one process table recorded.
     pub(super) fn table(&self, table: Arc<Sample<ProcessTable>>) {
-        self.keep(Job::Table(table));
-    }
-
-    /// Has one event recorded.
-    pub(super) fn event(&self, event: Event) {
-        self.keep(Job::Event(event));
-    }
-
-    /// Has the next start of the agent remember something.
-    pub(super) fn remember(&self, memory: Memory) {
-        self.keep(Job::Memory(memory));
+        let _left_out = self.keep(Job::Table(table));
     }
 
     /// What the recorder has done, where there is one.
@@ -125,12 +126,11 @@ impl Keeper {
         Some(counters)
     }
 
-    fn keep(&self, job: Job) {
-        if let Some(queue) = &self.queue
-            && queue.try_send(job).is_err()
-        {
-            self.told.skipped.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Gives the job back when there was no room for it.
+    fn keep(&self, job: Job) -> Option<Job> {
+        let error = self.queue.as_ref()?.try_send(job).err()?;
+        self.told.skipped.fetch_add(1, Ordering::Relaxed);
+        Some(error.into_inner())
     }
 }
 
@@ -199,11 +199,16 @@ async fn record(
 
 /// Puts what was written on the disk, on a thread of its own.
 async fn sync(job: SyncJob, inner: Arc<Mutex<Inner>>, clock: Clock) {
-    let Ok(done) = task::blocking("sync the recorder", move || job.run()).await else { return };
-    if let Some(recorder) = &mut lock(&inner).recorder {
-        // The recorder says so itself, and goes on by itself.
-        let _told = recorder.synced(done, clock.now());
-    }
+    let synced = task::blocking("sync the recorder", move || {
+        let done = job.run();
+        // The lock waits for a write that hangs, so it is taken on this thread.
+        if let Some(recorder) = &mut lock(&inner).recorder {
+            // The recorder says so itself, and goes on by itself.
+            let _told = recorder.synced(done, clock.now());
+        }
+    });
+    // A panic was told already.
+    let _ended = synced.await;
 }
 
 impl Inner {
@@ -217,18 +222,17 @@ impl Inner {
     /// sync that is due is handed out, because the disk may take long over it.
     fn keep(&mut self, job: &Job) -> Option<SyncJob> {
         match job {
-            Job::Tick(sample) => self.tick(&sample.value),
+            Job::Second(second) => {
+                second.events.iter().for_each(|event| self.event(event));
+                let sync = self.tick(&second.tick.value);
+                if let Some(memory) = &second.memory {
+                    self.memory = Some(memory.clone());
+                    self.remember(memory);
+                }
+                sync
+            }
             Job::Table(sample) => {
                 self.table(&sample.value);
-                None
-            }
-            Job::Event(event) => {
-                self.event(event);
-                None
-            }
-            Job::Memory(memory) => {
-                self.memory = Some(memory.clone());
-                self.remember(memory);
                 None
             }
         }
@@ -332,13 +336,20 @@ mod tests {
     use super::*;
     use crate::history::History;
 
-    fn tick(second: u64) -> Arc<Sample<TickSnapshot>> {
+    fn tick(second: u64) -> Second {
         let mut schema = Schema::new(1);
         schema.push(SeriesKey::new("node_load1", []).expect("a key"));
         let at = Moment { monotonic: Duration::from_secs(second), unix_ms: 1000 * second as i64 };
         let tick = Tick { at, generation: 1, values: vec![second as f64] };
         let snapshot = TickSnapshot { schema: Arc::new(schema), metrics: Arc::default(), tick };
-        Arc::new(Sample { number: second, value: snapshot })
+        let tick = Arc::new(Sample { number: second, value: snapshot });
+        Second { tick, events: Vec::new(), memory: None }
+    }
+
+    fn event() -> Event {
+        let text = "Out of memory: Killed process 7 (web)".to_owned();
+        let kind = watchfire_model::EventKind::OomKill;
+        Event { at: Moment::default(), kind, text, victim: None }
     }
 
     fn table(second: u64) -> Arc<Sample<ProcessTable>> {
@@ -356,9 +367,9 @@ mod tests {
         let opened = Keeper::open(data.path(), Some(1 << 20), "boot", Moment::default());
         let (keeper, recording) = opened.expect("a ring");
         let recording = recording.start(&clock);
-        keeper.tick(tick(1));
+        assert_eq!(keeper.second(tick(1)), []);
         keeper.table(table(2));
-        keeper.tick(tick(3));
+        assert_eq!(keeper.second(tick(3)), []);
         drop(keeper);
         let boot = Boot::read(data.path(), &Root::recorded("/nowhere"));
         recording.close(&boot, &clock).await;
@@ -377,7 +388,11 @@ mod tests {
         let opened = Keeper::open(data.path(), Some(1 << 20), "boot", Moment::default());
         // Nobody records, as when the disk hangs.
         let (keeper, _recording) = opened.expect("a ring");
-        (0..MAX_WAITING as u64 + 3).for_each(|second| keeper.tick(tick(second)));
+        (0..MAX_WAITING as u64 + 3).for_each(|second| {
+            let events = vec![event()];
+            let given_back = keeper.second(Second { events, ..tick(second) });
+            assert_eq!(given_back.is_empty(), second < MAX_WAITING as u64);
+        });
         assert_eq!(keeper.counters().map(|counters| counters.lost_records), Some(3));
         assert!(
             Keeper::default().counters().is_none(),

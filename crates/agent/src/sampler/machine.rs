@@ -5,18 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use watchfire_collect::{EventSampler, Fault, ProcessSummary, Root, TickSampler};
-use watchfire_model::{Metric, Moment, Schema, Status, StatusView, Tick};
+use watchfire_model::{Event, Metric, Moment, Schema, Status, StatusView, Tick};
 use watchfire_runtime::Clock;
 use watchfire_runtime::task;
 
 use super::beat::Beat;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Second};
 use super::latest::Publisher;
 use super::own::OwnSamples;
-use crate::boot::Boot;
+use crate::boot::{Boot, Memory};
 use crate::config::CollectConfig;
 use crate::distress::{Distress, Signs};
 
+/// Events that wait for a recorder that is held up; more are left out.
+const MAX_PUT_BACK: usize = 256;
 /// How often it is written down that this boot goes on.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 /// How often the machine is read.
@@ -62,6 +64,8 @@ pub(super) struct Machine {
     events: EventSampler,
     boot: Boot,
     remembered: Option<Moment>,
+    /// Events that wait for a recorder that is held up.
+    put_back: Vec<Event>,
     own: OwnSamples,
     distress: Distress,
     keeper: Keeper,
@@ -76,6 +80,8 @@ pub(super) struct Machine {
 struct Read {
     status: Status,
     snapshot: TickSnapshot,
+    events: Vec<Event>,
+    memory: Option<Memory>,
 }
 
 impl Machine {
@@ -91,15 +97,19 @@ impl Machine {
         if let Some(position) = boot.log_position {
             events.resume(position);
         }
+        // Another than that of a sampler that went before.
+        let generation = u64::try_from(clock.now().unix_ms).unwrap_or(1).max(1);
         let stopwatch = clock.clone();
         let stopwatch = Box::new(move || stopwatch.now().monotonic);
         Self {
             clock: clock.clone(),
-            sampler: TickSampler::new(root.clone(), &config.without, stopwatch),
+            sampler: TickSampler::new(root.clone(), &config.without, stopwatch)
+                .with_generation(generation),
             view: StatusView::new(),
             events,
             boot: boot.clone(),
             remembered: None,
+            put_back: Vec::new(),
             own: OwnSamples::default(),
             distress: Distress::default(),
             keeper: keeper.clone(),
@@ -118,7 +128,7 @@ impl Machine {
         shared.measure(&clock, || {
             let now = clock.now();
             self.ease(late, now.monotonic);
-            self.hear(now);
+            let (events, memory) = self.hear(now);
             self.tell_own();
             self.sampler.sample(now);
             let (schema, tick) = (self.sampler.schema(), self.sampler.tick());
@@ -126,7 +136,7 @@ impl Machine {
             let snapshot = self.snapshot();
             self.report_faults();
             self.took = clock.now().since(now);
-            Read { status, snapshot }
+            Read { status, snapshot, events, memory }
         })
     }
 
@@ -143,19 +153,29 @@ impl Machine {
         self.shared.ease.store(self.distress.ease(), Ordering::Relaxed);
     }
 
-    /// Takes what the kernel told, and has it kept.
-    fn hear(&mut self, now: Moment) {
-        let mut due = self.remembered.is_none_or(|last| now.since(last) >= REMEMBER_EVERY);
-        for event in self.events.drain(now) {
-            due = true;
+    /// Keeps events that could not be recorded for the next try. Too many are
+    /// the oldest's loss: the newest tell what the machine suffers from now.
+    fn put_back(&mut self, mut events: Vec<Event>) {
+        let too_many = events.len().saturating_sub(MAX_PUT_BACK);
+        events.drain(..too_many);
+        self.put_back = events;
+    }
+
+    /// What the kernel told since the last reading, and what to remember.
+    fn hear(&mut self, now: Moment) -> (Vec<Event>, Option<Memory>) {
+        let mut events = std::mem::take(&mut self.put_back);
+        let heard = self.events.drain(now);
+        events.extend_from_slice(heard);
+        for event in heard {
             tracing::info!(kind = event.kind.name(), text = ?event.text, "the kernel says");
-            self.keeper.event(event.clone());
         }
-        if due && self.events.position().is_some() {
+        let rested = |last: Moment| now.since(last) >= REMEMBER_EVERY;
+        let due = !events.is_empty() || self.remembered.is_none_or(rested);
+        if due {
             self.remembered = Some(now);
-            let memory = self.boot.memory(now.unix_ms, self.events.position());
-            self.keeper.remember(memory);
         }
+        let position = self.events.position();
+        (events, due.then(|| self.boot.memory(now.unix_ms, position)))
     }
 
     fn tell_own(&mut self) {
@@ -216,8 +236,12 @@ pub(super) async fn read_for_ever(
         let read = task::blocking("read the machine", move || (machine.read(late), machine)).await;
         machine = match read {
             Ok((read, machine)) => {
-                statuses.post(read.status);
-                keeper.tick(ticks.post(read.snapshot));
+                let Read { status, snapshot, events, memory } = read;
+                statuses.post(status);
+                let tick = ticks.post(snapshot);
+                let left = keeper.second(Second { tick, events, memory });
+                let mut machine = machine;
+                machine.put_back(left);
                 machine
             }
             Err(_panicked) => make(),

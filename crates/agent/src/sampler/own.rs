@@ -7,7 +7,7 @@ use crate::recorder::RecorderCounters;
 
 static DISTRESS: Family = Family::gauge(
     "watchfire_agent_distress_level",
-    "How much less than usual the agent does, because the machine is starved: 0 to 3.",
+    "How much less than usual the agent does, because the machine is starved or its readings cost too much: 0 to 3.",
     &[],
 );
 static CPU_SHARE: Family = Family::gauge(
@@ -129,9 +129,13 @@ impl OwnSamples {
         if let Some(most) = summary.pid_max {
             self.put(&MAX_PIDS, f64::from(most));
         }
-        self.put(&UNSEEN, as_f64(summary.unseen_births));
+        if let Some(unseen) = summary.unseen_births {
+            self.put(&UNSEEN, as_f64(unseen));
+        }
         self.put(&SHORT_LIVED_CPU, hundredths(summary.short_lived_cpu_seconds));
-        self.put(&UNACCOUNTED_CPU, hundredths(summary.unaccounted_cpu_seconds));
+        if let Some(unaccounted) = summary.unaccounted_cpu_seconds {
+            self.put(&UNACCOUNTED_CPU, hundredths(unaccounted));
+        }
         self.put(&ASKED, f64::from(summary.asked));
     }
 

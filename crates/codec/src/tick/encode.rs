@@ -18,6 +18,8 @@ use crate::varint::{put, put_signed, put_size};
 pub struct TickEncoder {
     /// What the stream has told of the schema; `None` before the first tick and after a restart.
     known: Option<Known>,
+    /// The schema of the last tick, as far as it takes to know it again.
+    told: Told,
     before: Option<Before>,
     chain: Chain,
     /// The values of the tick before.
@@ -28,6 +30,14 @@ pub struct TickEncoder {
     next_units: Vec<Unit>,
     payload: Vec<u8>,
     scratch: Scratch,
+}
+
+/// A schema that was told. A sampler that was started anew can have the
+/// generation and the count of another one, and other keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Told {
+    keys: usize,
+    digest: u64,
 }
 
 /// The tick before, in the same chain.
@@ -48,7 +58,8 @@ impl TickEncoder {
 
     /// Appends the frames of `tick` to `out`: first a schema frame for keys
     /// that the reader does not have yet, then the tick, as a key tick or as
-    /// a difference.
+    /// a difference. When `schema` does not begin with the keys of the call
+    /// before, the whole schema and a key tick are written.
     ///
     /// Values that have no key in `schema` are left out, and so are those above
     /// [`MAX_KEYS`](crate::limits::MAX_KEYS); a tick of another generation than
@@ -94,7 +105,12 @@ impl TickEncoder {
 
     fn encode_schema(&mut self, schema: &Schema, out: &mut Vec<u8>, encoded: &mut Encoded) {
         let end = schema.len().min(MAX_KEYS);
-        let grows = |known: &Known| known.generation == schema.generation() && known.keys <= end;
+        let told = Told { keys: schema.len(), digest: schema.digest() };
+        let before = std::mem::replace(&mut self.told, told);
+        let grows = |known: &Known| {
+            known.generation == schema.generation()
+                && (told == before || schema.digest_of_first(before.keys) == Some(before.digest))
+        };
         let whole = !self.known.as_ref().is_some_and(grows);
         if whole {
             self.restart_chain();

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::io;
 
 use super::mounts::{Mount, with_data};
-use super::{Collector, Outcome, Pace, Reading, whole};
+use super::{Collector, Outcome, Pace, Reading};
 use crate::rate::as_f64;
-use crate::record::RecordedPath;
+use crate::record::{RecordedPath, Rewrite};
 use crate::recorded::{STATFS_PATH, Space, parse_statfs};
 use crate::series::Family;
 use crate::source::Source;
@@ -24,6 +24,11 @@ static ERROR: Family = gauge(
     "Whether an error occurred while getting statistics for the given device.",
 );
 
+static NOT_ASKED: Family = gauge(
+    "watchfire_filesystem_not_asked",
+    "The space of this filesystem is not asked for, because the answer may never come.",
+);
+
 const fn gauge(name: &'static str, help: &'static str) -> Family {
     Family::gauge(name, help, &["device", "mountpoint", "fstype"])
 }
@@ -31,9 +36,10 @@ const fn gauge(name: &'static str, help: &'static str) -> Family {
 /// Mounted filesystems that hold data.
 ///
 /// Space is asked of the kernel on a live root and read from
-/// [`STATFS_PATH`] on a recorded one. Network filesystems and those of user
-/// space are listed with `node_filesystem_device_error` and never asked: the
-/// call can hang for ever, and nothing here may start a thread to wait in.
+/// [`STATFS_PATH`] on a recorded one. Filesystems that are not known to be
+/// local are listed with `watchfire_filesystem_not_asked` and never asked: the
+/// call can hang for ever, and nothing here may start a thread to wait in. That
+/// is no error, so they have no `node_filesystem_device_error`.
 #[derive(Debug)]
 pub(super) struct FilesystemCollector {
     own: Source,
@@ -81,7 +87,7 @@ impl Collector for FilesystemCollector {
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
-        const { &[whole("proc/self/mountinfo")] }
+        const { &[RecordedPath { pattern: "proc/self/mountinfo", rewrite: Rewrite::Mounts }] }
     }
 
     fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
@@ -133,7 +139,11 @@ fn space(
 fn put(reading: &mut Reading<'_>, mount: &Mount, space: Option<Space>) {
     let labels: [&[u8]; 3] = [&mount.source, &mount.mount_point, mount.kind.as_bytes()];
     let flag = |set: bool| f64::from(u8::from(set));
-    reading.put(&ERROR, &labels, flag(space.is_none()));
+    if mount.may_ask {
+        reading.put(&ERROR, &labels, flag(space.is_none()));
+    } else {
+        reading.put(&NOT_ASKED, &labels, 1.0);
+    }
     reading.put(&READ_ONLY, &labels, flag(mount.read_only));
     let Some(space) = space else { return };
     reading.put(&SIZE, &labels, as_f64(space.size_bytes));
@@ -172,7 +182,9 @@ mod tests {
             .iter()
             .filter_map(|line| line.chars().last())
             .collect();
-        assert_eq!(errors, ['0', '1', '0', '1'], "{lines:?}");
+        assert_eq!(errors, ['0', '1', '0'], "{lines:?}");
+        let not_asked = r#"{device="server:/x",fstype="nfs4",mountpoint="/mnt/nfs"} 1"#;
+        assert_eq!(below(&lines, "watchfire_filesystem_not_asked"), [not_asked]);
         assert!(below(&lines, "node_filesystem_readonly")[0].ends_with("1"), "{lines:?}");
         assert_eq!(bench.faults.len(), 1, "{:?}", bench.faults);
         assert!(bench.faults[0].error.contains("/unknown"));
@@ -182,7 +194,7 @@ mod tests {
     fn the_first_process_stands_in_for_our_own() {
         let mut bench = Bench::new(&[("proc/1/mountinfo", MOUNTINFO), ("recorded/statfs", STATFS)]);
         let lines = bench.read(&mut FilesystemCollector::new(), 0);
-        assert_eq!(below(&lines, "node_filesystem_device_error").len(), 4);
+        assert_eq!(below(&lines, "node_filesystem_device_error").len(), 3);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
 use crate::{CollectError, Root};
 
@@ -28,7 +28,7 @@ impl LineStream {
         mut with: impl FnMut(&[u8]),
     ) -> Result<bool, CollectError> {
         let path = root.join(relative);
-        let mut file = match File::open(&path) {
+        let mut file = match root.open_file_at(&path, Path::new(relative)) {
             Ok(file) => file,
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>

@@ -64,6 +64,7 @@ use crate::{CollectError, Fault, Root};
 
 pub use containers::{CONTAINERS_PATH, container_table};
 pub(crate) use filesystems::asked_mount_points;
+pub(crate) use mounts::without_secrets as mounts_without_secrets;
 pub use systemd::{SYSTEMD_PATH, systemd_table};
 pub use timex::TIMEX_PATH;
 pub(crate) use timex::live_text as timex_text;
@@ -72,7 +73,8 @@ pub(crate) use timex::live_text as timex_text;
 /// read. More are dropped in the order of their names, and a fault counts them.
 pub const MAX_DEVICES: usize = 512;
 
-/// The list of collectors, in the order in which they run.
+/// The list of collectors, in the order in which they run. What can be many
+/// comes last, because the first to come gets the room.
 pub(crate) fn all() -> Vec<Box<dyn Collector>> {
     vec![
         Box::new(cpu::CpuCollector::new()),
@@ -85,8 +87,6 @@ pub(crate) fn all() -> Vec<Box<dyn Collector>> {
         Box::new(networks::NetworkCollector::new()),
         Box::new(uname::UnameCollector::new()),
         Box::new(os::OsCollector::new()),
-        Box::new(systemd::SystemdCollector::new()),
-        Box::new(containers::ContainerCollector::new()),
         Box::new(pstore::PstoreCollector::new()),
         Box::new(cpu_info::CpuInfoCollector::new()),
         Box::new(own_process::OwnProcessCollector::new()),
@@ -125,6 +125,8 @@ pub(crate) fn all() -> Vec<Box<dyn Collector>> {
         Box::new(selinux::SelinuxCollector::new()),
         Box::new(logind::LogindCollector::new()),
         Box::new(infiniband::InfinibandCollector::new()),
+        Box::new(systemd::SystemdCollector::new()),
+        Box::new(containers::ContainerCollector::new()),
     ]
 }
 
@@ -239,7 +241,7 @@ pub(crate) mod testing {
             let bench = Self {
                 dir: tempfile::tempdir().unwrap(),
                 faults: Vec::new(),
-                ledger: Ledger::new(1),
+                ledger: Ledger::new(3, 1),
                 outcome: None,
             };
             for (path, content) in files {
@@ -292,7 +294,7 @@ pub(crate) mod testing {
 
     #[test]
     fn too_many_rows_are_cut_and_counted() {
-        let (root, mut faults, mut ledger) = (Root::live(), Vec::new(), Ledger::new(1));
+        let (root, mut faults, mut ledger) = (Root::live(), Vec::new(), Ledger::new(3, 1));
         let now = Moment::default();
         let mut reading = Reading::new(&root, now, "test", 0, &mut ledger, &mut faults);
         assert_eq!((reading.limit(5), reading.limit(MAX_DEVICES + 3)), (5, MAX_DEVICES));

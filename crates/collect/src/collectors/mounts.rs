@@ -1,39 +1,27 @@
 //! Which mounted filesystems hold data, from `mountinfo`.
 
+mod secrets;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
+
+use secrets::masked_source;
+pub(crate) use secrets::without_secrets;
 
 use crate::text::{lines, unescape, words};
 
-/// Kinds that live on another machine: asking one whose server is gone waits
-/// without end.
-const NETWORK_KINDS: &[&str] = &[
-    "9p",
-    "acfs",
-    "afs",
-    "beegfs",
-    "ceph",
-    "cifs",
-    "coda",
-    "davfs",
-    "davfs2",
-    "gfs",
-    "gfs2",
-    "glusterfs",
-    "gpfs",
-    "lustre",
-    "ncpfs",
-    "nfs",
-    "nfs4",
-    "ocfs2",
-    "orangefs",
-    "pvfs2",
-    "smb3",
-    "smbfs",
-    "sshfs",
-    "vboxsf",
-    "virtiofs",
-    "vmhgfs",
+/// Kinds on a disk or in the memory of this machine, whose drivers answer for
+/// their space without waiting for another machine or for a program. What is
+/// not listed is not asked, because a call that hangs cannot be taken back.
+const LOCAL_KINDS: &[&str] = &[
+    "affs", "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfs", "hfsplus",
+    "jffs2", "jfs", "minix", "msdos", "nilfs2", "ntfs3", "reiserfs", "tmpfs", "ubifs", "udf",
+    "ufs", "vfat", "xfs", "zfs",
 ];
+
+/// The kind that is stacked upon folders of other mounts.
+const STACKED_KIND: &str = "overlay";
 
 /// Kinds that hold no data, or only an image that is full by nature.
 const PSEUDO_KINDS: &[&str] = &[
@@ -98,12 +86,27 @@ pub(super) struct Mount {
     /// False when asking for its space could wait for another machine or for
     /// a program.
     pub(super) may_ask: bool,
+    /// The folder that answers for a stacked filesystem.
+    base: Option<Base>,
+}
+
+/// A folder below a stacked filesystem, as the one who mounted it named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Base {
+    path: Vec<u8>,
+    /// True for the layer that is written to. That is never on a network
+    /// filesystem: the kernel refuses them there.
+    is_upper: bool,
 }
 
 /// The mounts that hold data, each device once at its shortest mount point
 /// that can be asked, sorted by mount point.
 pub(super) fn with_data(mountinfo: &[u8]) -> Vec<Mount> {
     let mut mounts = visible(mountinfo);
+    let stacked: Vec<bool> = mounts.iter().map(|mount| mount.stands_on_local(&mounts)).collect();
+    for (mount, stands) in mounts.iter_mut().zip(stacked) {
+        mount.may_ask |= stands;
+    }
     let remote = mounts.iter().filter(|mount| !mount.may_ask);
     let dead_ends: Vec<Vec<u8>> = remote.map(|mount| mount.mount_point.clone()).collect();
     for mount in &mut mounts {
@@ -140,12 +143,32 @@ impl Mount {
         let mount_point = unescape(words.nth(1)?);
         let options = words.next()?;
         let kind = words.by_ref().skip_while(|word| *word != b"-").nth(1)?;
-        let source = unescape(words.next().unwrap_or_default());
+        let source = masked_source(&unescape(words.next().unwrap_or_default()));
         let of_device = words.next().unwrap_or_default();
         let kind = String::from_utf8_lossy(&unescape(kind)).into_owned();
-        let may_ask = !is_remote(&kind);
+        let may_ask = is_local(&kind);
+        let base = (kind == STACKED_KIND).then(|| Base::of(of_device)).flatten();
         let read_only = has_option(options, b"ro") || has_option(of_device, b"ro");
-        Some(Self { device_id, mount_point, kind, source, read_only, may_ask })
+        Some(Self { device_id, mount_point, kind, source, read_only, may_ask, base })
+    }
+
+    /// True for a stacked filesystem whose answer comes from a local one. Those
+    /// of containers are not asked for in any case. In a container the folders
+    /// are named as its host sees them, and so belong to no mount but the
+    /// stacked one itself.
+    fn stands_on_local(&self, mounts: &[Self]) -> bool {
+        let Some(base) = &self.base else { return false };
+        if !self.holds_data() {
+            return true;
+        }
+        let holds = |mount: &&Self| {
+            base.path == mount.mount_point || is_below(&base.path, &mount.mount_point)
+        };
+        let below = mounts.iter().filter(holds).max_by_key(|mount| mount.mount_point.len());
+        match below {
+            Some(below) if below.kind != STACKED_KIND => is_local(&below.kind),
+            _ => base.is_upper,
+        }
     }
 
     fn holds_data(&self) -> bool {
@@ -164,12 +187,28 @@ impl Mount {
     }
 }
 
-/// True for other machines' filesystems, and for those that a program in user
-/// space serves: one that hangs is as bad as a dead server. `fuseblk` is on a
-/// local disk and its drivers answer.
-fn is_remote(kind: &str) -> bool {
-    let user_space = kind == "fuse" || kind.starts_with("fuse.");
-    user_space || NETWORK_KINDS.contains(&kind)
+impl Base {
+    /// The upper layer answers, and the first lower one where there is none.
+    fn of(options: &[u8]) -> Option<Self> {
+        let value = |start: &[u8]| {
+            let mut options = options.split(|&byte| byte == b',');
+            options.find_map(|option| option.strip_prefix(start)).map(unescape)
+        };
+        if let Some(path) = value(b"upperdir=") {
+            return Some(Self { path, is_upper: true });
+        }
+        let lower = value(b"lowerdir=").or_else(|| value(b"lowerdir+="))?;
+        let path = lower.split(|&byte| byte == b':').next()?.to_vec();
+        Some(Self { path, is_upper: false })
+    }
+}
+
+/// False for filesystems of other machines, for those that a program in user
+/// space serves, which can hang as a dead server does, and for all that are
+/// not known.
+fn is_local(kind: &str) -> bool {
+    let user_space = kind.starts_with("fuse.");
+    LOCAL_KINDS.contains(&kind) || PSEUDO_KINDS.contains(&kind) && !user_space
 }
 
 fn has_option(options: &[u8], wanted: &[u8]) -> bool {
@@ -179,99 +218,4 @@ fn has_option(options: &[u8], wanted: &[u8]) -> bool {
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
     let folder = folder.strip_suffix(b"/").unwrap_or(folder);
     path.strip_prefix(folder).is_some_and(|rest| rest.len() > 1 && rest.starts_with(b"/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn points(mountinfo: &str) -> Vec<(String, bool)> {
-        let found = with_data(mountinfo.as_bytes());
-        found
-            .into_iter()
-            .map(|mount| (String::from_utf8(mount.mount_point).unwrap(), mount.may_ask))
-            .collect()
-    }
-
-    #[test]
-    fn a_line_with_optional_fields_and_escapes_is_read() {
-        let line = br"36 35 98:0 /sub /mnt/my\040disk rw,noatime shared:1 master:2 - ext4 /dev/sd\134a ro,x";
-        let mount = Mount::parse(line).unwrap();
-        assert_eq!(mount.mount_point, b"/mnt/my disk");
-        assert_eq!(mount.source, br"/dev/sd\a");
-        assert_eq!(mount.kind, "ext4");
-        assert!(mount.read_only && mount.may_ask);
-    }
-
-    #[test]
-    fn pseudo_filesystems_and_container_mounts_are_left_out() {
-        let mountinfo = "\
-1 0 254:0 / / rw - ext4 /dev/vda rw
-2 1 0:5 / /proc rw - proc proc rw
-3 1 0:6 / /run/user/1000 rw - tmpfs tmpfs rw
-4 1 0:7 / /tmp rw - tmpfs tmpfs rw
-5 1 0:8 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw
-6 1 7:1 / /snap/core/1 ro - squashfs /dev/loop1 ro
-7 1 254:0 /x /etc/hosts rw - ext4 /dev/vda rw
-8 1 0:9 / /runner rw - tmpfs tmpfs rw
-9 1 8:9 / /var/lib/docker rw - ext4 /dev/sdc rw
-";
-        let expected =
-            ["/", "/runner", "/tmp", "/var/lib/docker"].map(|point| (point.to_owned(), true));
-        assert_eq!(points(mountinfo), expected);
-    }
-
-    #[test]
-    fn a_device_is_listed_once_at_its_shortest_mount_point() {
-        let mountinfo = "\
-1 0 8:1 /data /srv/www/data rw - ext4 /dev/sda1 rw
-2 0 8:1 / /srv rw - ext4 /dev/sda1 rw
-3 0 8:1 /b /bbb rw - ext4 /dev/sda1 rw
-";
-        assert_eq!(points(mountinfo), [("/bbb".to_owned(), true)]);
-    }
-
-    #[test]
-    fn network_and_user_space_mounts_and_what_is_below_them_are_not_asked() {
-        let mountinfo = "\
-1 0 0:1 / / rw - overlay overlay rw
-2 1 0:50 / /mnt/nfs rw - nfs4 server:/x rw
-3 2 8:1 / /mnt/nfs/local rw - ext4 /dev/sda1 rw
-4 1 0:51 / /mnt/box rw - fuse.sshfs me@there: rw
-5 1 8:2 / /mnt/ntfs rw - fuseblk /dev/sda2 rw
-6 1 8:3 / /mnt/nfsx rw - ext4 /dev/sda3 rw
-";
-        let asked: Vec<_> =
-            points(mountinfo).into_iter().filter(|(_, ask)| *ask).map(|(point, _)| point).collect();
-        assert_eq!(asked, ["/", "/mnt/nfsx", "/mnt/ntfs"]);
-        assert_eq!(points(mountinfo).len(), 6);
-        let elsewhere =
-            format!("{mountinfo}7 1 8:1 / /a/longer/way/to/it rw - ext4 /dev/sda1 rw\n");
-        assert!(points(&elsewhere).contains(&("/a/longer/way/to/it".to_owned(), true)));
-    }
-
-    #[test]
-    fn the_last_mount_hides_those_at_the_same_place() {
-        let mountinfo = "\
-1 0 8:1 / /data rw - ext4 /dev/sda1 rw
-2 1 8:2 / /data rw - xfs /dev/sdb1 rw
-";
-        let found = with_data(mountinfo.as_bytes());
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].kind, "xfs");
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            with_data(&bytes);
-        }
-
-        #[test]
-        fn words_in_any_order_do_not_panic(text in "([0-9:]{1,3}|/[a-z]{0,3}|-|ext4|nfs|ro| |\n){0,60}") {
-            with_data(text.as_bytes());
-        }
-    }
 }

@@ -2,7 +2,7 @@ use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
 use crate::folder::{Folder, Names};
 use crate::rate::as_f64;
-use crate::record::RecordedPath;
+use crate::record::{RecordedPath, Rewrite};
 use crate::series::Family;
 use crate::text::{hexadecimal, number};
 
@@ -140,8 +140,8 @@ impl Collector for NetClassCollector {
         const {
             &[
                 whole("sys/class/net/*/addr_assign_type"),
-                whole("sys/class/net/*/address"),
-                whole("sys/class/net/*/broadcast"),
+                RecordedPath { pattern: "sys/class/net/*/address", rewrite: Rewrite::Address },
+                RecordedPath { pattern: "sys/class/net/*/broadcast", rewrite: Rewrite::Address },
                 whole("sys/class/net/*/carrier"),
                 whole("sys/class/net/*/carrier_changes"),
                 whole("sys/class/net/*/carrier_down_count"),

@@ -40,7 +40,7 @@ const fn of_device(name: &'static str, help: &'static str) -> Family {
 }
 
 /// Network devices of `/proc/net/dev`, without the host's ends of containers'
-/// cables (`veth…`), which come by the hundred and are counted in their bridge.
+/// and guests' cables ([`is_cable`]).
 #[derive(Debug)]
 pub(super) struct NetworkCollector {
     dev: Source,
@@ -78,9 +78,58 @@ impl Collector for NetworkCollector {
     }
 }
 
-/// True for the host's end of a container's cable.
+/// How the host's ends of cables begin that are named with a number or an
+/// identifier behind it.
+const CABLES: [&[u8]; 5] = [
+    // Docker, Podman and others, and guests of Proxmox: `veth1a2b3c4`, `veth100i0`.
+    b"veth", // Calico: `cali` and eleven letters or digits.
+    b"cali", // Guests of libvirt: `vnet0`.
+    b"vnet",
+    // Between a guest and the bridge in the firewall of Proxmox: `fwpr100p0`
+    // and `fwln100i0`.
+    b"fwpr", b"fwln",
+];
+
+/// True for the host's end of a container's or guest's cable, and for what a
+/// firewall puts into it. They come by the hundred, have another name after each
+/// start, and what goes through them is counted in their bridge or the card.
+///
+/// Left out are, besides [`CABLES`], `fwbr100i0` (a bridge for one guest of
+/// Proxmox), `tap100i0` (Proxmox) and `tap1a2b3c4d-5e` (OpenStack), `lxc` and
+/// hexadecimal digits (Cilium). Kept are those that people name and number
+/// themselves: `tap0` and `tun0` of a VPN, `lxcbr0` and `lxdbr0`, which are the
+/// bridges.
 pub(super) fn is_cable(name: &[u8]) -> bool {
-    name.starts_with(b"veth")
+    if CABLES.iter().any(|start| name.starts_with(start)) {
+        return true;
+    }
+    let after = |start: &[u8]| name.strip_prefix(start).unwrap_or_default();
+    let (tap, lxc) = (after(b"tap"), after(b"lxc"));
+    is_of_guest(after(b"fwbr"))
+        || is_of_guest(tap)
+        || is_port(tap)
+        || lxc.len() >= CILIUM_DIGITS && lxc.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The fewest hexadecimal digits behind `lxc`: a name that a person gives is
+/// shorter or has another letter.
+const CILIUM_DIGITS: usize = 5;
+
+/// `100i0`: the number of a guest and that of its card.
+fn is_of_guest(rest: &[u8]) -> bool {
+    let mut parts = rest.split(|&byte| byte == b'i');
+    let mut is_number =
+        || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    is_number() && is_number() && parts.next().is_none()
+}
+
+/// `1a2b3c4d-5e`: how the identifier of a port begins.
+fn is_port(rest: &[u8]) -> bool {
+    rest.len() == 11
+        && rest.iter().enumerate().all(|(at, byte)| match at {
+            8 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// `eth0: bytes packets errs drop fifo frame compressed multicast` and then
@@ -116,6 +165,49 @@ mod tests {
         assert_eq!(bytes, [r#"{device="eth0"} 1000"#, r#"{device="lo"} 9"#]);
         let carrier = below(&lines, "node_network_transmit_carrier_total");
         assert_eq!(carrier[0], r#"{device="eth0"} 11"#);
+    }
+
+    #[test]
+    fn cables_of_containers_and_guests_are_known_by_their_names() {
+        for cable in [
+            "veth1a2b3c4",
+            "veth100i0",
+            "cali0123456789a",
+            "lxc1a2b3c4d5e6f",
+            "vnet12",
+            "tap100i0",
+            "tap1a2b3c4d-5e",
+            "fwpr100p0",
+            "fwln100i0",
+            "fwbr100i0",
+        ] {
+            assert!(is_cable(cable.as_bytes()), "{cable}");
+        }
+        for device in [
+            "eth0",
+            "tap0",
+            "tapvpn",
+            "tap",
+            "tun0",
+            "lxcbr0",
+            "lxdbr0",
+            "lxc",
+            "lxc0",
+            "fwbr0",
+            "vmbr0",
+            "virbr0",
+            "docker0",
+            "br-1a2b3c4d5e6f",
+            "tap100i",
+            "tapi0",
+            "tap1i2i3",
+            "wg0",
+            "vlan5",
+            "cilium_host",
+            "lxcmine99",
+        ] {
+            assert!(!is_cable(device.as_bytes()), "{device}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use super::sysfs::numbered;
 use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
 use crate::folder::{Folder, Names};
-use crate::record::RecordedPath;
+use crate::record::{MADE_UP_SERIAL, RecordedPath};
 use crate::series::Family;
 
 static INFO: Family = Family::gauge(
@@ -49,7 +49,7 @@ impl Collector for NvmeCollector {
             &[
                 whole("sys/class/nvme/nvme*/firmware_rev"),
                 whole("sys/class/nvme/nvme*/model"),
-                whole("sys/class/nvme/nvme*/serial"),
+                RecordedPath { pattern: "sys/class/nvme/nvme*/serial", rewrite: MADE_UP_SERIAL },
                 whole("sys/class/nvme/nvme*/state"),
             ]
         }

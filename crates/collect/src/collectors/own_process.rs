@@ -141,7 +141,7 @@ mod tests {
         assert!(bench.read(&mut OwnProcessCollector::new(), 0).is_empty());
         assert_eq!(bench.outcome, Some(Outcome::NotHere));
 
-        let (root, mut ledger, mut faults) = (Root::live(), Ledger::new(1), Vec::new());
+        let (root, mut ledger, mut faults) = (Root::live(), Ledger::new(3, 1), Vec::new());
         ledger.open(0);
         let now = Moment::default();
         let mut reading = Reading::new(&root, now, "self", 0, &mut ledger, &mut faults);

@@ -2,7 +2,7 @@ use super::sysfs::signed;
 use super::{Collector, Outcome, Pace, Reading, whole};
 use crate::CollectError;
 use crate::folder::{Folder, Names};
-use crate::record::RecordedPath;
+use crate::record::{RecordedPath, Rewrite};
 use crate::series::Family;
 use crate::text::{lines, split_once};
 
@@ -131,7 +131,15 @@ impl Collector for PowerSupplyCollector {
     }
 
     fn paths(&self) -> &'static [RecordedPath] {
-        const { &[whole("sys/class/power_supply/*/uevent"), whole("sys/class/power_supply/*/type")] }
+        const {
+            &[
+                RecordedPath {
+                    pattern: "sys/class/power_supply/*/uevent",
+                    rewrite: Rewrite::WithoutValues(&["POWER_SUPPLY_SERIAL_NUMBER="]),
+                },
+                whole("sys/class/power_supply/*/type"),
+            ]
+        }
     }
 
     fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {

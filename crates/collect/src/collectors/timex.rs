@@ -183,7 +183,7 @@ impl Answer {
             return Ok(asked());
         }
         let path = root.join(TIMEX_PATH);
-        match std::fs::read(&path) {
+        match root.read(TIMEX_PATH) {
             Ok(text) => match Self::parse(&text) {
                 Some(answer) => Ok(Some(answer)),
                 None => Err(CollectError::malformed(&path, "not an answer of adjtimex")),

@@ -16,9 +16,12 @@ pub(crate) const PSTORE: &str = "sys/fs/pstore";
 /// Where `systemd-pstore.service` moves them when the machine starts.
 const ARCHIVE: &str = "var/lib/systemd/pstore";
 
-/// The most files that are looked at, and how deep the archive is.
-const MAX_FILES: usize = 256;
+/// The most files and folders that one search looks at, wherever they are, and
+/// how deep the archive is. What is beyond is left out.
+const MAX_ENTRIES: usize = 1024;
 const MAX_DEPTH: usize = 3;
+/// The most records that are read.
+const MAX_RECORDS: usize = 256;
 /// The most of a record that is read.
 const MAX_BYTES: u64 = 256 * 1024;
 /// The parts of one record carry the same time, or nearly so.
@@ -38,8 +41,10 @@ pub(crate) fn record_kind(name: &[u8]) -> Option<&[u8]> {
 /// read.
 pub(super) fn last_panic(root: &Root) -> Option<Panic> {
     let mut records = Vec::new();
+    let mut budget = MAX_ENTRIES;
+    // What the kernel still shows comes first, because the archive can be long.
     for folder in [PSTORE, ARCHIVE] {
-        find(&root.join(folder), 0, &mut records);
+        find(&root.join(folder), 0, &mut budget, &mut records);
     }
     records.sort_by(|a, b| b.cmp(a));
     let newest = records.first()?.0;
@@ -49,17 +54,22 @@ pub(super) fn last_panic(root: &Root) -> Option<Panic> {
     Some(Panic { at_ms: newest, line })
 }
 
-/// Records of the kernel's log with their times, newest last or in any order.
-fn find(folder: &Path, depth: usize, records: &mut Vec<(i64, PathBuf)>) {
+/// Records of the kernel's log with their times, in any order. Each entry
+/// takes one of `budget`.
+fn find(folder: &Path, depth: usize, budget: &mut usize, records: &mut Vec<(i64, PathBuf)>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten().take(MAX_FILES) {
+    for entry in entries {
+        let Some(left) = budget.checked_sub(1) else { return };
+        *budget = left;
+        // A folder that cannot be read on would give the same error for ever.
+        let Ok(entry) = entry else { return };
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && depth < MAX_DEPTH {
-            find(&entry.path(), depth + 1, records);
+            find(&entry.path(), depth + 1, budget, records);
         }
         let name = entry.file_name();
         let is_log = name.as_encoded_bytes().starts_with(b"dmesg");
-        if !kind.is_file() || !is_log || records.len() >= MAX_FILES {
+        if !kind.is_file() || !is_log || records.len() >= MAX_RECORDS {
             continue;
         }
         let changed = entry.metadata().and_then(|data| data.modified());
@@ -145,6 +155,23 @@ mod tests {
         assert_eq!(without_time(b"[x] a"), b"a");
         assert_eq!(without_time(b"a > b"), b"a > b");
         assert_eq!(without_time(b"<"), b"<");
+    }
+
+    #[test]
+    fn one_budget_holds_for_the_whole_search() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..40 {
+            for part in 0..30 {
+                let path = dir.path().join(format!("{ARCHIVE}/{number}/{part}"));
+                fs::create_dir_all(path).unwrap();
+            }
+        }
+        let (mut budget, mut records) = (100, Vec::new());
+        find(&dir.path().join(ARCHIVE), 0, &mut budget, &mut records);
+        assert_eq!((budget, records.len()), (0, 0));
+        // What the kernel shows is found although the archive is endless.
+        write(dir.path(), "sys/fs/pstore/dmesg-efi-1", 500, "<4>[1.0] Oops: 0001 [#1] SMP\n");
+        assert_eq!(last_panic(&Root::recorded(dir.path())).map(|panic| panic.at_ms), Some(500_000));
     }
 
     #[test]

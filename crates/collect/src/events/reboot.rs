@@ -1,6 +1,7 @@
 //! Why the machine was started anew.
 
 use std::fs;
+use std::path::Path;
 
 use super::pstore::last_panic;
 use crate::Root;
@@ -154,8 +155,8 @@ fn parse_boot_status(text: &[u8]) -> Option<u64> {
 fn watchdog_fired(root: &Root) -> bool {
     let Ok(entries) = fs::read_dir(root.join(WATCHDOGS)) else { return false };
     let status = |entry: fs::DirEntry| {
-        let content = fs::read(entry.path().join("bootstatus")).ok()?;
-        parse_boot_status(&content)
+        let path = Path::new(WATCHDOGS).join(entry.file_name()).join("bootstatus");
+        parse_boot_status(&root.read(path).ok()?)
     };
     let mut all = entries.flatten().take(MAX_WATCHDOGS).filter_map(status);
     all.any(|status| status & CARD_RESET != 0)

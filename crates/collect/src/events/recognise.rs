@@ -10,6 +10,10 @@ pub(super) fn recognise(text: &str) -> Option<EventKind> {
     if is_segfault(text) {
         return Some(EventKind::Segfault);
     }
+    // Also begins with the name of a program, and is no event.
+    if text.contains(": page allocation failure: ") {
+        return None;
+    }
     RULES.iter().find(|(_, holds)| holds(text)).map(|(kind, _)| *kind)
 }
 
@@ -37,21 +41,93 @@ fn has(text: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| text.contains(part))
 }
 
+/// What the kernel says about a fault of a program, by the shape of all after
+/// the program's name, which can be anything and hold any of it:
+///
+/// * `NAME[PID]: segfault at ADDRESS ip ADDRESS sp ADDRESS error NUMBER…`
+/// * `traps: NAME[PID] WHAT ip:ADDRESS sp:ADDRESS error:NUMBER…`
 fn is_segfault(text: &str) -> bool {
-    let user_fault = ["]: segfault at ", "] general protection ", "] trap invalid opcode "];
-    has(text, &user_fault) && text.contains(" ip") && !text.contains("[#")
+    const FAULT: &str = "]: segfault at ";
+    // The name of the program and that of its file can hold these words too.
+    text.match_indices(FAULT)
+        .any(|(at, _)| ends_with_pid(&text[..at]) && is_fault_end(&text[at + FAULT.len()..]))
+        || is_trap(text)
+}
+
+fn is_fault_end(rest: &str) -> bool {
+    let mut words = rest.split_ascii_whitespace();
+    let mut is_address = || words.next().is_some_and(|word| word == "(null)" || is_hex(word));
+    if !is_address() {
+        return false;
+    }
+    let mut pair = |name| {
+        words.next() == Some(name)
+            && words.next().is_some_and(|word| word == "(null)" || is_hex(word))
+    };
+    pair("ip") && pair("sp") && pair("error")
+}
+
+fn is_trap(text: &str) -> bool {
+    const IP: &str = " ip:";
+    let Some(text) = text.strip_prefix("traps: ") else { return false };
+    text.match_indices(IP).any(|(at, _)| {
+        let mut words = text[at + IP.len()..].split(' ');
+        let address = words.next().is_some_and(is_hex);
+        let mut value =
+            |name| words.next().and_then(|word| word.strip_prefix(name)).is_some_and(is_hex);
+        let named = text[..at].match_indices("] ").any(|(end, _)| ends_with_pid(&text[..end]));
+        named && address && value("sp:") && value("error:")
+    })
+}
+
+/// True for `NAME[PID`.
+fn ends_with_pid(before: &str) -> bool {
+    before.rsplit_once('[').is_some_and(|(_, pid)| is_number(pid))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_hardware_error(text: &str) -> bool {
     // `EDAC MC0: 1 CE memory read error on …`; the driver's greeting has no number.
     let edac = text.strip_prefix("EDAC MC").and_then(|rest| rest.split_once(": "));
     let is_report = |rest: &str| has(rest, &[" CE ", " UE "]);
-    text.contains("[Hardware Error]")
+    has_hardware_prefix(text)
         || edac.is_some_and(|(_, rest)| {
             rest.starts_with(|c: char| c.is_ascii_digit()) && is_report(rest)
         })
-        || (text.contains("AER: ")
-            && has(text, &["Uncorrected", "Uncorrectable", "Corrected error"]))
+        || is_aer(text)
+}
+
+/// `[Hardware Error]` stands at the begin, behind the number of the firmware's
+/// report (`{1}`), or behind the short name of a part of the kernel (`mce: `).
+fn has_hardware_prefix(text: &str) -> bool {
+    let Some((before, _)) = text.split_once("[Hardware Error]") else { return false };
+    let report = before.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let part = before.strip_suffix(": ");
+    let is_part = |part: &str| {
+        part.len() <= 16 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    before.is_empty() || report.is_some_and(is_number) || part.is_some_and(is_part)
+}
+
+/// `DRIVER 0000:00:1c.0: AER: …`, or without the device.
+fn is_aer(text: &str) -> bool {
+    let Some((before, rest)) = text.split_once("AER: ") else { return false };
+    let mut words = before.split_ascii_whitespace();
+    let device = match (words.next(), words.next(), words.next()) {
+        (None, ..) => true,
+        (Some(_), Some(device), None) => {
+            device.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        }
+        _ => false,
+    };
+    device && has(rest, &["Uncorrected", "Uncorrectable", "Corrected error"])
 }
 
 fn is_read_only(text: &str) -> bool {
@@ -67,16 +143,19 @@ fn is_read_only(text: &str) -> bool {
         )
 }
 
+/// Of these all but the journal's name their device at once, which the name of
+/// a program before a text of another kind does not.
 fn is_filesystem_error(text: &str) -> bool {
-    const STARTS: [&str; 9] = [
-        "EXT4-fs error ",
-        "EXT4-fs critical",
-        "EXT3-fs error ",
-        "EXT2-fs error ",
-        "BTRFS error ",
-        "BTRFS critical ",
-        "BTRFS: error ",
-        "FAT-fs error ",
+    const STARTS: [&str; 10] = [
+        "EXT4-fs error (device ",
+        "EXT4-fs critical (device ",
+        "EXT4-fs: error (device ",
+        "EXT3-fs error (device ",
+        "EXT2-fs error (device ",
+        "BTRFS error (device ",
+        "BTRFS critical (device ",
+        "BTRFS: error (device ",
+        "FAT-fs error (device ",
         "Aborting journal on device ",
     ];
     let xfs = text.starts_with("XFS (")
@@ -98,8 +177,10 @@ fn is_filesystem_error(text: &str) -> bool {
 }
 
 fn is_disk_error(text: &str) -> bool {
+    let request = has(text, &["I/O error, dev ", "critical medium error, dev "]);
+    // The words before the place fit the name of a program.
     let failed =
-        has(text, &["I/O error, dev ", "critical medium error, dev ", "Buffer I/O error on dev"]);
+        (request && text.contains(", sector ")) || text.contains("Buffer I/O error on dev");
     let nvme = text.starts_with("nvme ") && text.contains("I/O ") && text.contains(" timeout");
     let ata = text.starts_with("ata") && text.contains(": failed command: ");
     // A floppy that is not there is an error on many virtual machines.
@@ -111,12 +192,36 @@ fn is_rcu_stall(text: &str) -> bool {
         && has(text, &["detected stall", "self-detected stall", "detected expedited stall"])
 }
 
-/// An oops has its number in it: `Oops: 0002 [#1] PREEMPT SMP`.
+/// An oops has its number in it: `Oops: 0002 [#1] PREEMPT SMP`. How it begins
+/// is the architecture's (x86, arm, riscv, powerpc, s390) or the trap's name.
 fn is_kernel_bug(text: &str) -> bool {
-    let numbered = text.split_once(" [#").is_some_and(|(_, rest)| {
-        rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains(']')
-    });
-    numbered || text.starts_with("BUG: Bad page ")
+    const STARTS: [&str; 20] = [
+        "Oops: ",
+        "Oops - ",
+        "Oops [#",
+        "Internal error: ",
+        "general protection fault",
+        "kernel BUG at ",
+        "Kernel BUG at ",
+        "Kernel BUG [#",
+        "invalid opcode: ",
+        "divide error: ",
+        "stack segment: ",
+        "double fault: ",
+        "int3: ",
+        "page fault: ",
+        "bounds: ",
+        "alignment check: ",
+        "illegal operation: ",
+        "addressing exception: ",
+        "specification exception: ",
+        "protection exception: ",
+    ];
+    let numbered = text.split_once(" [#").and_then(|(_, rest)| rest.split_once(']'));
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(' ');
+    let is_oops = numbered.is_some_and(|(number, rest)| is_number(number) && ends(rest))
+        && STARTS.iter().any(|start| text.starts_with(start));
+    is_oops || text.starts_with("BUG: Bad page ")
 }
 
 fn is_thermal(text: &str) -> bool {
@@ -185,6 +290,11 @@ mod tests {
                 KernelBug,
             ),
             ("Internal error: Oops: 96000004 [#2] SMP", KernelBug),
+            ("Oops [#1]", KernelBug),
+            ("Kernel BUG [#3]", KernelBug),
+            ("invalid opcode: 0000 [#1] SMP NOPTI", KernelBug),
+            ("[Hardware Error]: Corrected error, no action required.", HardwareError),
+            ("AER: Corrected error received: 0000:00:1c.0", HardwareError),
             ("web[123]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6[7f+1]", Segfault),
             ("traps: web[123] general protection fault ip:7f sp:7f error:0", Segfault),
             ("traps: web[123] trap invalid opcode ip:7f sp:7f error:0 in x", Segfault),
@@ -205,10 +315,40 @@ mod tests {
 
     #[test]
     fn a_program_cannot_pretend_by_its_name() {
-        for name in ["EXT4-fs error ", "I/O error, dev ", "x [#1]", "NETDEV WATCHDOG: "] {
-            let text = format!("{name}[1]: segfault at 0 ip 7f sp 7f error 4");
-            assert_ne!(recognise(&text), Some(EventKind::FilesystemError), "{text}");
-            assert_ne!(recognise(&text), Some(EventKind::DiskError), "{text}");
+        for name in [
+            "EXT4-fs error ",
+            "I/O error, dev ",
+            "x [#1]",
+            "x [#1][1]",
+            "Oops: [#1]",
+            "[Hardware Error",
+            "]: segfault at ",
+            "AER: Corrected ",
+            "x ip:",
+        ] {
+            for text in [
+                format!("{name}[1]: segfault at 0 ip 7f sp 7f error 4 in {name}[7f+1]"),
+                format!("{name}[1]: segfault at 0 ip (null) sp 00007f error 14"),
+                "x[1]: segfault at 0 ip 7f sp 7f error 4 in [Hardware Error][7f+1]".to_owned(),
+                format!(
+                    "traps: {name}[1] general protection fault ip:7f sp:7f error:0 in {name}[7f+1]"
+                ),
+                format!("traps: {name}[1] trap invalid opcode ip:7f sp:7f error:0"),
+            ] {
+                assert_eq!(recognise(&text), Some(EventKind::Segfault), "{text}");
+            }
+            for text in [
+                format!("{name}: page allocation failure: order:0, mode:0x0"),
+                format!("{name}[1]: bad frame in setup_rt_frame: 0 ip:7f sp:7f"),
+                format!("process '{name}' started with executable stack"),
+            ] {
+                assert_eq!(recognise(&text), None, "{text}");
+            }
+            let text = format!("INFO: task {name}:7 blocked for more than 120 seconds.");
+            assert_eq!(recognise(&text), Some(EventKind::HungTask), "{text}");
+            let text =
+                format!("EXT4-fs error (device sda1): x:1: inode #2: comm {name}: deleted inode");
+            assert_eq!(recognise(&text), Some(EventKind::FilesystemError), "{text}");
         }
     }
 
@@ -226,6 +366,9 @@ mod tests {
             "XFS (sda1): Mounting V5 Filesystem",
             "mce: CPU0: Core temperature/speed normal (total events = 1)",
             "Command line: quiet",
+            "x[1]: segfault at home",
+            "something [#1]",
+            "my disk said [Hardware Error]",
             "",
         ] {
             assert_eq!(recognise(text), None, "{text}");

@@ -118,7 +118,12 @@ impl EventSampler {
     }
 
     /// Adds the counters to what [`crate::TickSampler::put_own`] is given.
+    /// Nothing before a record was read: where the log is missing or may not be
+    /// read, it is not known how much happened, which is not nothing.
     pub fn put_samples(&self, own: &mut Vec<OwnSample>) {
+        if self.position().is_none() {
+            return;
+        }
         for (kind, &count) in EventKind::ALL.iter().zip(&self.heard.counts) {
             let label = Some(kind.name());
             own.push(OwnSample { family: &EVENTS, label, value: as_f64(count) });
@@ -292,6 +297,24 @@ mod tests {
         sampler.resume(2);
         assert_eq!(sampler.drain(now()).len(), 1);
         assert_eq!(sample(&sampler, "disk_error"), 2.0);
+    }
+
+    #[test]
+    fn nothing_is_counted_where_nothing_was_read() {
+        let (dir, mut sampler) = bench();
+        let mut own = Vec::new();
+        sampler.drain(now());
+        sampler.put_samples(&mut own);
+        // A log that may not be read looks so: it is there and cannot be had.
+        std::fs::create_dir(dir.path().join("dev/kmsg")).unwrap();
+        sampler.drain(now());
+        assert!(sampler.fault().is_some());
+        sampler.put_samples(&mut own);
+        assert!(own.is_empty(), "{} counters", own.len());
+        std::fs::remove_dir(dir.path().join("dev/kmsg")).unwrap();
+        write(&dir, "6,5,1000000,-;Linux version 6.1\n");
+        sampler.drain(now());
+        assert_eq!(sample(&sampler, "disk_error"), 0.0);
     }
 
     #[test]

@@ -56,6 +56,16 @@ pub(super) fn announces(name: &str) -> bool {
         || name.split('_').any(|word| WORDS.contains(&word))
 }
 
+/// Options whose value may be `user:password`, without their hyphens and with
+/// `-` and `.` as `_`. Names that end in `user` are of them too.
+const LOGINS: &[&str] = &["auth", "basic_auth", "login", "u", "userpass", "userpwd", "username"];
+
+/// True for an option that takes a user, and behind a colon perhaps a password.
+pub(super) fn takes_login(option: &str) -> bool {
+    let name = normal(option);
+    option.starts_with('-') && (name.ends_with("user") || LOGINS.contains(&name.as_str()))
+}
+
 /// True for a plain word that is followed by a secret after a space. Stricter,
 /// because program names and prose hold such words too.
 pub(super) fn announces_as_plain_word(word: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Short options that take a secret, by tool.
 
+use super::keys::is_token;
+
 /// What the options of one tool take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SecretOptions {
@@ -37,6 +39,8 @@ const TOOLS: &[(&str, SecretOptions)] = &[
 /// The shortest thing behind `-p` that is taken for a password of a tool that
 /// is not in the list.
 const GUESS_MIN_BYTES: usize = 4;
+/// A user's name in front of a colon is no longer than this.
+const USER_MAX_BYTES: usize = 256;
 
 impl SecretOptions {
     /// The options of the tool that `word` names.
@@ -71,6 +75,27 @@ pub(super) fn looks_like_password_option(word: &str) -> bool {
     value.len() >= GUESS_MIN_BYTES
         && !has(|c| "/:=,".contains(c))
         && (has(char::is_uppercase) || mixed || symbol)
+}
+
+/// Where the password begins in `user:password`, the value of curl's `--user`
+/// and its kin, with which `rest` begins. With `alone` there is nothing behind
+/// the value, and it may hold spaces. `None` for ids (`1000:1000`), addresses
+/// and what has no colon. A user with an empty password is a secret itself.
+pub(super) fn password_of_login(rest: &str, alone: bool) -> Option<usize> {
+    let bare = rest.trim_start_matches(['"', '\'']);
+    let begin = rest.len() - bare.len();
+    let near = &bare[..bare.floor_char_boundary(USER_MAX_BYTES)];
+    let user = near.split(|c: char| c == ':' || (c.is_whitespace() && !alone)).next()?;
+    let password = bare[user.len()..].strip_prefix(':')?;
+    let ends =
+        |text: &str| text.chars().next().is_none_or(|c| c.is_whitespace() || "\"'".contains(c));
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_id = user.chars().all(is_digit) && ends(password.trim_start_matches(is_digit));
+    if is_id || password.starts_with("//") {
+        return None;
+    }
+    let all_is_secret = ends(password) || is_token(user);
+    Some(if all_is_secret { begin } else { begin + user.len() + 1 })
 }
 
 fn letter_and_rest(word: &str) -> Option<(char, &str)> {

@@ -1,8 +1,8 @@
 //! Finds secrets in one argument after the other.
 
 use super::MASK;
-use super::keys::{announces, announces_as_plain_word, is_scheme, is_token};
-use super::options::{SecretOptions, looks_like_password_option};
+use super::keys::{announces, announces_as_plain_word, is_scheme, is_token, takes_login};
+use super::options::{SecretOptions, looks_like_password_option, password_of_login};
 
 /// A user name in an address that is as long as this is taken for a token.
 const TOKEN_USER_MIN_BYTES: usize = 16;
@@ -14,6 +14,8 @@ pub(super) struct Scanner {
     begun: bool,
     /// True when the next argument is a secret.
     awaits_secret: bool,
+    /// True when the next argument may be `user:password`.
+    awaits_login: bool,
     /// The options of the last tool that was named.
     options: Option<SecretOptions>,
 }
@@ -23,25 +25,50 @@ struct Text<'a> {
     whole: &'a str,
     at: usize,
     out: String,
+    quotes: Quotes,
+    /// Where the word ends that was looked at last.
+    word_end: usize,
+    /// Up to where no address with a secret can begin.
+    plain_to: usize,
+    /// Where the first white space stands, or the end.
+    first_space: usize,
+}
+
+/// Which quotes are open, counted once from the begin of the argument on.
+#[derive(Debug, Default)]
+struct Quotes {
+    counted_to: usize,
+    double: bool,
+    single: bool,
 }
 
 impl Scanner {
     /// Returns `argument` with its secrets masked. Arguments come in order.
     pub(super) fn argument(&mut self, argument: &str) -> String {
         let is_secret = std::mem::take(&mut self.awaits_secret);
+        let is_login = std::mem::take(&mut self.awaits_login);
         // A secret is read as well: `--password --token X` says nothing of
         // whether the first option had a value.
         let scanned = self.scan(argument);
         self.begun = true;
         if !is_secret {
-            return scanned;
+            let password = password_of_login(argument, true).filter(|_| is_login);
+            return password.map_or(scanned, |from| format!("{}{MASK}", &argument[..from]));
         }
         self.awaits_secret |= is_scheme(argument);
         MASK.to_owned()
     }
 
     fn scan(&mut self, argument: &str) -> String {
-        let mut text = Text { whole: argument, at: 0, out: String::with_capacity(argument.len()) };
+        let mut text = Text {
+            whole: argument,
+            at: 0,
+            out: String::with_capacity(argument.len()),
+            quotes: Quotes::default(),
+            word_end: 0,
+            plain_to: 0,
+            first_space: argument.find(char::is_whitespace).unwrap_or(argument.len()),
+        };
         while let Some(next) = text.rest().chars().next() {
             if text.rest().starts_with("://") {
                 text.address();
@@ -64,11 +91,14 @@ impl Scanner {
             self.mask_value(text, start, value);
         } else if text.begins_word(start) && self.is_attached(text.word(start)) {
             text.copy_to(start + 2);
-            text.mask_to(text.secret_end(start, start + 2));
+            let end = text.secret_end(start, start + 2);
+            text.mask_to(end);
         } else if is_token(name) {
             text.mask_to(end);
         } else if self.takes_next(text, start, end) {
             self.mask_next(text, end);
+        } else if text.begins_word(start) && takes_login(name) {
+            self.mask_login(text, start, end);
         } else {
             if text.ends_path(start, end) {
                 self.options = SecretOptions::of_tool(name).or(self.options);
@@ -83,7 +113,8 @@ impl Scanner {
         if value == text.whole.len() {
             self.awaits_secret = true;
         } else {
-            text.mask_to(text.secret_end(start, value));
+            let end = text.secret_end(start, value);
+            text.mask_to(end);
         }
     }
 
@@ -99,6 +130,30 @@ impl Scanner {
         }
     }
 
+    /// Masks the password of `--user admin:password` and `--user=admin:password`.
+    fn mask_login(&mut self, text: &mut Text<'_>, start: usize, end: usize) {
+        let after = &text.whole[end..];
+        let rest = after.strip_prefix('=').unwrap_or(after.trim_start());
+        let value = text.whole.len() - rest.len();
+        text.copy_to(value);
+        if rest.is_empty() {
+            self.awaits_login = true;
+            return;
+        }
+        // An argument that begins with the option is nothing but it and its value.
+        let alone = start == 0 && after.starts_with('=');
+        let password = password_of_login(rest, alone).filter(|_| value > end);
+        if let Some(password) = password {
+            let value_end = if alone { text.whole.len() } else { text.word_end(value) };
+            // A quote that stays open would seem to hold all that follows.
+            let quoted = rest.starts_with(['"', '\'']) && !alone;
+            let last = text.whole[value + password..value_end].chars().next_back();
+            let value_end = value_end - usize::from(quoted && last == rest.chars().next());
+            text.copy_to(value + password);
+            text.mask_to(value_end);
+        }
+    }
+
     fn is_attached(&self, word: &str) -> bool {
         looks_like_password_option(word)
             || self.options.is_some_and(|options| options.is_attached(word))
@@ -108,7 +163,7 @@ impl Scanner {
     fn takes_next(&self, text: &Text<'_>, start: usize, end: usize) -> bool {
         let name = &text.whole[start..end];
         let before_space = text.whole[end..].chars().next().is_none_or(char::is_whitespace);
-        let is_program = !self.begun && !text.whole[..start].contains(char::is_whitespace);
+        let is_program = !self.begun && text.first_space >= start;
         if !before_space || is_program {
             return false;
         }
@@ -137,9 +192,16 @@ impl<'a> Text<'a> {
     /// hold one that nobody escaped.
     fn address(&mut self) {
         self.copy_to(self.at + "://".len());
+        if self.at < self.plain_to {
+            return;
+        }
         let rest = self.rest();
         let end = rest.find(|c: char| c.is_whitespace() || "\"'".contains(c));
-        let Some(at_sign) = rest[..end.unwrap_or(rest.len())].rfind('@') else { return };
+        let end = end.unwrap_or(rest.len());
+        let Some(at_sign) = rest[..end].rfind('@') else {
+            self.plain_to = self.at + end;
+            return;
+        };
         let user = &rest[..at_sign];
         let secret = match user.find(':') {
             Some(colon) => colon + 1,
@@ -165,11 +227,11 @@ impl<'a> Text<'a> {
 
     /// Where the secret ends whose name or option begins at `start`. When
     /// that is where the argument begins, all the rest is its value.
-    fn secret_end(&self, start: usize, value: usize) -> usize {
+    fn secret_end(&mut self, start: usize, value: usize) -> usize {
         if start == 0 {
             return self.whole.len();
         }
-        if let Some(quote) = self.open_quote(value) {
+        if let Some(quote) = self.quotes.open_at(self.whole, value) {
             let after = &self.whole[value..];
             return after.find(quote).map_or(self.whole.len(), |length| value + length);
         }
@@ -179,12 +241,6 @@ impl<'a> Text<'a> {
         }
         let after = &self.whole[end..];
         self.word_end(end + after.len() - after.trim_start().len())
-    }
-
-    /// The quote that was opened before `end` and not closed.
-    fn open_quote(&self, end: usize) -> Option<char> {
-        let before = &self.whole[..end];
-        ['"', '\''].into_iter().find(|&quote| before.matches(quote).count() % 2 == 1)
     }
 
     /// The end of the word at `start`, as a shell sees it: white space inside
@@ -204,10 +260,15 @@ impl<'a> Text<'a> {
         self.whole.len()
     }
 
-    /// The word that begins at `start`, without what quotes add.
-    fn word(&self, start: usize) -> &'a str {
-        let after = &self.whole[start..];
-        &after[..after.find(char::is_whitespace).unwrap_or(after.len())]
+    /// The word that begins at `start`, without what quotes add. `start` only
+    /// grows from call to call, so that each end is looked for once.
+    fn word(&mut self, start: usize) -> &'a str {
+        if self.word_end <= start {
+            let after = &self.whole[start..];
+            let length = after.find(char::is_whitespace).unwrap_or(after.len());
+            self.word_end = start + length;
+        }
+        &self.whole[start..self.word_end]
     }
 
     fn begins_word(&self, start: usize) -> bool {
@@ -222,6 +283,23 @@ impl<'a> Text<'a> {
         let after = self.whole[end..].chars().next();
         before.is_none_or(|c| c.is_whitespace() || "/\"'(`;&|".contains(c))
             && after.is_none_or(|c| c.is_whitespace() || "\"'".contains(c))
+    }
+}
+
+impl Quotes {
+    /// The quote that was opened before `end` and not closed. `end` only grows
+    /// from call to call, so that all calls together read `whole` once.
+    fn open_at(&mut self, whole: &str, end: usize) -> Option<char> {
+        for byte in whole.bytes().take(end).skip(self.counted_to) {
+            self.double ^= byte == b'"';
+            self.single ^= byte == b'\'';
+        }
+        self.counted_to = end;
+        match (self.double, self.single) {
+            (true, _) => Some('"'),
+            (false, true) => Some('\''),
+            (false, false) => None,
+        }
     }
 }
 

@@ -107,6 +107,44 @@ fn short_options_of_known_tools() {
 }
 
 #[test]
+fn a_login_is_masked_behind_its_colon() {
+    for (arguments, shown) in [
+        (&["tool", "-u", "admin:HUNTER2"][..], "tool -u admin:***"),
+        (&["tool", "-U", "my admin:HUN:TE R2"], "tool -U my admin:***"),
+        (&["curl", "--user", "admin:HUNTER2", "http://h/"], "curl --user admin:*** http://h/"),
+        (&["curl", "-s", "--user=admin:HUNTER2"], "curl -s --user=admin:***"),
+        (&["curl", "--proxy-user", "admin:HUNTER2"], "curl --proxy-user admin:***"),
+        (&["curl", "--user", "HUNTER2:"], "curl --user ***"),
+        (&["wget", "--http-user=admin:HUNTER2", "h"], "wget --http-user=admin:*** h"),
+        (&["http", "--auth", "admin:HUNTER2", "h"], "http --auth admin:*** h"),
+        (&["ab", "--basic-auth", "1:HUNTER2"], "ab --basic-auth 1:***"),
+        (&["sh", "-c", "x --user admin:HUNTER2 h"], "sh -c x --user admin:*** h"),
+        (&["sh", "-c", "x -u 'admin:HUNTER 2' h"], "sh -c x -u 'admin:***' h"),
+        (&["sh", "-c", "x --user=admin:HUNTER2 h"], "sh -c x --user=admin:*** h"),
+        (&["x -u admin:HUNTER2 h"], "x -u admin:*** h"),
+        (&["curl", "-u", "admin:HUNTER2"], "curl -u ***"),
+        (&["curl", "-uadmin:HUNTER2"], "curl -u***"),
+    ] {
+        assert_eq!(line(arguments), shown);
+        assert_eq!(command_line(&mask_arguments(arguments.join("\0").as_bytes())), shown);
+    }
+    for arguments in [
+        &["sudo", "-u", "www-data", "id"][..],
+        &["docker", "run", "-u", "1000:1000", "nginx"],
+        &["docker", "run", "--user=1000:1000", "nginx"],
+        &["docker", "run", "--user", "33", "nginx"],
+        &["sh", "-c", "docker run -u 1000:1000 nginx a:b"],
+        &["mysqld", "--user=mysql", "--port=3306"],
+        &["journalctl", "-u", "nginx.service"],
+        &["tool", "-u", "http://host:80/x"],
+        &["tool", "-u"],
+        &["python3", "-u", "/srv/app.py", "a:b"],
+    ] {
+        assert_eq!(line(arguments), arguments.join(" "));
+    }
+}
+
+#[test]
 fn what_is_no_secret_stays() {
     for arguments in [
         &["ssh", "-p22", "host"][..],
@@ -149,6 +187,15 @@ fn a_title_that_a_program_gave_itself() {
     assert_eq!(command_line(b"worker --token HUNTER2 idle\0\0\0\0"), "worker --token *** idle");
     assert_eq!(command_line(b""), "");
     assert_eq!(command_line(b"\0\0"), "");
+}
+
+#[test]
+fn quotes_are_counted_from_the_begin_of_an_argument() {
+    hides(&["sh", "-c", "a=\"b\" token='HUNTER 2' pw=\"HUNTER 2\" x"]);
+    let shown = line(&["sh", "-c", "a 'b token=HUNTER 2' pw=HUNTER c \"pw=HUNTER 2\" pw=HUNTER d"]);
+    assert_eq!(shown, "sh -c a 'b token=***' pw=*** c \"pw=***\" pw=*** d");
+    let shown = line(&["sh", "-c", "x \"it's pw=HUNTER 2\" end"]);
+    assert_eq!(shown, "sh -c x \"it's pw=***\" end");
 }
 
 #[test]

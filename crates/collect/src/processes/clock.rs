@@ -16,6 +16,9 @@ pub(super) enum CpuClocks {
     /// They tell nothing about the root: it is recorded, or its pids are not
     /// ours.
     Off,
+    /// As where somebody answers that nobody has a clock.
+    #[cfg(test)]
+    Blind,
 }
 
 /// What the clock of a pid said.
@@ -35,17 +38,27 @@ pub(super) enum Ran {
 const EXACT_OF_PROCESS: i32 = 2;
 
 impl CpuClocks {
-    /// On when the clock of this process answers.
+    /// On when the clock of this process answers, and that of process 1 or of
+    /// the parent: where others are hidden, as some sandboxes do it, all of them
+    /// would seem to be gone.
     pub(super) fn when(pids_are_ours: bool) -> Self {
-        let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
-        let works = matches!(Self::On.read(own), Ran::For(ns) if ns > 0);
-        if pids_are_ours && works { Self::On } else { Self::Off }
+        let number = |pid: rustix::process::Pid| pid.as_raw_nonzero().get().unsigned_abs();
+        let own = number(rustix::process::getpid());
+        let parent = rustix::process::getppid().map(number);
+        if pids_are_ours && can_see(own, parent, |pid| Self::On.read(pid)) {
+            Self::On
+        } else {
+            Self::Off
+        }
     }
 
     pub(super) fn read(self, pid: u32) -> Ran {
         let Ok(pid) = i32::try_from(pid) else { return Ran::Unknown };
-        if self == Self::Off {
-            return Ran::Unknown;
+        match self {
+            Self::On => {}
+            Self::Off => return Ran::Unknown,
+            #[cfg(test)]
+            Self::Blind => return Ran::NoProcess,
         }
         match clock_gettime(ClockId::from_raw((!pid) << 3 | EXACT_OF_PROCESS)) {
             Ok(time) => {
@@ -55,6 +68,15 @@ impl CpuClocks {
             Err(_) => Ran::Unknown,
         }
     }
+}
+
+/// True when the clocks of this process and of another one answer. Where there
+/// is no other that is known to be, the own one has to do.
+fn can_see(own: u32, parent: Option<u32>, read: impl Fn(u32) -> Ran) -> bool {
+    let answers = |pid: u32| matches!(read(pid), Ran::For(_));
+    let others = || [Some(1), parent].into_iter().flatten().filter(|pid| *pid != own);
+    let sees_others = others().next().is_none() || others().any(answers);
+    matches!(read(own), Ran::For(ns) if ns > 0) && sees_others
 }
 
 #[cfg(test)]
@@ -89,6 +111,19 @@ mod tests {
         assert_eq!(CpuClocks::On.read(hear.recv().unwrap()), Ran::NoProcess);
         drop(stop);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn clocks_that_tell_of_nobody_else_are_not_used() {
+        let of = |seen: &'static [u32]| {
+            move |pid| if seen.contains(&pid) { Ran::For(5) } else { Ran::NoProcess }
+        };
+        assert!(can_see(7, Some(6), of(&[7, 1])));
+        assert!(can_see(7, Some(6), of(&[7, 6])));
+        assert!(can_see(1, None, of(&[1])), "there is no other");
+        assert!(!can_see(7, Some(6), of(&[7])));
+        assert!(!can_see(7, None, of(&[7])));
+        assert!(!can_see(7, Some(6), of(&[1, 6])));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::{Errno, read, retry_on_intr};
 
 use super::stat::Stat;
 use super::units::Units;
 use crate::Root;
 use crate::recorded::Facts;
+use crate::root::open_file_below;
 use crate::text::{lines, number, words};
 
 /// More than the files that are read whole here can be.
@@ -84,10 +85,10 @@ impl ProcessDetail {
     }
 
     fn open(&self, pid: u32, start_time_ms: i64) -> Result<Folder, DetailError> {
-        let path: PathBuf = self.root.join("proc").join(pid.to_string());
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = retry_on_intr(|| openat(CWD, &path, flags, Mode::empty()));
-        let folder = Folder { pid, folder: folder.map_err(|_| DetailError::Gone { pid })? };
+        let relative = format!("proc/{pid}");
+        let folder = self.root.open_folder_at(&self.root.join(&relative), Path::new(&relative));
+        let folder = folder.map_err(|_| DetailError::Gone { pid })?;
+        let folder = Folder { pid, folder, live: self.root.is_live() };
         if folder.start_time_ms(self) == Some(start_time_ms) {
             Ok(folder)
         } else {
@@ -106,12 +107,18 @@ impl ProcessDetail {
 struct Folder {
     pid: u32,
     folder: OwnedFd,
+    live: bool,
 }
 
 impl Folder {
     fn read<'b>(&self, file: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = retry_on_intr(|| openat(&self.folder, file, flags, Mode::empty()))?;
+        let file = if self.live {
+            retry_on_intr(|| openat(&self.folder, file, flags, Mode::empty()))?
+        } else {
+            open_file_below(&self.folder, file)
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))?
+        };
         let length = retry_on_intr(|| read(&file, &mut *buffer))?;
         Ok(&buffer[..length])
     }
@@ -133,11 +140,12 @@ impl Folder {
 
     fn open_files(&self) -> Result<Option<u64>, Errno> {
         // Since Linux 6.2 the size of the folder is their number.
-        let size = statat(&self.folder, "fd", AtFlags::empty())?.st_size;
+        let size = statat(&self.folder, "fd", AtFlags::SYMLINK_NOFOLLOW)?.st_size;
         if let Some(size) = u64::try_from(size).ok().filter(|size| *size > 0) {
             return Ok(Some(size));
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        // No link: what is opened is what was asked for its size.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = retry_on_intr(|| openat(&self.folder, "fd", flags, Mode::empty()))?;
         let mut room = vec![std::mem::MaybeUninit::uninit(); LISTING_BYTES];
         let mut entries = RawDir::new(folder.as_fd(), &mut room);

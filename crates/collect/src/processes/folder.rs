@@ -1,10 +1,11 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, SeekFrom, openat, seek, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, openat, seek, statat};
 use rustix::io::{Errno, pread, read, retry_on_intr};
 
+use crate::root::open_file_below;
 use crate::text::{lines, number, words};
 use crate::{CollectError, Root};
 
@@ -37,8 +38,8 @@ pub(super) enum Absent {
 impl ProcFolder {
     pub(super) fn open(root: &Root) -> Result<Self, CollectError> {
         let path = root.join("proc");
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = retry_on_intr(|| openat(CWD, &path, flags, Mode::empty()))
+        let folder = root
+            .open_folder_at(&path, Path::new("proc"))
             .map_err(|error| CollectError::unreadable(&path, error))?;
         Ok(Self { folder, path, live: root.is_live() })
     }
@@ -78,6 +79,9 @@ impl ProcFolder {
     /// is used again.
     pub(super) fn open_file(&self, pid: u32, file: &str) -> Result<OwnedFd, Absent> {
         let name = Name::of(pid, file);
+        if !self.live {
+            return open_file_below(&self.folder, name.as_bytes()).map_err(Absent::from);
+        }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         retry_on_intr(|| openat(&self.folder, name.as_bytes(), flags, Mode::empty()))
             .map_err(Absent::from)
@@ -101,6 +105,9 @@ impl ProcFolder {
     /// for each pid namespace from the folder's down to the reader's.
     pub(super) fn has_our_pids(&self) -> bool {
         let mut buffer = [0; 4096];
+        if !self.live {
+            return false;
+        }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let status = openat(&self.folder, "self/status", flags, Mode::empty());
         let Ok(length) = status.and_then(|file| read(&file, &mut buffer)) else { return false };
@@ -118,6 +125,12 @@ pub(super) fn read_again<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b
     let length = retry_on_intr(|| pread(file, &mut *buffer, 0)).map_err(Absent::from)?;
     // A process that is gone answers with an error or with nothing.
     if length == 0 { Err(Absent::Gone) } else { Ok(&buffer[..length]) }
+}
+
+impl From<std::io::Error> for Absent {
+    fn from(error: std::io::Error) -> Self {
+        Errno::from_io_error(&error).map_or(Self::Gone, Self::from)
+    }
 }
 
 impl From<Errno> for Absent {

@@ -1,10 +1,9 @@
 //! The control group of a process, and the unit and the container it tells of.
 
-mod container;
 mod unit;
 
-use self::container::container;
 use self::unit::unit;
+use crate::container::identify;
 use crate::text::{lines, printable};
 
 /// Room for `/proc/PID/cgroup`: a dozen hierarchies of version 1 with long paths.
@@ -49,8 +48,14 @@ pub(super) fn describe(
 ) {
     let path = printable(path);
     *its_unit = unit(&path).map(str::to_owned);
-    *its_container = container(&path).map(str::to_owned);
+    *its_container = container(&path);
     *cgroup = path;
+}
+
+/// The id of the container, or the name where the runtime has names only.
+fn container(path: &str) -> Option<String> {
+    let container = identify(path.as_bytes())?;
+    Some(printable(container.id))
 }
 
 fn fields(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
@@ -81,6 +86,21 @@ mod tests {
             ("nonsense\n", ""),
         ] {
             assert_eq!(String::from_utf8_lossy(path(text.as_bytes())), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_container_is_the_one_that_the_collector_tells_of() {
+        let id = "a".repeat(64);
+        let inner = "b".repeat(64);
+        for (path, expected) in [
+            (format!("/docker/{id}/docker/{inner}"), Some(&*id)),
+            (r"/machine.slice/machine-qemu\x2d3\x2ddb\x2d1.scope".to_owned(), Some(r"db\x2d1")),
+            ("/system.slice/ssh.service".to_owned(), None),
+        ] {
+            let (mut cgroup, mut unit, mut container) = Default::default();
+            describe(path.as_bytes(), &mut cgroup, &mut unit, &mut container);
+            assert_eq!(container.as_deref(), expected, "{path}");
         }
     }
 

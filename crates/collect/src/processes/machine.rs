@@ -11,7 +11,13 @@ pub(super) struct Machine {
     stat: Source,
     loadavg: Source,
     pid_max: Source,
+    /// True when what the kernel counts is of the processes that are seen here.
+    counts_are_ours: Option<bool>,
 }
+
+/// The number of the kernel's first pid namespace, the same on every machine
+/// (`PROC_PID_INIT_INO` of its `proc_ns.h`).
+const FIRST_PID_NAMESPACE: u64 = 0xeffffffc;
 
 /// What they say.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -20,8 +26,12 @@ pub(super) struct MachineCounts {
     pub(super) uptime: Option<f64>,
     /// When the machine booted, in milliseconds since 1970.
     pub(super) boot_time_ms: Option<i64>,
-    /// User, nice and system time of all cores, in clock ticks.
+    /// User, nice and system time of all cores, in clock ticks. `None` in a pid
+    /// namespace of one's own: it is that of the whole machine.
     pub(super) busy_ticks: Option<u64>,
+    /// Births since boot, likewise.
+    pub(super) own_births: Option<u64>,
+    /// For where to look: births elsewhere make one look further than needed.
     pub(super) births: BirthCount,
 }
 
@@ -32,6 +42,7 @@ impl Machine {
             stat: Source::new("proc/stat"),
             loadavg: Source::new("proc/loadavg"),
             pid_max: Source::new("proc/sys/kernel/pid_max"),
+            counts_are_ours: None,
         }
     }
 
@@ -42,11 +53,15 @@ impl Machine {
         // born from here on is in the span of the next table.
         let last_pid = self.loadavg.read(root).ok().and_then(last_pid);
         let pid_max = self.pid_max.read(root).ok().and_then(|text| number(text.trim_ascii()));
+        let ours = *self
+            .counts_are_ours
+            .get_or_insert_with(|| !root.is_live() || is_first(pid_namespace()));
         let stat = self.stat.read(root).unwrap_or_default();
         MachineCounts {
             uptime,
             boot_time_ms: boot_time(stat),
-            busy_ticks: busy_ticks(stat),
+            busy_ticks: busy_ticks(stat).filter(|_| ours),
+            own_births: forks(stat).filter(|_| ours),
             births: BirthCount {
                 last_pid,
                 forks: forks(stat),
@@ -54,6 +69,16 @@ impl Machine {
             },
         }
     }
+}
+
+/// The number of this process' pid namespace (`namespaces(7)`); `None` where
+/// the kernel has none.
+fn pid_namespace() -> Option<u64> {
+    rustix::fs::stat("/proc/self/ns/pid").ok().map(|stat| stat.st_ino)
+}
+
+fn is_first(namespace: Option<u64>) -> bool {
+    namespace.is_none_or(|number| number == FIRST_PID_NAMESPACE)
 }
 
 /// `btime` of `/proc/stat`, in milliseconds since 1970.
@@ -87,9 +112,22 @@ mod tests {
     fn this_machine_tells_all() {
         let counts = Machine::new().read(&Root::live());
         assert!(counts.uptime.is_some() && counts.boot_time_ms.is_some(), "{counts:?}");
-        assert!(counts.busy_ticks > Some(0), "{counts:?}");
+        let ours = is_first(pid_namespace());
+        assert_eq!(counts.busy_ticks > Some(0), ours, "{counts:?}");
+        assert_eq!(counts.own_births > Some(0), ours, "{counts:?}");
         let BirthCount { last_pid, forks, pid_max } = counts.births;
         assert!(last_pid > Some(0) && forks > Some(0) && pid_max > last_pid, "{counts:?}");
+    }
+
+    #[test]
+    fn counts_of_the_host_are_not_those_of_a_container() {
+        assert!(is_first(None) && is_first(Some(4_026_531_836)));
+        assert!(!is_first(Some(4_026_532_000)));
+        let mut machine = Machine::new();
+        machine.counts_are_ours = Some(false);
+        let counts = machine.read(&Root::live());
+        assert_eq!((counts.busy_ticks, counts.own_births), (None, None));
+        assert!(counts.uptime.is_some() && counts.births.forks > Some(0), "{counts:?}");
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl ProcessSampler {
             units,
             options: self.options,
             clocks: self.clocks.unwrap_or(CpuClocks::Off),
+            listed: look == Look::Everywhere,
             folder,
             births: &self.births,
             users: &self.users,
@@ -194,6 +195,8 @@ impl ProcessSampler {
         ask_orphans(&mut walk, &mut self.known, &mut self.ended, scratch);
         meet_newcomers(&mut walk, &self.known, &mut self.ended, scratch);
         let mut tally = std::mem::take(&mut walk.tally);
+        // They can have turned out to be of no use.
+        self.clocks = Some(walk.clocks);
         self.known.extend(self.scratch.newcomers.drain(..));
         tally.short_lived_ns = self.settle(interval, units);
         tally
@@ -208,9 +211,9 @@ impl ProcessSampler {
     }
 
     fn summarize(&mut self, counts: MachineCounts, look: Look, tally: &Tally) {
-        let BirthCount { forks, pid_max, .. } = counts.births;
+        let BirthCount { pid_max, .. } = counts.births;
         let mut summary = ProcessSummary {
-            forks,
+            forks: counts.own_births,
             pid_max,
             asked: tally.asked,
             taken_over: tally.taken_over,

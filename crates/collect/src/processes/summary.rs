@@ -14,7 +14,8 @@ pub struct ProcessSummary {
     /// Processes in a state that no letter of [`ProcessSummary::by_state`]
     /// stands for.
     pub other_state: u32,
-    /// Processes and threads born since boot, as the kernel counts them.
+    /// Processes and threads born since boot, as the kernel counts them. Not
+    /// known in a pid namespace of one's own: the kernel counts the host's.
     pub forks: Option<u64>,
     /// Processes and threads there can be, where it is known.
     pub pid_max: Option<u32>,
@@ -31,8 +32,8 @@ pub struct ProcessSummary {
     /// Files of processes that are open now.
     pub kept_files: u32,
     /// Processes and threads that were born and ended without being in a
-    /// table; a counter.
-    pub unseen_births: u64,
+    /// table; a counter. Not known where `forks` is not.
+    pub unseen_births: Option<u64>,
     /// The cpu time of rows, in seconds; a counter.
     pub seen_cpu_seconds: f64,
     /// The cpu time of processes after the last table that they were in, or of
@@ -42,8 +43,9 @@ pub struct ProcessSummary {
     /// The machine's user, nice and system time that is in neither: of
     /// processes that nobody waits for, and of interrupts; in seconds; a
     /// counter. The machine's time is counted by sampling on many kernels, so
-    /// it is exact over minutes only.
-    pub unaccounted_cpu_seconds: f64,
+    /// it is exact over minutes only. Not known in a pid namespace of one's own,
+    /// where the time is the host's.
+    pub unaccounted_cpu_seconds: Option<f64>,
 }
 
 impl ProcessSummary {

@@ -9,6 +9,10 @@ use crate::mask::command_line;
 use crate::rate::per_second;
 use crate::text::printable;
 
+/// The state of a process that waits for a device or a file server, whatever
+/// signals it gets.
+const UNINTERRUPTIBLE: char = 'D';
+
 impl Walk<'_> {
     /// Reads the texts of a known process when they can have changed: at once
     /// when its short name did, at its turn when it ran since. Others can move
@@ -39,7 +43,10 @@ impl Walk<'_> {
         buffer: &mut [u8],
     ) -> Result<(), Absent> {
         let uid = self.folder.owner(known.pid, buffer)?;
-        if self.options.arguments {
+        // The arguments are in the process' own memory, so that to read them
+        // can mean to wait for what it waits for: at the next turn then.
+        let waits = known.row.state == UNINTERRUPTIBLE;
+        if self.options.arguments && !waits {
             match self.folder.read(known.pid, "cmdline", &mut buffer[..MAX_COMMAND_BYTES]) {
                 Ok(arguments) => known.row.command = command_line(arguments),
                 Err(Absent::Gone) => return Err(Absent::Gone),
@@ -53,7 +60,7 @@ impl Walk<'_> {
             known.raw_name.extend_from_slice(raw_name);
             known.row.name = printable(raw_name);
         }
-        known.ran_since_texts = false;
+        known.ran_since_texts = self.options.arguments && waits;
         Ok(())
     }
 

@@ -19,8 +19,8 @@ impl Totals {
     /// The first table is where counting begins: what is in it was before.
     pub(super) fn add(&mut self, counts: MachineCounts, tally: &Tally, units: Units) {
         let busy = counts.busy_ticks.zip(self.busy_ticks);
-        let forks = counts.births.forks.zip(self.forks);
-        (self.busy_ticks, self.forks) = (counts.busy_ticks, counts.births.forks);
+        let forks = counts.own_births.zip(self.forks);
+        (self.busy_ticks, self.forks) = (counts.busy_ticks, counts.own_births);
         self.seen_ns = self.seen_ns.saturating_add(tally.cpu_ns);
         self.short_lived_ns = self.short_lived_ns.saturating_add(tally.short_lived_ns);
         if let Some((now, before)) = busy {
@@ -33,10 +33,11 @@ impl Totals {
     }
 
     pub(super) fn tell(&mut self, summary: &mut ProcessSummary) {
-        summary.unseen_births = self.unseen_births.add(0, 0);
+        summary.unseen_births = self.forks.map(|_| self.unseen_births.add(0, 0));
         summary.seen_cpu_seconds = as_f64(self.seen_ns) / 1e9;
         summary.short_lived_cpu_seconds = as_f64(self.short_lived_ns) / 1e9;
-        summary.unaccounted_cpu_seconds = as_f64(self.unaccounted.add(0, 0)) / 1e9;
+        summary.unaccounted_cpu_seconds =
+            self.busy_ticks.map(|_| as_f64(self.unaccounted.add(0, 0)) / 1e9);
     }
 }
 

@@ -104,6 +104,8 @@ pub(super) struct Walk<'a> {
     pub(super) units: Units,
     pub(super) options: ProcessOptions,
     pub(super) clocks: CpuClocks,
+    /// True when the folder was listed for this walk.
+    pub(super) listed: bool,
     pub(super) folder: &'a ProcFolder,
     pub(super) births: &'a Births,
     pub(super) users: &'a Users,
@@ -123,10 +125,9 @@ impl Walk<'_> {
         }
         // The clock is read before the file: what the process does in between
         // shows in the next table.
-        let clock_ns = match self.clocks.read(known.pid) {
-            Ran::For(ns) => Some(ns),
-            Ran::NoProcess => return self.forget(known, Fate::Gone),
-            Ran::Unknown => None,
+        let Some(clock_ns) = self.clock(known.pid, Some(known.start_ticks), &mut buffers.stat)
+        else {
+            return self.forget(known, Fate::Gone);
         };
         let ran = clock_ns.is_none() || clock_ns != known.clock_ns;
         let must = ran || self.has_turn(known.pid) || self.forget_texts;
@@ -142,10 +143,9 @@ impl Walk<'_> {
     /// Asks a process whose row was taken over, because its parent is gone.
     pub(super) fn ask_again(&mut self, known: &mut Known, buffers: &mut Buffers) -> Fate {
         self.tally.taken_over -= 1;
-        let clock_ns = match self.clocks.read(known.pid) {
-            Ran::For(ns) => Some(ns),
-            Ran::NoProcess => return self.forget(known, Fate::Gone),
-            Ran::Unknown => None,
+        let Some(clock_ns) = self.clock(known.pid, Some(known.start_ticks), &mut buffers.stat)
+        else {
+            return self.forget(known, Fate::Gone);
         };
         self.ask(known, clock_ns, buffers)
     }
@@ -153,11 +153,12 @@ impl Walk<'_> {
     /// Makes the row of a process that was not in the table before; `None`
     /// when it ended meanwhile or is no process.
     pub(super) fn meet(&mut self, pid: u32, buffers: &mut Buffers) -> Option<Box<Known>> {
-        let clock_ns = match self.clocks.read(pid) {
-            Ran::For(ns) => Some(ns),
-            Ran::NoProcess => return None,
-            Ran::Unknown => None,
-        };
+        let clock_ns = self.clock(pid, None, &mut buffers.stat)?;
+        if self.clocks == CpuClocks::Off && !self.listed {
+            // Without clocks nothing tells threads from processes here; the next
+            // table is listed.
+            return None;
+        }
         let stat = Stat::parse(self.folder.read(pid, "stat", &mut buffers.stat).ok()?)?;
         let interval = self.interval.filter(|interval| interval.holds_start(&stat));
         let mut known = Box::new(Known {
@@ -193,6 +194,34 @@ impl Walk<'_> {
         self.group(&mut known, &mut buffers.text);
         self.io(&mut known, &mut buffers.text);
         Some(known)
+    }
+
+    /// What the clock says: `None` when there is no such process, `Some(None)`
+    /// when it cannot be said. A process that is there and has no clock shows
+    /// that the clocks are of no use; then they are not asked any more.
+    fn clock(&mut self, pid: u32, start: Option<u64>, buffer: &mut [u8]) -> Option<Option<u64>> {
+        match self.clocks.read(pid) {
+            Ran::For(ns) => return Some(Some(ns)),
+            Ran::Unknown => return Some(None),
+            Ran::NoProcess => {}
+        }
+        // A thread has a `stat` and no clock, and can have the pid of one that is gone.
+        if start.is_none() && !self.listed {
+            return None;
+        }
+        let stat = Stat::parse(self.folder.read(pid, "stat", buffer).ok()?)?;
+        match start {
+            // It came between the two questions, or it was there for both.
+            None => {
+                let start = stat.start_ticks;
+                self.clock(pid, Some(start), buffer)
+            }
+            Some(start) if start == stat.start_ticks => {
+                self.clocks = CpuClocks::Off;
+                Some(None)
+            }
+            Some(_) => None,
+        }
     }
 
     fn ask(&mut self, known: &mut Known, clock_ns: Option<u64>, buffers: &mut Buffers) -> Fate {
@@ -257,6 +286,10 @@ impl Walk<'_> {
         known.clock_ns = None;
         known.ran_since_texts = true;
         known.io.stale = true;
+        // What cannot be asked for is not what it was.
+        known.row.ended_children_percent = None;
+        known.row.read_bytes_per_s = None;
+        known.row.written_bytes_per_s = None;
         Fate::There
     }
 
@@ -333,4 +366,69 @@ impl Walk<'_> {
 
 fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::known::tests::known;
+    use super::*;
+    use crate::Root;
+    use crate::recorded::Facts;
+
+    /// Does `what` with a walk on this machine whose clocks are `clocks`.
+    fn with_walk<T>(clocks: CpuClocks, listed: bool, what: impl FnOnce(&mut Walk<'_>) -> T) -> T {
+        let now = Moment { monotonic: Duration::from_secs(5), unix_ms: 5000 };
+        let folder = ProcFolder::open(&Root::live()).unwrap();
+        let mut walk = Walk {
+            table: 1,
+            now,
+            interval: None,
+            boot_time_ms: 0,
+            units: Units::from(&Facts::default()),
+            options: ProcessOptions::default(),
+            clocks,
+            listed,
+            folder: &folder,
+            births: &Births::default(),
+            users: &Users::new(),
+            forget_texts: false,
+            few: true,
+            kept: &mut KeptFiles::new(false),
+            tally: Tally::default(),
+        };
+        what(&mut walk)
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_told_again() {
+        let mut known = known(5, 1, 0);
+        known.row.ended_children_percent = Some(30.0);
+        known.row.read_bytes_per_s = Some(4096.0);
+        known.row.written_bytes_per_s = Some(1.0);
+        with_walk(CpuClocks::Off, true, |walk| walk.pass_over(&mut known, None));
+        let row = &known.row;
+        let told = (row.ended_children_percent, row.read_bytes_per_s, row.written_bytes_per_s);
+        assert_eq!(told, (None, None, None));
+    }
+
+    #[test]
+    fn clocks_that_deny_a_process_are_given_up_and_the_process_is_kept() {
+        let (own, mut buffers) = (std::process::id(), Buffers::new());
+        let met =
+            with_walk(CpuClocks::Blind, true, |walk| (walk.meet(own, &mut buffers), walk.clocks));
+        assert_eq!(met.1, CpuClocks::Off);
+        let mut met = met.0.expect("it is there");
+        let fate = with_walk(CpuClocks::Blind, false, |walk| {
+            (walk.visit(&mut met, &mut buffers), walk.clocks)
+        });
+        assert_eq!(fate, (Fate::There, CpuClocks::Off));
+        // Another process of this number, and a number that was not listed.
+        met.start_ticks += 1;
+        let fate = with_walk(CpuClocks::Blind, true, |walk| {
+            (walk.visit(&mut met, &mut buffers), walk.clocks)
+        });
+        assert_eq!(fate, (Fate::Gone, CpuClocks::Blind));
+        let unlisted = with_walk(CpuClocks::Blind, false, |walk| walk.meet(own, &mut buffers));
+        assert!(unlisted.is_none());
+    }
 }

@@ -39,6 +39,11 @@ impl Page {
         Some(entry.series)
     }
 
+    /// How many series it has.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The series that this reading did not give so far.
     pub(super) fn rest(&self) -> impl Iterator<Item = usize> {
         self.entries[self.next..].iter().map(|entry| entry.series)

@@ -46,7 +46,7 @@ impl StatusView {
                 .value(self.index.uptime)
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                 .unwrap_or_default(),
-            filesystems: filesystems(&pair, &self.index, schema),
+            filesystems: filesystems(&pair, &self.index),
             disks: disks(&pair, &self.index),
             networks: networks(&pair, &self.index),
             host: self.host(&pair, schema),
@@ -248,26 +248,26 @@ fn load_averages(pair: &Pair<'_>, index: &Index) -> Load {
     }
 }
 
-fn filesystems(pair: &Pair<'_>, index: &Index, schema: &Schema) -> Vec<Filesystem> {
-    let row = |series: &index::Space| {
-        let error = pair.value(series.error)?;
-        let key = schema.keys().get(series.error?)?;
-        let label = |name| key.label(name).unwrap_or_default().to_owned();
+fn filesystems(pair: &Pair<'_>, index: &Index) -> Vec<Filesystem> {
+    let row = |([mount_point, device, kind], series): (&[String; 3], &index::Space)| {
+        let error = pair.value(series.error);
+        let not_asked = pair.value(series.not_asked);
+        error.or(not_asked)?;
         let number = |series| pair.whole(series).unwrap_or(0);
         Some(Filesystem {
-            device: label("device"),
-            mount_point: label("mountpoint"),
-            kind: label("fstype"),
+            device: device.clone(),
+            mount_point: mount_point.clone(),
+            kind: kind.clone(),
             read_only: pair.value(series.read_only) == Some(1.0),
             size_bytes: number(series.size),
             available_bytes: number(series.available),
             free_bytes: number(series.free),
             files: number(series.files),
             files_free: number(series.files_free),
-            stale: error != 0.0,
+            stale: not_asked == Some(1.0) || error != Some(0.0),
         })
     };
-    let mut rows: Vec<_> = index.filesystems.values().filter_map(row).collect();
+    let mut rows: Vec<_> = index.filesystems.iter().filter_map(row).collect();
     rows.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
     rows
 }

@@ -35,6 +35,6 @@ impl Metrics {
         if once.left_out > 0 {
             eprintln!("warning: {} series are left out: there is no room for them", once.left_out);
         }
-        screen::print(&once.text)
+        screen::print_exactly(&once.text)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod agent;
+mod events;
 mod hub;
 mod metrics;
 mod passwd;
@@ -63,6 +64,8 @@ enum Command {
     Ps(ps::Ps),
     /// Show the state of this machine, now or at a recorded moment
     Stats(stats::Stats),
+    /// Show what the kernel said, as the agent on this machine recorded it
+    Events(events::Events),
     /// Mail the status of all servers to their users, once
     Report(report::Report),
 }
@@ -88,6 +91,7 @@ impl Arguments {
             Command::Passwd(passwd) => passwd.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
+            Command::Events(events) => events.run(),
             Command::Report(report) => report.run(),
         }
     }

@@ -1,6 +1,7 @@
 //! What the commands on a server share that look at it now or at a past moment.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -8,7 +9,10 @@ use jiff::tz::TimeZone;
 use watchfire_agent::{AgentConfig, Found, History};
 use watchfire_runtime::Clock;
 
-use crate::{settings, when};
+use crate::{screen, settings, when};
+
+/// What was recorded longer before the asked time is not of that moment.
+const OF_THE_MOMENT: Duration = Duration::from_secs(60);
 
 const USUAL_CONFIG: &str = "/etc/watchfire/agent.toml";
 
@@ -32,19 +36,22 @@ impl Past {
         let Some(at) = self.at else { return Ok(None) };
         let now = Timestamp::from_millisecond(clock.now().unix_ms)?;
         let unix_ms = when::past(&at, now, &TimeZone::system())?;
-        let mut overrides = settings::environment(&AgentConfig::KEYS)?;
-        overrides.flag("data", "--data", self.data);
-        let path = settings::config_file(self.config, USUAL_CONFIG);
-        let config = AgentConfig::load(path.as_deref(), &overrides)?;
-        Ok(Some((History::open(&config.data)?, unix_ms)))
+        Ok(Some((open(self.data, self.config)?, unix_ms)))
     }
+}
+
+/// The record in the data folder that is named, or in that of the config.
+pub(super) fn open(data: Option<String>, config: Option<PathBuf>) -> anyhow::Result<History> {
+    let mut overrides = settings::environment(&AgentConfig::KEYS)?;
+    overrides.flag("data", "--data", data);
+    let path = settings::config_file(config, USUAL_CONFIG);
+    let config = AgentConfig::load(path.as_deref(), &overrides)?;
+    Ok(History::open(&config.data)?)
 }
 
 /// The reading, or an error that says how far back the record goes.
 pub(super) fn found<T>(history: &History, unix_ms: i64, found: Found<T>) -> anyhow::Result<T> {
-    if found.is_damaged() {
-        eprintln!("Some of what was recorded is damaged and was left out.");
-    }
+    tell_damage(&found);
     if let Some(value) = found.value {
         return Ok(value);
     }
@@ -56,8 +63,55 @@ pub(super) fn found<T>(history: &History, unix_ms: i64, found: Found<T>) -> anyh
     bail!("nothing was recorded at {asked} or before it\n  hint: {hint}")
 }
 
+/// Says so when something that was recorded could not be read.
+pub(super) fn tell_damage<T>(found: &Found<T>) {
+    if found.is_damaged() {
+        eprintln!("Some of what was recorded is damaged and was left out.");
+    }
+}
+
+/// Says so when what was found is no picture of the moment that was asked for.
+pub(super) fn tell_age(asked_ms: i64, found_ms: i64) {
+    if let Some(words) = age(asked_ms, found_ms) {
+        eprintln!("{words}");
+    }
+}
+
+fn age(asked_ms: i64, found_ms: i64) -> Option<String> {
+    let age = Duration::from_millis(u64::try_from(asked_ms.checked_sub(found_ms)?).ok()?);
+    (age > OF_THE_MOMENT).then(|| {
+        format!(
+            "the last record before {} is of {}, {} earlier",
+            local(asked_ms),
+            local(found_ms),
+            screen::span(age)
+        )
+    })
+}
+
+/// A time for programs.
+pub(super) fn rfc3339(unix_ms: i64) -> String {
+    Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
 /// A time for people, in the zone of this machine.
 pub(super) fn local(unix_ms: i64) -> String {
     let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_a_minute_is_told() {
+        let asked = 1_700_000_000_000;
+        for near in [asked, asked - 60_000, asked + 1, i64::MAX] {
+            assert_eq!(age(asked, near), None, "{near}");
+        }
+        let words = age(asked, asked - 425_000).expect("too old");
+        assert!(words.starts_with("the last record before 2023-11-1"), "{words}");
+        assert!(words.ends_with(", 7m 5s earlier"), "{words}");
+    }
 }

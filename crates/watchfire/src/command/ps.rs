@@ -7,7 +7,7 @@ use watchfire_model::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};
 use watchfire_runtime::Clock;
 
 use super::block_on;
-use super::past::{Past, found, local};
+use super::past::{Past, found, local, rfc3339, tell_age};
 use crate::screen::{self, bytes};
 
 #[derive(clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Ps {
     #[command(flatten)]
     past: Past,
     /// How many processes to show
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = read_top)]
     top: Option<usize>,
     /// What comes first
     #[arg(long, value_enum, default_value_t = Sort::Cpu)]
@@ -26,12 +26,22 @@ pub(super) struct Ps {
     /// Only processes whose short name contains this
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
-    /// Also count open files and the memory that is not shared; not for the past
+    /// Also count open files and the memory with shared pages in part (PSS); not for the past
     #[arg(long, conflicts_with = "at")]
     details: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Shown {
+    /// When the table was read, RFC 3339.
+    at: String,
+    /// All processes there were.
+    total: u32,
+    processes: Vec<api::ProcessRow>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -59,7 +69,11 @@ impl Ps {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
         let (table, detail) = match self.past.open(&clock)? {
-            Some((history, at)) => (found(&history, at, history.processes_at(at)?)?, None),
+            Some((history, at)) => {
+                let table = found(&history, at, history.processes_at(at)?)?;
+                tell_age(at, table.at.unix_ms);
+                (table, None)
+            }
             None => {
                 let (table, detail) = block_on(async { Ok(processes_now(&clock).await?) })?;
                 (table, self.details.then_some(detail))
@@ -69,10 +83,17 @@ impl Ps {
         let rows = table.select(&query);
         if self.json {
             let rows: Vec<_> = rows.into_iter().map(|row| json(row, detail.as_ref())).collect();
-            return screen::print(&(serde_json::to_string_pretty(&rows)? + "\n"));
+            let at = rfc3339(table.at.unix_ms);
+            return screen::print_json(&Shown { at, total: table.total, processes: rows });
         }
         screen::print(&text(&table, &rows, detail.as_ref()))
     }
+}
+
+/// As the query of the same name over HTTP.
+fn read_top(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|top| *top > 0);
+    number.ok_or("it is a number from 1 on, as in --top 10")
 }
 
 fn json(row: &ProcessRow, detail: Option<&ProcessDetail>) -> api::ProcessRow {
@@ -110,7 +131,11 @@ fn text(table: &ProcessTable, rows: &[&ProcessRow], detail: Option<&ProcessDetai
 
 /// Kernel threads have no command line; their name stands in brackets, as `ps` shows it.
 fn command(row: &ProcessRow) -> String {
-    if row.command.is_empty() { format!("[{}]", row.name) } else { row.command.clone() }
+    screen::line(&if row.command.is_empty() {
+        format!("[{}]", row.name)
+    } else {
+        row.command.clone()
+    })
 }
 
 fn details(row: &ProcessRow, detail: &ProcessDetail) -> String {

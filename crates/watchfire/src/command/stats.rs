@@ -6,7 +6,7 @@ use watchfire_model::Status;
 use watchfire_runtime::Clock;
 
 use super::block_on;
-use super::past::{Past, found, local};
+use super::past::{Past, found, local, tell_age};
 use crate::screen::{self, bytes, percent, whole};
 
 #[derive(clap::Args)]
@@ -25,12 +25,15 @@ impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
         let status = match self.past.open(&clock)? {
-            Some((history, at)) => found(&history, at, history.status_at(at)?)?,
+            Some((history, at)) => {
+                let status = found(&history, at, history.status_at(at)?)?;
+                tell_age(at, status.at.unix_ms);
+                status
+            }
             None => block_on(async { Ok(status_now(&clock).await) })?,
         };
         if self.json {
-            let reply = StatsReply::from(&status);
-            return screen::print(&(serde_json::to_string_pretty(&reply)? + "\n"));
+            return screen::print_json(&StatsReply::from(&status));
         }
         screen::print(&text(&status))
     }

@@ -27,7 +27,9 @@ fn a_killed_agent_leaves_its_past_behind() {
     });
     let table = eventually("a recorded table", LONG, || answer("ps", &data, "now"));
     assert!(status["memory"]["total_bytes"].as_u64().is_some_and(|bytes| bytes > 0));
-    let rows = table.as_array().expect("an array");
+    let rows = table["processes"].as_array().expect("an array");
+    assert!(table["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{}", table["at"]);
+    assert!(table["total"].as_u64().is_some_and(|total| total >= rows.len() as u64));
     assert!(rows.iter().any(|row| row["command"].as_str().is_some_and(|c| c.contains("web-1"))));
 
     agent.kill();
@@ -35,6 +37,8 @@ fn a_killed_agent_leaves_its_past_behind() {
     let at = status["at"].as_str().expect("a time");
     assert_eq!(answer("stats", &data, at), Some(status.clone()));
     assert!(answer("ps", &data, "now").is_some());
+    let (ended, out, words) = watchfire(["events", "--data", &data, "--json"]).run(LONG);
+    assert!(ended.success() && out.starts_with('['), "{out} {words}");
 }
 
 #[test]
@@ -57,6 +61,8 @@ fn this_machine_is_shown_without_an_agent() {
     let (ended, out, _) = watchfire(["ps", "--top", "3"]).run(LONG);
     assert!(ended.success());
     assert_eq!(out.lines().count(), 2 + 3, "{out}");
+    let (ended, _, words) = watchfire(["ps", "--top", "0"]).run(LONG);
+    assert!(ended.code() == Some(2) && words.contains("from 1 on"), "{words}");
     let (ended, out, _) = watchfire(["stats"]).run(LONG);
     assert!(ended.success() && out.contains("memory") && out.contains("cores"), "{out}");
 }

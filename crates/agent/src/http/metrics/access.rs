@@ -9,9 +9,12 @@ use crate::http::{App, Peer, login};
 
 /// Either opens the metrics.
 const SCOPES: [Scope; 2] = [Scope::Metrics, Scope::Read];
-/// What a proxy adds. What comes from one over loopback comes from anywhere.
-const OF_PROXIES: [&str; 5] =
-    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+/// How the headers begin that proxies add. What comes from one over loopback
+/// comes from anywhere.
+const PROXY_STARTS: [&str; 8] =
+    ["cdn-loop", "cf-", "forwarded", "via", "x-envoy-", "x-forwarded", "x-original-", "x-real-ip"];
+/// What names of such headers hold that no list is complete of.
+const PROXY_PARTS: [&str; 3] = ["client-ip", "connecting-ip", "forwarded-for"];
 
 const LOG_IN: &str = "log in with HTTP Basic, or send a token: get one at /login";
 
@@ -43,7 +46,13 @@ pub(super) async fn check(app: &App, peer: Peer, request: &Parts) -> Result<(), 
 
 fn is_own_program(peer: Peer, headers: &HeaderMap) -> bool {
     peer.remote.ip().to_canonical().is_loopback()
-        && !OF_PROXIES.iter().any(|name| headers.contains_key(*name))
+        && !headers.keys().any(|name| is_of_proxy(name.as_str()))
+}
+
+/// Names of headers are in lower case here.
+fn is_of_proxy(name: &str) -> bool {
+    PROXY_STARTS.iter().any(|start| name.starts_with(start))
+        || PROXY_PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -63,7 +72,29 @@ mod tests {
         };
         for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert!(own(address, None), "{address}");
-            for header in OF_PROXIES {
+            for header in ["accept", "user-agent", "host", "x-prometheus-scrape-timeout-seconds"] {
+                assert!(own(address, Some(header)), "{address} {header}");
+            }
+            for header in [
+                "forwarded",
+                "via",
+                "x-forwarded",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-forwarded-port",
+                "x-forwarded-server",
+                "x-real-ip",
+                "client-ip",
+                "x-client-ip",
+                "x-cluster-client-ip",
+                "true-client-ip",
+                "fastly-client-ip",
+                "cf-connecting-ip",
+                "cf-connecting-ipv6",
+                "x-original-forwarded-for",
+                "x-envoy-external-address",
+            ] {
                 assert!(!own(address, Some(header)), "{address} {header}");
             }
         }

@@ -7,6 +7,7 @@ use watchfire_model::Moment;
 use super::*;
 
 const BOOT: &str = "a boot";
+const LONG: Duration = Duration::from_secs(1 << 20);
 
 fn second(number: u64) -> Moment {
     Moment::default().after(Duration::from_secs(number))
@@ -108,4 +109,31 @@ fn all_is_lost_but_nothing_panics_when_the_segment_vanishes_with_its_folder() {
     assert!(!recorder.is_recording());
     let tries = recorder.counters().failed_writes;
     assert!((2..=8).contains(&tries), "{tries} tries in 400 seconds");
+}
+
+#[test]
+fn an_agent_that_starts_again_and_again_keeps_its_history() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = RecorderOptions { cap_bytes: 4 << 20, segment_bytes: 16 << 10, sync_every: LONG };
+    let open = |at| Recorder::open(place.path(), options, BOOT, at).expect("opens");
+    let mut recorder = open(second(0));
+    for number in 0..3600 {
+        recorder.append(Kind::Event, second(number), true, &[7; 100]).expect("recorded");
+    }
+    drop(recorder);
+    let large = super::super::folder::list(place.path()).expect("listable").len();
+    assert!(large > 20, "{large}");
+    for run in 0..1030 {
+        let mut recorder = open(second(3600 + run));
+        recorder.append(Kind::Event, second(3600 + run), true, b"begun").expect("recorded");
+    }
+    let listed = super::super::folder::list(place.path()).expect("listable");
+    assert_eq!(listed.len(), 1024);
+    let read = crate::recorder::RecordReader::open(place.path()).expect("ours");
+    let read: Vec<_> = read.records_from(Sequence::default()).expect("listable").collect();
+    assert_eq!(read.iter().filter(|record| record.bytes.len() == 100).count(), 3600);
+    let last = read.last().expect("records");
+    assert_eq!(last.at.unix_ms, second(3600 + 1029).unix_ms);
+    // Numbers are never given twice, so the files are still in order.
+    assert_eq!(listed.last().expect("files").number, large as u64 + 1030);
 }

@@ -3,7 +3,6 @@
 //! environments and with them secrets.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 
 use serde::Deserialize;
@@ -123,7 +122,7 @@ fn crio(root: &Root, id: &str) -> Option<Named> {
 
 fn read<T: for<'de> Deserialize<'de>>(root: &Root, path: &str) -> Option<T> {
     let mut content = Vec::new();
-    File::open(root.join(path)).ok()?.take(MAX_BYTES).read_to_end(&mut content).ok()?;
+    root.open_file(path).ok()?.take(MAX_BYTES).read_to_end(&mut content).ok()?;
     serde_json::from_slice(&content).ok()
 }
 

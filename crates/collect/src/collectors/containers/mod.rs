@@ -8,7 +8,6 @@ mod stats;
 mod tests;
 mod tree;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
@@ -26,6 +25,10 @@ use crate::record::RecordedPath;
 use crate::series::{Family, Ledger};
 use crate::text::{escape, printable};
 use crate::{CollectError, Root};
+
+/// The most containers in groups that were handed to users, who can make groups
+/// of any name. They never take the place of the others.
+const MAX_OF_USERS: usize = 64;
 
 static INFO: Family = Family::gauge(
     "watchfire_container_info",
@@ -51,17 +54,28 @@ impl ContainerCollector {
     }
 
     fn put_containers(&mut self, reading: &mut Reading<'_>) -> usize {
-        let found: Vec<(&[u8], ContainerRef<'_>)> = self
+        let all = self
             .tree
             .found(Kind::Container)
-            .filter_map(|path| identify(path).map(|container| (path, container)))
-            .collect();
-        let taken = reading.limit(found.len());
+            .filter_map(|path| identify(path).map(|container| (path, container)));
+        let (mut found, mut of_users): (Vec<_>, Vec<_>) =
+            all.partition(|(path, _)| self.tree.is_of_root(reading.root, path));
+        let count = found.len() + of_users.len();
+        found.truncate(reading.limit(found.len()));
+        if let Some(more @ 1..) = of_users.len().checked_sub(MAX_OF_USERS) {
+            let what = format!(
+                "{more} containers were left out, because {MAX_OF_USERS} are the most in cgroups of users"
+            );
+            reading.note(&CollectError::malformed(std::path::Path::new("cgroup2"), what));
+            of_users.truncate(MAX_OF_USERS);
+        }
+        // They come last, so that they cannot take the name of another.
+        found.append(&mut of_users);
         let containers: Vec<ContainerRef<'_>> =
-            found[..taken].iter().map(|(_, container)| *container).collect();
+            found.iter().map(|(_, container)| *container).collect();
         self.names.refresh(&containers, reading);
         let mut used = HashSet::new();
-        for (path, container) in &found[..taken] {
+        for (path, container) in &found {
             let named = self.names.of(container);
             let name = own_name(container, named, &mut used);
             let image = named.map_or("", |named| &named.image);
@@ -71,7 +85,7 @@ impl ContainerCollector {
             let mut group = Group { folder: &mut self.folder, mount: self.tree.mount(), path };
             group.put_container([&name, runtime], reading);
         }
-        found.len()
+        count
     }
 
     fn put_units(&mut self, reading: &mut Reading<'_>) -> usize {
@@ -126,7 +140,7 @@ pub fn container_table() -> Result<String, CollectError> {
     tree.walk(&root)?;
     let containers: Vec<ContainerRef<'_>> =
         tree.found(Kind::Container).filter_map(identify).collect();
-    let (mut ledger, mut faults, mut names) = (Ledger::new(1), Vec::new(), Names::new());
+    let (mut ledger, mut faults, mut names) = (Ledger::new(3, 1), Vec::new(), Names::new());
     let now = Moment { monotonic: Duration::ZERO, unix_ms: 0 };
     let mut reading = Reading::new(&root, now, "containers", 0, &mut ledger, &mut faults);
     names.refresh(&containers, &mut reading);
@@ -141,24 +155,25 @@ pub fn container_table() -> Result<String, CollectError> {
     Ok(table)
 }
 
-/// The name that no other container of the same runtime has: one that comes
-/// second has its short id behind it.
-fn own_name<'c>(
-    container: &'c ContainerRef<'_>,
-    named: Option<&'c Named>,
-    used: &mut HashSet<(&'static str, Vec<u8>)>,
-) -> Cow<'c, [u8]> {
-    let short = container.short_name();
+/// The name, as it is shown, that no other container of the same runtime has:
+/// one that comes second has its short id behind it, then its whole id, then a
+/// number.
+fn own_name(
+    container: &ContainerRef<'_>,
+    named: Option<&Named>,
+    used: &mut HashSet<(&'static str, String)>,
+) -> Vec<u8> {
+    let short = printable(&container.short_name());
     let name = match named {
-        Some(named) if !named.name.is_empty() => Cow::Borrowed(named.name.as_bytes()),
+        Some(named) if !named.name.is_empty() => printable(named.name.as_bytes()),
         _ => short.clone(),
     };
-    if used.insert((container.runtime, name.to_vec())) {
-        return name;
-    }
-    let name = format!("{}-{}", printable(&name), printable(&short)).into_bytes();
-    used.insert((container.runtime, name.clone()));
-    Cow::Owned(name)
+    let id = printable(container.id);
+    let others = [format!("{name}-{short}"), format!("{name}-{id}"), id.clone()];
+    let numbered = (2_u32..).map(|number| format!("{id}-{number}"));
+    let mut names = [name].into_iter().chain(others).chain(numbered);
+    let own = names.find(|name| used.insert((container.runtime, name.clone())));
+    own.unwrap_or(id).into_bytes()
 }
 
 /// The files of a group, at each depth at which groups usually are.

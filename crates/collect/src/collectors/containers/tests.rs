@@ -120,6 +120,48 @@ fn names_that_are_the_same_are_told_apart() {
 }
 
 #[test]
+fn no_two_containers_share_a_series() {
+    let third = format!("0123456789ab{}", "9".repeat(52));
+    // The second name of the second and third is the first name of a fourth.
+    let fourth = "1".repeat(64);
+    let table = format!("{ID}\tweb\n{third}\tweb\n{OTHER}\tweb\n{fourth}\tweb-0123456789ab\n");
+    let mut bench = Bench::new(&[("recorded/containers", &table)]);
+    for (number, id) in [ID, &third, OTHER, &fourth].into_iter().enumerate() {
+        let content = number.to_string();
+        bench.write(&format!("sys/fs/cgroup/docker/{id}/pids.current"), &content);
+        bench.write(&format!("sys/fs/cgroup/system.slice/docker-{id}.scope/pids.current"), "9");
+    }
+    let lines = bench.read(&mut ContainerCollector::new(), 0);
+    let pids = below(&lines, "watchfire_container_pids{");
+    let keys: HashSet<_> = pids.iter().filter_map(|line| line.rsplit_once(' ')).collect();
+    let keys: HashSet<_> = keys.iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 8, "{lines:?}");
+}
+
+#[test]
+fn users_cannot_crowd_out_the_others() {
+    let bench = &mut Bench::new(&[]);
+    let groups = bench.dir.path().join("sys/fs/cgroup");
+    for base in ["user.slice/user-1.slice/user@1.service", "system.slice/a.service"] {
+        for number in 0..60 {
+            let scope = format!("{base}/libpod-{number:064x}.scope");
+            std::fs::create_dir_all(groups.join(scope)).unwrap();
+        }
+    }
+    bench.write(&format!("sys/fs/cgroup/system.slice/libpod-{:064x}.scope/pids.current", 7), "1");
+    let mut collector = ContainerCollector::new();
+    let lines = bench.read(&mut collector, 0);
+    let own = r#"{name="000000000000",runtime="podman"} 1"#;
+    assert_eq!(below(&lines, "watchfire_container_pids"), [own], "it has the first name");
+    assert_eq!(below(&lines, "watchfire_container_info").len(), 1 + MAX_OF_USERS);
+    assert!(bench.faults[0].error.contains("56 containers were left out"), "{:?}", bench.faults);
+    // Nor by the count of groups.
+    collector.tree.most = 20;
+    let lines = bench.read(&mut collector, 15_000);
+    assert_eq!(below(&lines, "watchfire_container_pids").len(), 1);
+}
+
+#[test]
 fn containers_come_and_go() {
     let (mut bench, mut collector) = (Bench::new(&[]), ContainerCollector::new());
     assert!(bench.read(&mut collector, 0).is_empty());

@@ -39,6 +39,9 @@ pub(super) struct Tree {
     mount: Option<Vec<u8>>,
     bytes: Vec<u8>,
     todo: Vec<Span>,
+    /// What is in groups that can be handed to users, who can fill them with
+    /// groups. It is looked at last.
+    later: Vec<Span>,
     found: Vec<(Kind, Span)>,
     children: Vec<Span>,
     left_out: bool,
@@ -61,6 +64,7 @@ impl Tree {
             mount: None,
             bytes: Vec::new(),
             todo: Vec::new(),
+            later: Vec::new(),
             found: Vec::new(),
             children: Vec::new(),
             left_out: false,
@@ -76,6 +80,7 @@ impl Tree {
     pub(super) fn walk(&mut self, root: &Root) -> Result<bool, CollectError> {
         self.bytes.clear();
         self.todo.clear();
+        self.later.clear();
         self.found.clear();
         self.left_out = false;
         let Some(mount) = self.mount.take().or_else(|| self.find_mount(root)) else {
@@ -84,7 +89,7 @@ impl Tree {
         let path = root.join(OsStr::from_bytes(&mount));
         self.todo.push(Span { from: 0, to: 0, depth: 0 });
         let mut groups = 0;
-        while let Some(group) = self.todo.pop() {
+        while let Some(group) = self.todo.pop().or_else(|| self.later.pop()) {
             groups += 1;
             if groups > self.most {
                 self.left_out = true;
@@ -117,6 +122,17 @@ impl Tree {
         of_kind.map(|(_, span)| &self.bytes[span.from..span.to])
     }
 
+    /// True for a group that only the superuser can have made. Owners are those
+    /// of the group above it; in a recorded root they tell nothing.
+    pub(super) fn is_of_root(&self, root: &Root, path: &[u8]) -> bool {
+        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |at| &path[..at]);
+        if is_handed_on(above) || !root.is_live() {
+            return !is_handed_on(above);
+        }
+        let folder = root.join(OsStr::from_bytes(self.mount())).join(OsStr::from_bytes(above));
+        rustix::fs::stat(&folder).is_ok_and(|stat| stat.st_uid == 0)
+    }
+
     fn visit(&mut self, mount: &Path, group: Span) -> Result<(), Errno> {
         let path = &self.bytes[group.from..group.to];
         // What is in a container belongs to it, other containers too.
@@ -134,7 +150,14 @@ impl Tree {
         // The last that is put there is the first that is taken.
         let bytes = &self.bytes;
         self.children.sort_unstable_by(|a, b| bytes[b.from..b.to].cmp(&bytes[a.from..a.to]));
-        self.todo.append(&mut self.children);
+        if is_handed_on(&self.bytes[group.from..group.to]) {
+            let room = self.most.saturating_sub(self.later.len());
+            let first = self.children.len().saturating_sub(room);
+            self.left_out |= first > 0;
+            self.later.extend(self.children.drain(..).skip(first));
+        } else {
+            self.todo.append(&mut self.children);
+        }
         Ok(())
     }
 
@@ -190,6 +213,14 @@ fn cgroup2_mount(line: &[u8]) -> Option<Vec<u8>> {
     let point = point.strip_prefix(b"/")?;
     let climbs = point.split(|&byte| byte == b'/').any(|part| part == b"..");
     (kind == b"cgroup2" && root == b"/" && !point.is_empty() && !climbs).then(|| point.to_vec())
+}
+
+/// True for groups that are or are in one that systemd hands to users: those of
+/// sessions, and of services and scopes (`Delegate=`, systemd.resource-control(5)).
+fn is_handed_on(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|part| {
+        part == b"user.slice" || part.ends_with(b".service") || part.ends_with(b".scope")
+    })
 }
 
 /// True for services in the slice of the system or in a slice inside of it.

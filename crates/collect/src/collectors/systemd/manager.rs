@@ -6,6 +6,10 @@ use super::bus::{Answer, Bus};
 use super::message::{Call, Cursor, Malformed, is_object_path};
 use super::units::{Listed, Unit, Units};
 
+/// How many answers are waited for at once: the system bus lets nobody wait
+/// for more than 128 (`max_replies_per_connection` of `dbus-daemon(1)`).
+const MAX_CALLS: usize = 64;
+
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
@@ -47,45 +51,72 @@ pub(super) fn read_units(
     refused.map_or(Ok(()), |name| Err(io::Error::other(format!("it refused to tell: {name}"))))
 }
 
-/// Asks for the details of `units`. What a unit does not have stays unknown.
-pub(super) fn read_details(bus: &mut Bus<'_>, units: &mut [(&str, &mut Unit)]) -> io::Result<()> {
-    let paths: Vec<String> = units.iter().map(|(_, unit)| unit.path.clone()).collect();
-    let (mut questions, mut of) = (Vec::new(), Vec::new());
-    for (number, (name, unit)) in units.iter().enumerate() {
-        if !is_object_path(&unit.path) {
-            continue;
-        }
-        let wanted: &[&[&str]] = match name.ends_with(".timer") {
-            true => &[&[TIMER, "LastTriggerUSec"]],
-            false if unit.details.service_type.is_empty() => {
-                &[&[SERVICE, "NRestarts"], &[SERVICE, "Type"]]
+/// Asks for the types of services, which are `untyped`.
+///
+/// A type that systemd does not tell is empty for good. When it answers
+/// nothing at all, that holds for all of them; when it was only too slow, those
+/// that are left are asked in the next reading.
+pub(super) fn read_types(bus: &mut Bus<'_>, untyped: &mut [(&str, &mut Unit)]) -> io::Result<()> {
+    for (_, unit) in untyped.iter_mut().filter(|(_, unit)| !is_object_path(&unit.path)) {
+        unit.details.service_type = Some(String::new());
+    }
+    let mut answered = false;
+    for part in untyped.chunks_mut(MAX_CALLS) {
+        if let Err(error) = read_some_types(bus, part, &mut answered) {
+            if !answered {
+                untyped.iter_mut().for_each(|(_, unit)| {
+                    unit.details.service_type.get_or_insert_default();
+                });
             }
-            false => &[&[SERVICE, "NRestarts"]],
-        };
-        for arguments in wanted {
-            questions.push(property(&paths[number], arguments));
-            of.push((number, arguments[1]));
+            return Err(error);
         }
     }
+    Ok(())
+}
+
+fn read_some_types(
+    bus: &mut Bus<'_>,
+    units: &mut [(&str, &mut Unit)],
+    answered: &mut bool,
+) -> io::Result<()> {
+    let of: Vec<usize> =
+        (0..units.len()).filter(|&at| units[at].1.details.service_type.is_none()).collect();
+    let paths: Vec<String> = of.iter().map(|&at| units[at].1.path.clone()).collect();
+    let questions: Vec<Call<'_>> =
+        paths.iter().map(|path| property(path, &[SERVICE, "Type"])).collect();
     bus.ask(&questions, |number, answer| {
-        let (unit, name) = of[number];
-        take_detail(units[unit].1, name, answer)
+        let told = answer.ok().and_then(|(signature, body)| string(signature, body).ok());
+        units[of[number]].1.details.service_type = Some(told.unwrap_or_default().to_owned());
+        *answered = true;
+        Ok(())
     })
 }
 
-fn take_detail(unit: &mut Unit, name: &str, answer: Answer<'_>) -> Result<(), Malformed> {
+/// Asks for the details of `units`, at most [`MAX_CALLS`] of them. What a unit
+/// does not have stays unknown.
+pub(super) fn read_details(bus: &mut Bus<'_>, units: &mut [(&str, &mut Unit)]) -> io::Result<()> {
+    let of: Vec<usize> = (0..units.len()).filter(|&at| is_object_path(&units[at].1.path)).collect();
+    let paths: Vec<String> = of.iter().map(|&at| units[at].1.path.clone()).collect();
+    let asks = of.iter().zip(&paths).map(|(&at, path)| match units[at].0.ends_with(".timer") {
+        true => property(path, &[TIMER, "LastTriggerUSec"]),
+        false => property(path, &[SERVICE, "NRestarts"]),
+    });
+    let questions: Vec<Call<'_>> = asks.collect();
+    bus.ask(&questions, |number, answer| {
+        let (name, unit) = &mut units[of[number]];
+        take_detail(name, unit, answer)
+    })
+}
+
+fn take_detail(name: &str, unit: &mut Unit, answer: Answer<'_>) -> Result<(), Malformed> {
     // A unit can be gone by now, and an old systemd counts no restarts.
     let Ok((signature, mut body)) = answer else { return Ok(()) };
-    match name {
-        "Type" => string(signature, body)?.clone_into(&mut unit.details.service_type),
-        "NRestarts" => {
-            variant(signature, &mut body, "u")?;
-            unit.details.restarts = Some(body.u32()?);
-        }
-        _ => {
-            variant(signature, &mut body, "t")?;
-            unit.details.last_trigger = Some(body.u64()?);
-        }
+    if name.ends_with(".timer") {
+        variant(signature, &mut body, "t")?;
+        unit.details.last_trigger = Some(body.u64()?);
+    } else {
+        variant(signature, &mut body, "u")?;
+        unit.details.restarts = Some(body.u32()?);
     }
     Ok(())
 }

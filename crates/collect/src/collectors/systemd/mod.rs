@@ -11,7 +11,7 @@ mod units;
 use std::path::Path;
 
 use self::bus::Bus;
-use self::manager::{Manager, read_details, read_units};
+use self::manager::{Manager, read_details, read_types, read_units};
 use self::units::{STATES, Units};
 use super::local_socket::{Deadline, WITHIN};
 use super::{Collector, Outcome, Pace, Reading};
@@ -51,9 +51,10 @@ const BOOTED: &str = "run/systemd/system";
 
 /// The state of units, and how often services were restarted.
 ///
-/// A reading is one connection and at most two rounds of calls, because an
-/// open one would be sent every change. Restarts and types come with a call
-/// for each unit: those of new and changed units at once, some others in turn.
+/// A reading is one connection and few rounds of calls, because an open one
+/// would be sent every change. Types come with a call for each service when it
+/// is first seen, restarts with one for each that is new or changed and for some
+/// others in turn.
 #[derive(Debug)]
 pub(super) struct SystemdCollector {
     recorded: Source,
@@ -87,7 +88,9 @@ impl SystemdCollector {
     ) -> Result<(), CollectError> {
         let unreadable = |error| CollectError::unreadable(path, error);
         read_units(bus, &mut self.manager, &mut self.units).map_err(unreadable)?;
-        if let Err(error) = read_details(bus, &mut self.units.due()) {
+        if let Err(error) = read_types(bus, &mut self.units.untyped()) {
+            reading.note(&unreadable(error));
+        } else if let Err(error) = read_details(bus, &mut self.units.due()) {
             self.units.ask_again();
             reading.note(&unreadable(error));
         }
@@ -106,11 +109,13 @@ impl SystemdCollector {
         for (state, &count) in &self.units.others {
             reading.put(&UNITS, &[state.as_bytes()], f64::from(count));
         }
-        let taken = reading.limit(self.units.by_name.len());
-        for (name, unit) in self.units.by_name.iter().take(taken) {
+        // Which ones are left out was chosen when they were listed.
+        reading.limit(self.units.by_name.len());
+        for (name, unit) in self.units.told() {
             let (name, details) = (name.as_bytes(), &unit.details);
+            let kind = details.service_type.as_deref().unwrap_or_default();
             for state in STATES {
-                let labels = [name, state.as_bytes(), details.service_type.as_bytes()];
+                let labels = [name, state.as_bytes(), kind.as_bytes()];
                 reading.put(&UNIT_STATE, &labels, f64::from(u8::from(unit.active == state)));
             }
             if let Some(restarts) = details.restarts {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::bus::Bus;
-use super::manager::{Manager, read_details, read_units};
+use super::manager::{Manager, read_details, read_types, read_units};
 use super::units::{Details, Listed, STATES, Units};
 use super::{BOOTED, Deadline, WITHIN};
 use crate::text::{escape, lines, number, printable, unescape};
@@ -41,6 +41,7 @@ pub fn systemd_table() -> Result<Option<String>, CollectError> {
         let (mut bus, path) = Bus::open(&root, &deadline)?;
         let unreadable = |error| CollectError::unreadable(&path, error);
         read_units(&mut bus, &mut manager, &mut units).map_err(unreadable)?;
+        read_types(&mut bus, &mut units.untyped()).map_err(unreadable)?;
         read_details(&mut bus, &mut units.due()).map_err(unreadable)?;
         if units.all_were_asked() {
             break;
@@ -62,7 +63,8 @@ pub(super) fn write(manager: &Manager, units: &Units) -> String {
         let restarts = restarts.map(|count| count.to_string()).unwrap_or_default();
         let last_trigger = last_trigger.map(|micros| micros.to_string()).unwrap_or_default();
         let [name, active, sub, kind] =
-            [name, &unit.active, &unit.sub, service_type].map(|text| escape(text.as_bytes()));
+            [name, &unit.active, &unit.sub, service_type.as_deref().unwrap_or_default()]
+                .map(|text| escape(text.as_bytes()));
         let _ = writeln!(
             table,
             "unit\t{name}\tloaded\t{active}\t{sub}\t{kind}\t{restarts}\t{last_trigger}"
@@ -102,7 +104,7 @@ fn read_unit(mut next: impl FnMut() -> Option<String>, units: &mut Units) -> Opt
     let (name, load, active, sub) = (next()?, next()?, next()?, next()?);
     let listed = Listed { name: &name, load: &load, active: &active, sub: &sub, path: "" };
     let details = units.list(listed)?;
-    details.service_type = next().unwrap_or_default();
+    details.service_type = Some(next().unwrap_or_default());
     let mut count = || next().and_then(|text| number(text.as_bytes()));
     details.restarts = count().and_then(|count| u32::try_from(count).ok());
     details.last_trigger = count();

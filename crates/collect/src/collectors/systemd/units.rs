@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::MAX_DEVICES;
+
 /// The kinds of units whose state is told. Devices, scopes and slices are left
 /// out: there are many, and they neither fail nor run anything of their own.
 const KINDS: [&str; 7] = [".service", ".socket", ".timer", ".target", ".path", ".mount", ".swap"];
@@ -23,6 +25,7 @@ const PASSING_MOUNTS: [&str; 9] = [
 pub(super) const STATES: [&str; 5] = ["active", "activating", "deactivating", "inactive", "failed"];
 
 /// How many units that are new or changed are asked for more in one reading.
+/// The types of services are asked of all, because they name the series.
 const CHANGED_ASKED: usize = 32;
 /// How many units are asked again in one reading though nothing showed that
 /// they changed: a service can restart between two readings.
@@ -42,8 +45,9 @@ pub(super) struct Listed<'a> {
 /// What else is known of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Details {
-    /// How a service starts: `simple`, `notify`, …
-    pub(super) service_type: String,
+    /// How a service starts: `simple`, `notify`, …; `None` until systemd was
+    /// asked, and empty for good where it did not tell.
+    pub(super) service_type: Option<String>,
     /// How often a service was restarted without being told to.
     pub(super) restarts: Option<u32>,
     /// When a timer went off, in microseconds since 1970; zero for never.
@@ -57,6 +61,8 @@ pub(super) struct Unit {
     pub(super) sub: String,
     pub(super) path: String,
     pub(super) details: Details,
+    /// False when too many units stand before it.
+    chosen: bool,
     /// The round in which it was listed last.
     seen: u64,
     /// The round in which it was asked last, zero when it has to be.
@@ -117,6 +123,37 @@ impl Units {
     pub(super) fn end(&mut self) {
         let round = self.round;
         self.by_name.retain(|_, unit| unit.seen == round);
+        self.choose();
+    }
+
+    /// Chooses the units that are told: failed ones before those that run or
+    /// are about to, those before the rest, and by name among equals.
+    fn choose(&mut self) {
+        let mut units: Vec<&mut Unit> = self.by_name.values_mut().collect();
+        // The sort is stable, so that names keep their order.
+        units.sort_by_key(|unit| unit.rank());
+        for (place, unit) in units.into_iter().enumerate() {
+            unit.chosen = place < MAX_DEVICES;
+        }
+    }
+
+    /// The units whose state is told now, by name. A service waits until its
+    /// type is known: with another label it would be another series.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&str, &Unit)> {
+        let told = self.by_name.iter().filter(|(name, unit)| unit.chosen && !unit.waits(name));
+        told.map(|(name, unit)| (name.as_str(), unit))
+    }
+
+    /// The services whose type has to be asked, failed ones first.
+    pub(super) fn untyped(&mut self) -> Vec<(&str, &mut Unit)> {
+        let mut all: Vec<(&str, &mut Unit)> = self
+            .by_name
+            .iter_mut()
+            .map(|(name, unit)| (name.as_str(), unit))
+            .filter(|(name, unit)| unit.chosen && unit.waits(name))
+            .collect();
+        all.sort_by_key(|(_, unit)| unit.rank());
+        all
     }
 
     /// The units to ask for details now: those that are new or changed, failed
@@ -128,7 +165,8 @@ impl Units {
             .by_name
             .iter_mut()
             .map(|(name, unit)| (name.as_str(), unit))
-            .filter(|(name, unit)| has_details(name) && (unit.asked == 0 || unit.moves()))
+            .filter(|(name, unit)| unit.chosen && has_details(name))
+            .filter(|(_, unit)| unit.asked == 0 || unit.moves())
             .collect();
         all.sort_by_key(|(_, unit)| (unit.asked, unit.active != "failed"));
         let changed = all.iter().take_while(|(_, unit)| unit.asked == 0).count();
@@ -143,9 +181,10 @@ impl Units {
         all
     }
 
-    /// True when the details of every unit that has some are known.
+    /// True when the details of every unit that is told and has some are known.
     pub(super) fn all_were_asked(&self) -> bool {
-        self.by_name.iter().all(|(name, unit)| unit.asked > 0 || !has_details(name))
+        let mut chosen = self.by_name.iter().filter(|(_, unit)| unit.chosen);
+        chosen.all(|(name, unit)| unit.asked > 0 && !unit.waits(name) || !has_details(name))
     }
 
     /// Forgets that the units were asked, because no answer came.
@@ -165,9 +204,24 @@ impl Unit {
             sub: String::new(),
             path: String::new(),
             details: Details::default(),
+            chosen: false,
             seen: 0,
             asked: 0,
         }
+    }
+
+    /// Where it stands when not all can be told, the lowest first.
+    fn rank(&self) -> u8 {
+        match self.active.as_str() {
+            "failed" => 0,
+            "inactive" => 2,
+            _ => 1,
+        }
+    }
+
+    /// True for a service whose type was not asked yet.
+    fn waits(&self, name: &str) -> bool {
+        name.ends_with(".service") && self.details.service_type.is_none()
     }
 
     /// A unit that is inactive tells nothing new until its state changes.
@@ -266,6 +320,37 @@ mod tests {
         assert_eq!(turns, [CHANGED_ASKED, CHANGED_ASKED, CHANGED_ASKED, 4 + 1, 1]);
         list(&mut units, &rows);
         assert_eq!(asked(&mut units), ["099.service"], "the inactive ones tell nothing new");
+    }
+
+    #[test]
+    fn failed_units_are_never_the_ones_left_out() {
+        let mut units = Units::default();
+        let names: Vec<String> = (0..MAX_DEVICES).map(|n| format!("a{n:04}.socket")).collect();
+        let mut rows: Vec<(&str, &str)> =
+            names.iter().map(|name| (name.as_str(), "inactive")).collect();
+        rows.extend([("x.socket", "inactive"), ("y.socket", "activating"), ("z.socket", "failed")]);
+        list(&mut units, &rows);
+        let told: Vec<&str> = units.told().map(|(name, _)| name).collect();
+        assert_eq!(told.len(), MAX_DEVICES);
+        assert_eq!(told[MAX_DEVICES - 3..], ["a0509.socket", "y.socket", "z.socket"]);
+        assert!(told.is_sorted());
+    }
+
+    #[test]
+    fn a_service_is_told_when_its_type_was_asked() {
+        let mut units = Units::default();
+        list(
+            &mut units,
+            &[("a.service", "active"), ("b.socket", "active"), ("c.service", "failed")],
+        );
+        assert_eq!(units.told().map(|(name, _)| name).collect::<Vec<_>>(), ["b.socket"]);
+        let mut untyped = units.untyped();
+        assert_eq!(
+            untyped.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["c.service", "a.service"]
+        );
+        untyped[0].1.details.service_type = Some(String::new());
+        assert_eq!(units.told().count(), 2);
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub(super) struct Index {
     pub(super) group: Group,
     pub(super) load: Averages,
     pub(super) uptime: Option<usize>,
-    pub(super) filesystems: BTreeMap<(String, String), Space>,
+    /// By mount point, device and kind.
+    pub(super) filesystems: BTreeMap<[String; 3], Space>,
     pub(super) disks: BTreeMap<String, Device>,
     pub(super) networks: BTreeMap<String, Device>,
     pub(super) uname: Vec<usize>,
@@ -73,6 +74,7 @@ pub(super) struct Averages {
 #[derive(Debug, Default)]
 pub(super) struct Space {
     pub(super) error: Option<usize>,
+    pub(super) not_asked: Option<usize>,
     pub(super) read_only: Option<usize>,
     pub(super) size: Option<usize>,
     pub(super) available: Option<usize>,
@@ -145,8 +147,10 @@ impl Index {
             let network = self.networks.entry(key.label("device")?.to_owned());
             return network.or_default().of_network(what);
         }
-        if let Some(what) = name.strip_prefix("node_filesystem_") {
-            let point = (key.label("mountpoint")?.to_owned(), key.label("device")?.to_owned());
+        let of_filesystem = name.strip_prefix("node_filesystem_");
+        if let Some(what) = of_filesystem.or(name.strip_prefix("watchfire_filesystem_")) {
+            let label = |name| key.label(name).unwrap_or_default().to_owned();
+            let point = [label("mountpoint"), label("device"), label("fstype")];
             return self.filesystems.entry(point).or_default().place(what);
         }
         self.single(name, key.label("kind"))
@@ -210,6 +214,7 @@ impl Space {
     fn place(&mut self, what: &str) -> Option<&mut Option<usize>> {
         Some(match what {
             "device_error" => &mut self.error,
+            "not_asked" => &mut self.not_asked,
             "readonly" => &mut self.read_only,
             "size_bytes" => &mut self.size,
             "avail_bytes" => &mut self.available,

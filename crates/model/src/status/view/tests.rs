@@ -135,7 +135,7 @@ fn filesystems_and_names_come_from_labels() {
     let keys = ["device_error", "readonly", "size_bytes", "avail_bytes"]
         .map(|name| format!("node_filesystem_{name}{point}"));
     let mut lines = cores(&keys, &[0.0, 1.0, 100.0, 40.0]);
-    lines.push(("node_filesystem_device_error{device=x,fstype=nfs,mountpoint=/mnt}", 1.0));
+    lines.push(("watchfire_filesystem_not_asked{device=x,fstype=nfs,mountpoint=/mnt}", 1.0));
     lines.push(("node_uname_info{nodename=old,release=6.1,machine=arm}", ABSENT));
     lines.push(("node_uname_info{nodename=new,release=6.1,machine=arm}", 1.0));
     lines.push(("node_os_info{name=Void}", 1.0));
@@ -157,4 +157,21 @@ fn a_new_generation_begins_anew() {
     let status = view.read(&schema, &Tick { at, generation: 2, values: vec![5.0] });
     assert_eq!((status.load.one, status.disks[0].reads_per_s), (0.0, None));
     assert_eq!(status.disks.len(), 1);
+}
+
+#[test]
+fn a_filesystem_that_was_made_anew_and_back_is_seen() {
+    let mut schema = Schema::new(1);
+    for kind in ["ext4", "xfs"] {
+        let labels = format!("{{device=/dev/a,fstype={kind},mountpoint=/}}");
+        schema.push(parse(&format!("node_filesystem_device_error{labels}")));
+    }
+    let mut view = StatusView::new();
+    for (values, kind) in [([0.0, ABSENT], "ext4"), ([ABSENT, 0.0], "xfs"), ([0.0, ABSENT], "ext4")]
+    {
+        let tick = Tick { generation: 1, values: values.to_vec(), ..Tick::default() };
+        let status = view.read(&schema, &tick);
+        let kinds: Vec<_> = status.filesystems.iter().map(|fs| fs.kind.as_str()).collect();
+        assert_eq!(kinds, [kind]);
+    }
 }
