@@ -15,8 +15,8 @@ static INFO: Family = Family::gauge(
 static SPEED: Family =
     of_device("node_network_speed_bytes", "Network device property: speed_bytes");
 
-/// Files of one number each.
-static NUMBERS: [(&[u8], Family); 15] = [
+/// Files of one number each that is what it was as long as the device is the same.
+static LASTING: [(&[u8], Family); 8] = [
     (
         b"addr_assign_type",
         of_device(
@@ -24,6 +24,26 @@ static NUMBERS: [(&[u8], Family); 15] = [
             "Network device property: address_assign_type",
         ),
     ),
+    (b"dev_id", of_device("node_network_device_id", "Network device property: device_id")),
+    (b"ifindex", of_device("node_network_iface_id", "Network device property: iface_id")),
+    (b"iflink", of_device("node_network_iface_link", "Network device property: iface_link")),
+    (
+        b"link_mode",
+        of_device("node_network_iface_link_mode", "Network device property: iface_link_mode"),
+    ),
+    (
+        b"name_assign_type",
+        of_device("node_network_name_assign_type", "Network device property: name_assign_type"),
+    ),
+    (
+        b"netdev_group",
+        of_device("node_network_net_dev_group", "Network device property: net_dev_group"),
+    ),
+    (b"type", of_device("node_network_protocol_type", "Network device property: protocol_type")),
+];
+
+/// Files of one number each that changes.
+static NUMBERS: [(&[u8], Family); 7] = [
     (b"carrier", of_device("node_network_carrier", "Network device property: carrier")),
     (
         b"carrier_changes",
@@ -46,23 +66,8 @@ static NUMBERS: [(&[u8], Family); 15] = [
             "Network device property: carrier_down_changes_total",
         ),
     ),
-    (b"dev_id", of_device("node_network_device_id", "Network device property: device_id")),
     (b"dormant", of_device("node_network_dormant", "Network device property: dormant")),
-    (b"ifindex", of_device("node_network_iface_id", "Network device property: iface_id")),
-    (b"iflink", of_device("node_network_iface_link", "Network device property: iface_link")),
-    (
-        b"link_mode",
-        of_device("node_network_iface_link_mode", "Network device property: iface_link_mode"),
-    ),
     (b"mtu", of_device("node_network_mtu_bytes", "Network device property: mtu_bytes")),
-    (
-        b"name_assign_type",
-        of_device("node_network_name_assign_type", "Network device property: name_assign_type"),
-    ),
-    (
-        b"netdev_group",
-        of_device("node_network_net_dev_group", "Network device property: net_dev_group"),
-    ),
     (
         b"tx_queue_len",
         of_device(
@@ -70,12 +75,16 @@ static NUMBERS: [(&[u8], Family); 15] = [
             "Network device property: transmit_queue_length",
         ),
     ),
-    (b"type", of_device("node_network_protocol_type", "Network device property: protocol_type")),
 ];
 
 static FLAGS: Family = of_device("node_network_flags", "Network device property: flags");
 /// Somebody switched the device on, of the kernel's `include/uapi/linux/if.h`.
 const IFF_UP: u64 = 1;
+
+/// After how many readings the lasting numbers are read again: five minutes.
+/// The kernel takes its lock on the network for some of the files, and on a
+/// machine with many devices they are most of what this costs.
+const READ_AGAIN: u32 = 20;
 
 /// The speed is told in millions of bits.
 const BYTES_OF_A_MEGABIT: f64 = 1e6 / 8.0;
@@ -99,6 +108,19 @@ const fn changes(name: &'static str, help: &'static str) -> Family {
 pub(super) struct NetClassCollector {
     class: Folder,
     names: Names,
+    /// In the order of the devices.
+    kept: Vec<Kept>,
+    readings: u32,
+}
+
+/// What is kept of a device between two readings.
+#[derive(Debug)]
+struct Kept {
+    name: Vec<u8>,
+    /// The kernel gives no number twice, so another device of the same name is
+    /// told by it.
+    index: u64,
+    numbers: [Option<u64>; LASTING.len()],
 }
 
 /// A word that stays while the next file is read.
@@ -123,7 +145,8 @@ impl Word {
 
 impl NetClassCollector {
     pub(super) fn new() -> Self {
-        Self { class: Folder::new("sys/class/net"), names: Names::default() }
+        let (class, names) = (Folder::new("sys/class/net"), Names::default());
+        Self { class, names, kept: Vec::new(), readings: 0 }
     }
 }
 
@@ -172,17 +195,45 @@ impl Collector for NetClassCollector {
         self.class.list(&[], &mut self.names);
         let devices = || self.names.iter().filter(|name| !super::networks::is_cable(name));
         let taken = reading.limit(devices().count());
+        if self.readings.is_multiple_of(READ_AGAIN) {
+            self.kept.clear();
+        }
+        self.readings = self.readings.wrapping_add(1);
+        let mut place = 0;
         for device in devices().take(taken) {
             // Beside devices there may be files, such as `bonding_masters`.
-            if self.class.read(&[device, b"ifindex"]).is_some() {
-                put(&mut self.class, device, reading);
+            if let Some(index) = self.class.read(&[device, b"ifindex"]).and_then(number) {
+                let lasting = lasting(&mut self.kept, place, device, index, &mut self.class);
+                put(&mut self.class, device, lasting, reading);
+                place += 1;
             }
         }
+        self.kept.truncate(place);
         Ok(Outcome::Read)
     }
 }
 
-fn put(class: &mut Folder, device: &[u8], reading: &mut Reading<'_>) {
+/// The lasting numbers of the device at `place`, read where they are not known.
+fn lasting<'k>(
+    kept: &'k mut Vec<Kept>,
+    place: usize,
+    name: &[u8],
+    index: u64,
+    class: &mut Folder,
+) -> &'k [Option<u64>] {
+    let known = kept.get(place).is_some_and(|kept| kept.name == name && kept.index == index);
+    if !known {
+        kept.truncate(place);
+        let number = |file: &[u8]| class.read(&[name, file]).and_then(any_number);
+        let mut numbers = [None; LASTING.len()];
+        let files = LASTING.iter().map(|(file, _)| *file);
+        files.map(number).zip(&mut numbers).for_each(|(number, place)| *place = number);
+        kept.push(Kept { name: name.to_vec(), index, numbers });
+    }
+    &kept[place].numbers
+}
+
+fn put(class: &mut Folder, device: &[u8], lasting: &[Option<u64>], reading: &mut Reading<'_>) {
     let mut word = |file: &[u8]| Word::of(class.read(&[device, file]));
     let state = word(b"operstate");
     let flags = flags(word(b"flags").as_bytes());
@@ -203,6 +254,11 @@ fn put(class: &mut Folder, device: &[u8], reading: &mut Reading<'_>) {
     reading.put(&UP, &[device], up);
     if let Some(flags) = flags {
         reading.put(&FLAGS, &[device], as_f64(flags));
+    }
+    for ((_, family), number) in LASTING.iter().zip(lasting) {
+        if let Some(number) = number {
+            reading.put(family, &[device], as_f64(*number));
+        }
     }
     // A device that is off refuses many of these.
     for (file, family) in &NUMBERS {
@@ -298,6 +354,23 @@ mod tests {
         let info = below(&lines, "node_network_info");
         assert!(info.len() == 3 && info[0].contains(r#"operstate="down""#), "{info:?}");
         assert_eq!(below(&lines, r#"node_network_up{device="eth0"}"#), [" 0"]);
+    }
+
+    #[test]
+    fn lasting_numbers_are_read_again_for_another_device_and_in_the_end() {
+        let (mut bench, mut collector) = (bench(), NetClassCollector::new());
+        let id = |bench: &mut Bench, collector: &mut NetClassCollector| {
+            let lines = bench.read(collector, 0);
+            below(&lines, r#"node_network_device_id{device="eth0"}"#)[0].to_owned()
+        };
+        assert_eq!(id(&mut bench, &mut collector), " 31");
+        bench.write("sys/class/net/eth0/dev_id", "0x2\n");
+        assert_eq!(id(&mut bench, &mut collector), " 31", "it lasts");
+        bench.write("sys/class/net/eth0/ifindex", "44\n");
+        assert_eq!(id(&mut bench, &mut collector), " 2", "another device of the same name");
+        bench.write("sys/class/net/eth0/dev_id", "0x3\n");
+        let seen: Vec<_> = (0..READ_AGAIN).map(|_| id(&mut bench, &mut collector)).collect();
+        assert_eq!(seen.last().map(String::as_str), Some(" 3"));
     }
 
     #[test]
