@@ -262,19 +262,3 @@ async fn a_new_tick_is_a_new_answer() {
     // The sampler reads at its own pace: ask until it has.
     while scrape(&agent, &right).await.body == first {}
 }
-
-#[tokio::test]
-async fn what_is_too_old_is_not_given_out_as_the_present() {
-    let agent = start().await;
-    let right = basic("scraper", PASSWORD);
-    assert_eq!(scrape(&agent, &right).await.status, 200);
-    let hang = agent.let_the_machine_hang();
-    agent.hand.advance(Duration::from_secs(16));
-    let answer = scrape(&agent, &right).await;
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.message().contains("not read for 15 s"), "{answer:?}");
-    drop(hang);
-    while scrape(&agent, &right).await.status != 200 {
-        agent.hand.advance(SECOND);
-    }
-}

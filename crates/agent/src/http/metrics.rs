@@ -10,6 +10,7 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use watchfire_api::exposition::{Encoding, encoding, negotiate};
+use watchfire_model::Moment;
 
 use super::reply::{self, Refusal};
 use super::routes::reads;
@@ -40,7 +41,7 @@ pub(super) async fn metrics(
     let sample = ticks.borrow().clone();
     let sample =
         sample.ok_or_else(|| unavailable("nothing was read yet: come again in a second"))?;
-    if app.clock.now().since(sample.value.tick.at) > OLDEST {
+    if !is_present(sample.value.tick.at, app.clock.now()) {
         return Err(unavailable(
             "the machine was not read for 15 s: something holds its reading up",
         ));
@@ -62,6 +63,11 @@ pub(super) async fn metrics(
     Ok(response)
 }
 
+/// What was read too long ago must not pass for what is now.
+fn is_present(read: Moment, now: Moment) -> bool {
+    now.since(read) <= OLDEST
+}
+
 /// The values of all headers of that name, which together are one list (RFC 9110, 5.3).
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -71,4 +77,16 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 fn unavailable(words: &str) -> Refusal {
     reply::message(StatusCode::SERVICE_UNAVAILABLE, words).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_is_not_given_out_as_the_present() {
+        let read = Moment::default().after(Duration::from_secs(100));
+        assert!(is_present(read, read) && is_present(read, read.after(OLDEST)));
+        assert!(!is_present(read, read.after(OLDEST + Duration::from_millis(1))));
+    }
 }

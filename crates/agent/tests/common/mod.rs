@@ -184,39 +184,6 @@ impl Running {
     }
 }
 
-/// While this lives, whoever reads the machine waits.
-pub(crate) struct Hang {
-    pipe: PathBuf,
-}
-
-impl Running {
-    /// From now on reading the machine takes as long as the result lives: its
-    /// `proc/stat` is a pipe that nobody writes to.
-    pub(crate) fn let_the_machine_hang(&self) -> Hang {
-        let (hung, pipe) = (self.folder.path().join("hung"), self.folder.path().join("pipe"));
-        std::fs::create_dir_all(hung.join("proc")).expect("ours");
-        std::fs::write(hung.join("proc/uptime"), "1.00 1.00\n").expect("ours");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.expect("coreutils are there").success());
-        symlink(&pipe, hung.join("proc/stat")).expect("a link");
-        std::fs::rename(self.folder.path().join("root"), self.folder.path().join("before"))
-            .expect("the link is ours");
-        symlink(hung, self.folder.path().join("root")).expect("a link");
-        Hang { pipe }
-    }
-}
-
-impl Drop for Hang {
-    fn drop(&mut self) {
-        // Who waits holds on to the pipe itself; who comes later finds a file.
-        let aside = self.pipe.with_extension("aside");
-        std::fs::rename(&self.pipe, &aside).expect("ours");
-        std::fs::write(&self.pipe, "cpu  1 1 1 1 1 1 1 1 0 0\n").expect("ours");
-        // Opened for both, a pipe lets everybody in, and closed, it has ended.
-        drop(std::fs::File::options().read(true).write(true).open(aside));
-    }
-}
-
 impl Answer {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
