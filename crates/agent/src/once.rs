@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use watchfire_collect::{CollectError, ProcessDetail, ProcessSampler, Root, TickSampler};
+use watchfire_collect::{
+    CollectError, ProcessDetail, ProcessOptions, ProcessSampler, Root, TickSampler,
+};
 use watchfire_model::{ProcessTable, Status, StatusView};
 use watchfire_runtime::Clock;
 
@@ -23,13 +25,18 @@ pub async fn status_now(clock: &Clock) -> Status {
 }
 
 /// The processes of this machine, with rates over one second, and who answers
-/// what costs too much to ask of all.
+/// what costs too much to ask of all. Command lines are read with `arguments`
+/// only, as the agent's config says.
 ///
 /// # Errors
 ///
 /// When `/proc` cannot be listed.
-pub async fn processes_now(clock: &Clock) -> Result<(ProcessTable, ProcessDetail), CollectError> {
-    let mut sampler = ProcessSampler::new(Root::live());
+pub async fn processes_now(
+    clock: &Clock,
+    arguments: bool,
+) -> Result<(ProcessTable, ProcessDetail), CollectError> {
+    let options = ProcessOptions { arguments, ..ProcessOptions::default() };
+    let mut sampler = ProcessSampler::with_options(Root::live(), options);
     sampler.sample(clock.now())?;
     clock.sleep(INTERVAL).await;
     let table = sampler.sample(clock.now())?;

@@ -31,6 +31,17 @@ pub(super) struct Past {
 }
 
 impl Past {
+    /// Whether the agent of this machine reads command lines. The usual config
+    /// that this user may not read hides nothing from them that the kernel does not.
+    pub(super) fn arguments(&self) -> anyhow::Result<bool> {
+        let named = self.config.is_some();
+        match load(None, self.config.clone()) {
+            Ok(config) => Ok(config.collect.arguments),
+            Err(error) if named => Err(error),
+            Err(_) => Ok(AgentConfig::new("").collect.arguments),
+        }
+    }
+
     /// The recorded past and the moment that is asked for; `None` for now.
     pub(super) fn open(self, clock: &Clock) -> anyhow::Result<Option<(History, i64)>> {
         let Some(at) = self.at else { return Ok(None) };
@@ -42,11 +53,14 @@ impl Past {
 
 /// The record in the data folder that is named, or in that of the config.
 pub(super) fn open(data: Option<String>, config: Option<PathBuf>) -> anyhow::Result<History> {
+    Ok(History::open(&load(data, config)?.data)?)
+}
+
+fn load(data: Option<String>, config: Option<PathBuf>) -> anyhow::Result<AgentConfig> {
     let mut overrides = settings::environment(&AgentConfig::KEYS)?;
     overrides.flag("data", "--data", data);
     let path = settings::config_file(config, USUAL_CONFIG);
-    let config = AgentConfig::load(path.as_deref(), &overrides)?;
-    Ok(History::open(&config.data)?)
+    Ok(AgentConfig::load(path.as_deref(), &overrides)?)
 }
 
 /// The reading, or an error that says how far back the record goes.

@@ -68,6 +68,7 @@ impl From<Sort> for ProcessSort {
 impl Ps {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
+        let arguments = self.past.arguments()?;
         let (table, detail) = match self.past.open(&clock)? {
             Some((history, at)) => {
                 let table = found(&history, at, history.processes_at(at)?)?;
@@ -75,7 +76,7 @@ impl Ps {
                 (table, None)
             }
             None => {
-                let (table, detail) = block_on(async { Ok(processes_now(&clock).await?) })?;
+                let (table, detail) = block_on(async { Ok(processes_now(&clock, arguments).await?) })?;
                 (table, self.details.then_some(detail))
             }
         };

@@ -66,3 +66,14 @@ fn this_machine_is_shown_without_an_agent() {
     let (ended, out, _) = watchfire(["stats"]).run(LONG);
     assert!(ended.success() && out.contains("memory") && out.contains("cores"), "{out}");
 }
+
+#[test]
+fn arguments_that_the_config_turns_off_are_not_shown() {
+    let lab = Lab::new();
+    let config = lab.write("off.toml", "[collect]\narguments = false\n");
+    let (ended, out, words) = watchfire(["ps", "--json", "--config", &config]).run(LONG);
+    assert!(ended.success(), "{words}");
+    let rows: Value = serde_json::from_str(&out).expect("JSON");
+    let rows = rows["processes"].as_array().expect("an array");
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["command"] == ""), "{out}");
+}
