@@ -76,7 +76,8 @@ impl Ps {
                 (table, None)
             }
             None => {
-                let (table, detail) = block_on(async { Ok(processes_now(&clock, arguments).await?) })?;
+                let (table, detail) =
+                    block_on(async { Ok(processes_now(&clock, arguments).await?) })?;
                 (table, self.details.then_some(detail))
             }
         };

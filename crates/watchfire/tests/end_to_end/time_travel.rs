@@ -4,6 +4,8 @@ use std::process::ExitStatus;
 
 use serde_json::Value;
 
+use watchfire_testkit::ports;
+
 use crate::fixture::{LONG, Lab, eventually, watchfire};
 
 /// Runs `watchfire COMMAND --data FOLDER --at TIME --json`.
@@ -76,4 +78,42 @@ fn arguments_that_the_config_turns_off_are_not_shown() {
     let rows: Value = serde_json::from_str(&out).expect("JSON");
     let rows = rows["processes"].as_array().expect("an array");
     assert!(!rows.is_empty() && rows.iter().all(|row| row["command"] == ""), "{out}");
+}
+
+/// Two runs whose series stand in another order, killed: no value of one may
+/// be read under a name of the other.
+#[test]
+fn another_config_does_not_mix_up_what_was_recorded() {
+    let lab = Lab::new();
+    let data = lab.path("data").display().to_string();
+    let mut readings = Vec::new();
+    for (run, without) in
+        [r#"["cpu", "vmstat", "uname"]"#, "[]", r#"["meminfo", "loadavg"]"#].into_iter().enumerate()
+    {
+        let listen = format!("127.0.0.1:{}", ports::free());
+        let text =
+            format!("listen = \"{listen}\"\ndata = \"data\"\n[collect]\nwithout = {without}\n");
+        let config = lab.write(&format!("{run}.toml"), &text);
+        let agent = watchfire(["agent", "--config", &config]).called("agent").start();
+        agent.wait_for_line("http://", LONG);
+        let last = readings.last().map(|(_, status): &(bool, Value)| status["at"].clone());
+        let first = eventually("a tick of this run", LONG, || {
+            answer("stats", &data, "now").filter(|status| Some(&status["at"]) != last.as_ref())
+        });
+        agent.kill();
+        readings.push((run == 2, first));
+    }
+    let total = readings[0].1["memory"]["total_bytes"].clone();
+    assert!(total.as_u64().is_some_and(|bytes| bytes > 0));
+    for (without_memory, status) in &readings {
+        // Each is told by its own names only, and reads the same after the kill.
+        let expected = if *without_memory { Value::from(0) } else { total.clone() };
+        assert_eq!(status["memory"]["total_bytes"], expected, "{status}");
+        let load = status["load"]["one"].as_f64().expect("a number");
+        assert!((0.0..10_000.0).contains(&load), "{status}");
+        let at = status["at"].as_str().expect("a time");
+        assert_eq!(answer("stats", &data, at).as_ref(), Some(status));
+    }
+    assert_eq!(readings[0].1["host"]["hostname"], "");
+    assert_ne!(readings[1].1["host"]["hostname"], "");
 }
