@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: usize,
     /// Seconds between the start of everything and the first measurement
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 40, value_name = "N")]
     settle: u64,
     /// How many times the metrics are scraped
     #[arg(long, default_value_t = 200, value_name = "N")]

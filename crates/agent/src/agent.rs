@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use watchfire_collect::{Root, TickSampler};
 use watchfire_model::{HostFacts, Moment, StatusView};
 use watchfire_runtime::http::HttpLimits;
-use watchfire_runtime::{Clock, Secret, Shutdown, task};
+use watchfire_runtime::{Clock, Secret, Shutdown, memory, task};
 
 use crate::boot::Boot;
 use crate::config::AgentConfig;
@@ -138,9 +138,10 @@ impl Agent {
         tell_reboot(&boot);
         let recording = recording.start(&clock);
         let samplers = samplers.start();
+        let settle = task::spawn("settle memory", memory::settle(clock.clone()));
         tracing::info!(%address, "the agent listens");
         serve(listener, app, shutdown, HttpLimits::default()).await;
-        drop(samplers);
+        drop((samplers, settle));
         recording.close(&boot, &clock).await;
         counters.log();
         Ok(())

@@ -11,6 +11,14 @@ pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 const FIRST_BUFFER_BYTES: usize = 4096;
 
+/// The kernel's settings: files of one line, given with one reading. The second
+/// one, that of the end, would have the kernel count again.
+const SETTINGS: &str = "proc/sys/";
+
+/// How many readings pass before a file that was not there is looked for again.
+/// A module that is loaded later may bring it.
+const READINGS_AWAY: u8 = 15;
+
 /// One file that is read again and again, with its own buffer.
 ///
 /// On a live root it stays open between readings: the kernel makes the content
@@ -23,11 +31,13 @@ pub(crate) struct Source {
     path: PathBuf,
     open: Option<File>,
     buffer: Vec<u8>,
+    /// Of a file that was not there: how many readings are still spared.
+    away: u8,
 }
 
 impl Source {
     pub(crate) fn new(relative: &'static str) -> Self {
-        Self { relative, path: PathBuf::new(), open: None, buffer: Vec::new() }
+        Self { relative, path: PathBuf::new(), open: None, buffer: Vec::new(), away: 0 }
     }
 
     /// The whole content as it is now.
@@ -41,9 +51,16 @@ impl Source {
     /// The same of a file that not every machine has: `None` when it is not
     /// there, or when the kernel says that what it tells of is not.
     pub(crate) fn read_if_there(&mut self, root: &Root) -> Result<Option<&[u8]>, CollectError> {
+        if self.away > 0 {
+            self.away -= 1;
+            return Ok(None);
+        }
         match self.fill(root) {
             Ok(length) => Ok(Some(&self.buffer[..length])),
-            Err(source) if is_not_there(&source) => Ok(None),
+            Err(source) if is_not_there(&source) => {
+                self.away = if root.is_live() { READINGS_AWAY - 1 } else { 0 };
+                Ok(None)
+            }
             Err(source) => Err(CollectError::unreadable(&self.path, source)),
         }
     }
@@ -66,17 +83,29 @@ impl Source {
         // A kept file can go bad, when its filesystem was mounted anew for
         // example; then a fresh one decides.
         if let Some(file) = self.open.take()
-            && let Ok(length) = read_whole(&file, &mut self.buffer)
+            && let Ok(length) = self.take(&file)
         {
             self.open = Some(file);
             return Ok(length);
         }
         let file = root.open_file_at(&self.path, Path::new(self.relative))?;
-        let length = read_whole(&file, &mut self.buffer)?;
+        let length = self.take(&file)?;
         self.open = root.is_live().then_some(file);
         Ok(length)
     }
+
+    fn take(&mut self, file: &File) -> io::Result<usize> {
+        let is_whole: IsWhole = if self.relative.starts_with(SETTINGS) {
+            |content| content.ends_with(b"\n")
+        } else {
+            |_| false
+        };
+        read_whole(file, &mut self.buffer, is_whole)
+    }
 }
+
+/// True when the content so far is all that there is.
+type IsWhole = fn(&[u8]) -> bool;
 
 /// `EOPNOTSUPP` comes from a kernel that was told to leave pressure out, and
 /// `ENODEV` from files of a device that was pulled.
@@ -86,9 +115,9 @@ fn is_not_there(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
 }
 
-fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+fn read_whole(file: &File, buffer: &mut Vec<u8>, is_whole: IsWhole) -> io::Result<usize> {
     let mut length = 0;
-    loop {
+    while !is_whole(&buffer[..length]) {
         if length == buffer.len() {
             if length >= MAX_FILE_BYTES {
                 return Err(io::Error::other(format!("larger than {MAX_FILE_BYTES} bytes")));
@@ -97,12 +126,13 @@ fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         }
         let offset = u64::try_from(length).unwrap_or(u64::MAX);
         match file.read_at(&mut buffer[length..], offset) {
-            Ok(0) => return Ok(length),
+            Ok(0) => break,
             Ok(read) => length += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+    Ok(length)
 }
 
 #[cfg(test)]
@@ -128,6 +158,23 @@ pub(crate) mod tests {
         let root = Root::recorded("/nowhere");
         let error = Source::new("proc/stat").read(&root).unwrap_err();
         assert!(error.to_string().starts_with("cannot read /nowhere/proc/stat: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_comes_later_is_found_and_not_looked_for_each_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let name = path.strip_prefix("/").unwrap().to_str().unwrap().to_owned();
+        let (root, mut source) = (Root::live(), Source::new(name.leak()));
+        assert_eq!(source.read_if_there(&root).unwrap(), None);
+        std::fs::write(path, "there").unwrap();
+        let reads = std::iter::from_fn(|| {
+            Some(source.read_if_there(&root).unwrap().map(|content| content.to_vec()))
+        });
+        let reads: Vec<_> = reads.take(usize::from(READINGS_AWAY)).collect();
+        let (last, before) = reads.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{reads:?}");
+        assert_eq!(last.as_deref(), Some(&b"there"[..]));
     }
 
     #[test]

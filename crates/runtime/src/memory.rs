@@ -1,5 +1,10 @@
 //! How the process takes memory from the system and gives it back.
 
+mod mappings;
+mod settle;
+
+pub use settle::settle;
+
 /// Allocations of this size and more come from the system by themselves and go
 /// back to it as soon as they are freed, in bytes.
 #[cfg(target_env = "gnu")]

@@ -3,7 +3,8 @@ use super::{Collector, Outcome, Pace, Reading, socket_dump};
 use crate::rate::as_f64;
 use crate::record::{RecordedPath, Rewrite};
 use crate::series::Family;
-use crate::text::{hexadecimal, split_once, words};
+use crate::source::Source;
+use crate::text::{hexadecimal, lines, number, split_once, words};
 use crate::{CollectError, Root};
 
 static STATES: Family =
@@ -30,7 +31,10 @@ const NAMES: [&[u8]; 11] = [
 const NEW_SYN_RECV: u64 = 12;
 const SYN_RECV: u64 = 3;
 
+const TIME_WAIT: usize = 6;
+
 const TABLES: [&str; 2] = ["proc/net/tcp", "proc/net/tcp6"];
+const SUMMARY: &str = "proc/net/sockstat";
 
 /// How many TCP sockets of both versions are in each state, and what is in
 /// their queues. A listener's receive queue are connections that nobody took.
@@ -39,6 +43,7 @@ const TABLES: [&str; 2] = ["proc/net/tcp", "proc/net/tcp6"];
 #[derive(Debug)]
 pub(super) struct TcpstatCollector {
     stream: LineStream,
+    summary: Source,
     dump: socket_dump::SocketDump,
 }
 
@@ -73,7 +78,22 @@ impl Sockets {
 
 impl TcpstatCollector {
     pub(super) fn new() -> Self {
-        Self { stream: LineStream::new(), dump: socket_dump::SocketDump::new() }
+        Self {
+            stream: LineStream::new(),
+            summary: Source::new(SUMMARY),
+            dump: socket_dump::SocketDump::new(),
+        }
+    }
+
+    /// From the kernel's answers. It keeps the number of the sockets that only
+    /// wait for late packets, so they need not be counted one by one. `None`
+    /// where the kernel does not answer: a sandbox forbids such sockets, or it
+    /// was built without.
+    fn asked(&mut self, root: &Root) -> Option<Sockets> {
+        let waiting = parse_waiting(self.summary.read(root).ok()?)?;
+        let mut sockets = self.dump.tcp().ok()?;
+        sockets.states[TIME_WAIT - 1] = waiting;
+        Some(sockets)
     }
 
     /// From the tables of `/proc/net`, which the kernel takes longer to write.
@@ -109,10 +129,8 @@ impl Collector for TcpstatCollector {
     }
 
     fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
-        // Where the kernel does not answer (a sandbox forbids such sockets, or
-        // it was built without), the tables do.
-        let dumped = if reading.root.is_live() { self.dump.tcp().ok() } else { None };
-        let sockets = match dumped {
+        let asked = if reading.root.is_live() { self.asked(reading.root) } else { None };
+        let sockets = match asked {
             Some(sockets) => Some(sockets),
             None => self.listed(reading.root)?,
         };
@@ -131,9 +149,17 @@ fn parse(line: &[u8]) -> Option<(u64, u64, u64)> {
     Some((state, hexadecimal(sent)?, hexadecimal(received)?))
 }
 
+/// `TCP: inuse 18 orphan 0 tw 3 alloc 20 mem 1`: the number behind `tw`, of
+/// both versions.
+fn parse_waiting(text: &[u8]) -> Option<u64> {
+    let line = lines(text).find_map(|line| line.strip_prefix(b"TCP:"))?;
+    let mut words = words(line).skip_while(|&word| word != b"tw");
+    number(words.nth(1)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use super::super::testing::{Bench, below};
     use super::*;
@@ -197,5 +223,24 @@ mod tests {
             assert!(sockets.states[9] >= 5, "{sockets:?}");
         }
         drop(listeners);
+    }
+
+    #[test]
+    fn what_waits_for_late_packets_comes_from_the_summary() {
+        assert_eq!(
+            parse_waiting(b"sockets: used 8\nTCP: inuse 1 orphan 0 tw 7 alloc 1\n"),
+            Some(7)
+        );
+        assert_eq!(parse_waiting(b"UDP: inuse 1 tw 7\n"), None);
+        // Whoever closes first waits.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        drop(client);
+        assert_eq!(std::io::Read::read(&mut server, &mut [0]).unwrap(), 0, "it is closed");
+        drop(server);
+        let mut collector = TcpstatCollector::new();
+        assert!(collector.asked(&Root::live()).unwrap().states[TIME_WAIT - 1] >= 1);
+        assert_eq!(collector.dump.tcp().unwrap().states[TIME_WAIT - 1], 0, "they are not counted");
     }
 }
