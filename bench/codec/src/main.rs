@@ -1,5 +1,6 @@
-//! How many bytes a tick takes, and how long: on a folder of scrapes, one file
-//! a scrape, named by its time in milliseconds.
+//! How many bytes a tick takes, and how long, and what the reader of each of
+//! many servers costs a hub: on a folder of scrapes, one file a scrape, named by
+//! its time in milliseconds.
 //!
 //! ```sh
 //! cargo run --release --package bench-codec -- FOLDER
@@ -7,6 +8,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on must stop")]
 
+mod fleet;
+mod memory;
 mod recording;
 
 use std::time::{Duration, Instant};
@@ -46,6 +49,9 @@ fn measure(what: &str, recording: &Recording) {
     });
     assert_eq!(decoded.next(), None, "a tick did not come back");
     let reading = fastest(|| each_tick(&bytes, |_| {}));
+    let checking = fastest(|| {
+        watchfire_codec::check(&bytes).unwrap();
+    });
     let per = |time: Duration, count: usize| time.as_nanos() as f64 / count as f64;
     println!("\n{what}: {} series", schemas.last().map_or(0, Schema::len));
     println!("  bytes a tick, all told  {:8.1}", written as f64 / ticks.len() as f64);
@@ -62,6 +68,8 @@ fn measure(what: &str, recording: &Recording) {
         per(reading, ticks.len()) / 1000.0,
         per(reading, values)
     );
+    println!("  checking only           {:8.2} us a tick", per(checking, ticks.len()) / 1000.0);
+    fleet::measure(schemas.last().unwrap(), &ticks);
 }
 
 /// The stream, the bytes of its ticks, and the mean bytes of its key ticks.

@@ -3,13 +3,15 @@
 //!
 //! A [`TickEncoder`] writes the ticks of one server as a stream of frames, a
 //! [`ProcessEncoder`] its process tables; a [`Decoder`] reads any mix of both.
-//! [`peek`] tells what a frame is without decoding it, for those who store and
-//! relay bytes as they are. `FORMAT.md` beside this crate's manifest describes
+//! [`peek`] tells what a frame is without decoding it, and a [`Checker`] whether
+//! it is sound, for those who store and relay bytes as they are. Who has
+//! decoders of many servers gives them one [`KeyPool`]. `FORMAT.md` beside this crate's manifest describes
 //! every byte.
 //!
 //! This crate does no I/O, reads no clock, and takes no memory that its input
 //! or the [`limits`] do not justify.
 
+mod checker;
 mod checksum;
 mod clock;
 mod coder;
@@ -22,12 +24,14 @@ mod schema;
 mod tick;
 mod varint;
 
+pub use checker::{Checked, Checker, check};
 pub use decoder::{Decoder, Frame};
 pub use error::CodecError;
 pub use frame::{FrameHead, FrameKind, VERSION, peek};
 pub use limits::{MAX_CHAIN_TABLES, MAX_CHAIN_TICKS, MAX_FRAME_BYTES};
 pub use process::ProcessEncoder;
 pub use tick::TickEncoder;
+pub use watchfire_model::{KeyPool, PoolCounts};
 
 /// What an encoder wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,6 +4,7 @@ mod cells;
 mod columns;
 mod decode;
 mod encode;
+mod link;
 mod order;
 mod rows;
 mod sections;
@@ -11,3 +12,4 @@ mod texts;
 
 pub(crate) use decode::ProcessDecoder;
 pub use encode::ProcessEncoder;
+pub(crate) use link::TableLink;

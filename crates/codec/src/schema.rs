@@ -4,6 +4,7 @@ use watchfire_model::{Schema, SeriesKey};
 
 use crate::checksum::Sum;
 use crate::error::CodecError;
+use crate::frame::RawFrame;
 use crate::limits::{MAX_KEYS, MAX_LABEL_BYTES, MAX_LABELS, MAX_NAME_BYTES, MAX_SCHEMA_BYTES};
 use crate::varint::{Input, put, put_size};
 
@@ -20,20 +21,24 @@ const BESIDE_BYTES: usize = 32;
 const FOR_KEYS: usize = MAX_SCHEMA_BYTES - 128 * MAX_KEYS;
 
 /// The schema as far as a stream told it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) generation: u64,
     pub(crate) keys: usize,
     /// Over generation and keys, however they were cut into frames.
     pub(crate) sum: Sum,
     bytes: usize,
-    former: Former,
 }
 
 impl Known {
     pub(crate) fn new(generation: u64) -> Self {
         let sum = Sum::START.over([&generation.to_le_bytes(), &[]]);
-        Self { generation, keys: 0, sum, bytes: 0, former: Former::default() }
+        Self { generation, keys: 0, sum, bytes: 0 }
+    }
+
+    /// What a frame that goes on, or else starts, is seeded with.
+    pub(crate) fn seed(&self, starts: bool) -> Sum {
+        if starts { Sum::START } else { self.sum }
     }
 
     /// Writes the payload of one frame with keys from `self.keys` on. Says how many could not be
@@ -41,26 +46,27 @@ impl Known {
     pub(crate) fn put(&mut self, schema: &Schema, out: &mut Vec<u8>) -> u32 {
         put(out, self.generation);
         put_size(out, self.keys);
-        self.former.clear();
+        let mut former = Former::default();
         let end = schema.len().min(MAX_KEYS);
         let mut replaced = 0;
         while self.keys < end && out.len() < FULL_BYTES {
             let key = &schema.keys()[self.keys];
             let fits = fits(key) && self.bytes + weight(key) <= FOR_KEYS;
             if fits {
-                self.take(key, out);
+                self.take(key, &mut former, out);
             } else {
                 let number = self.keys.to_string();
                 let instead = SeriesKey::new(text::LEFT_OUT, [("number", number.as_str())]);
-                self.take(&instead.expect("the names follow the rules"), out);
+                let instead = instead.expect("the names follow the rules");
+                self.take(&instead, &mut former, out);
                 replaced += 1;
             }
         }
         replaced
     }
 
-    fn take(&mut self, key: &SeriesKey, out: &mut Vec<u8>) {
-        self.former.put(Parts::of(key), out);
+    fn take(&mut self, key: &SeriesKey, former: &mut Former, out: &mut Vec<u8>) {
+        former.put(Parts::of(key), out);
         self.count(key);
     }
 
@@ -73,20 +79,37 @@ impl Known {
         }
     }
 
-    /// Reads the keys of a payload whose generation and place are already read.
+    /// Begins to read the payload of a frame, whose checksum is right, up to its keys.
+    pub(crate) fn begin<'a>(&mut self, frame: RawFrame<'a>) -> Result<Input<'a>, CodecError> {
+        let mut input = Input::new(frame.payload);
+        let generation = input.number("the generation")?;
+        let from: u64 = input.number("the place of the keys")?;
+        CodecError::limit("keys of a schema", from, MAX_KEYS)?;
+        if frame.starts_chain {
+            *self = Self::new(generation);
+        }
+        if (generation, from) != (self.generation, self.keys as u64) {
+            return Err(CodecError::Malformed("keys that do not follow those before"));
+        }
+        Ok(input)
+    }
+
+    /// Reads the keys behind what [`Known::begin`] read, and hands on each. A
+    /// half-read schema is none.
     pub(crate) fn read(
         &mut self,
-        input: &mut Input<'_>,
-        schema: &mut Schema,
+        mut input: Input<'_>,
+        mut each: impl FnMut(SeriesKey),
     ) -> Result<(), CodecError> {
-        self.former.clear();
+        // The first key of a frame shares nothing.
+        let mut former = Former::default();
         while !input.is_empty() {
             CodecError::limit("keys of a schema", self.keys as u64 + 1, MAX_KEYS)?;
-            let key = self.former.read(input)?;
+            let key = former.read(&mut input)?;
             let bytes = self.bytes + weight(&key);
             CodecError::limit("bytes of a schema", bytes as u64, MAX_SCHEMA_BYTES)?;
             self.count(&key);
-            schema.push(key);
+            each(key);
         }
         Ok(())
     }

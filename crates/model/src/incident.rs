@@ -47,12 +47,22 @@ pub enum TimelineKind {
     Judged,
     /// The first sign of life afterwards.
     Recovered,
+    /// What is known better by what the server handed in afterwards.
+    Corrected,
+    /// What was recorded before the server went dark, and the kernel's last words.
+    BlackBox,
 }
 
 impl TimelineKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [TimelineKind; 4] =
-        [Self::LastSign, Self::Observed, Self::Judged, Self::Recovered];
+    pub const ALL: [TimelineKind; 6] = [
+        Self::LastSign,
+        Self::Observed,
+        Self::Judged,
+        Self::Recovered,
+        Self::Corrected,
+        Self::BlackBox,
+    ];
 
     /// The word used in JSON and in the database.
     #[must_use]
@@ -62,6 +72,8 @@ impl TimelineKind {
             Self::Observed => "observed",
             Self::Judged => "judged",
             Self::Recovered => "recovered",
+            Self::Corrected => "corrected",
+            Self::BlackBox => "black_box",
         }
     }
 }

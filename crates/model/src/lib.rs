@@ -11,6 +11,7 @@ mod label;
 mod matcher;
 mod moment;
 mod notification;
+mod pool;
 mod presence;
 mod process;
 mod series;
@@ -27,7 +28,8 @@ pub use notification::{
     Channel, Content, Delivery, DeliveryOutcome, Notification, NotificationId, NotificationKind,
     NotificationState,
 };
-pub use presence::{Evidence, Presence, Sight, Transition};
+pub use pool::{KeyPool, PoolCounts};
+pub use presence::{Evidence, Goodbye, Presence, Sight, Transition};
 pub use process::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};
 pub use series::{SeriesKey, SeriesKeyError};
 pub use server::{Server, ServerName, ServerNameError};

@@ -9,7 +9,7 @@ pub struct NotificationId(pub i64);
 /// What a notification tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationKind {
-    /// A server is in trouble.
+    /// A server is in trouble, or several are.
     Down,
     /// Its verdict changed while the trouble goes on.
     Changed,
@@ -17,12 +17,28 @@ pub enum NotificationKind {
     Recovered,
     /// The daily report.
     Report,
+    /// It comes and goes: the notice of that, and each digest.
+    Flapping,
+    /// What was told of its trouble is known better now.
+    Corrected,
+    /// The hub itself hears nobody.
+    CutOff,
+    /// The hub hears again.
+    HubBack,
 }
 
 impl NotificationKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [NotificationKind; 4] =
-        [Self::Down, Self::Changed, Self::Recovered, Self::Report];
+    pub const ALL: [NotificationKind; 8] = [
+        Self::Down,
+        Self::Changed,
+        Self::Recovered,
+        Self::Report,
+        Self::Flapping,
+        Self::Corrected,
+        Self::CutOff,
+        Self::HubBack,
+    ];
 
     /// The word used in JSON and in the database.
     #[must_use]
@@ -32,6 +48,10 @@ impl NotificationKind {
             Self::Changed => "changed",
             Self::Recovered => "recovered",
             Self::Report => "report",
+            Self::Flapping => "flapping",
+            Self::Corrected => "corrected",
+            Self::CutOff => "cut_off",
+            Self::HubBack => "hub_back",
         }
     }
 }
@@ -86,16 +106,18 @@ pub enum NotificationState {
     Pending,
     /// A provider accepted it.
     Delivered,
-    /// A later notification of the same incident told it as well.
+    /// Another notification told it as well.
     Merged,
     /// Every channel refused it for good.
     Dead,
+    /// It is not to be sent yet: others may come that are told with it.
+    Held,
 }
 
 impl NotificationState {
     /// Every state, in the order of this enum.
-    pub const ALL: [NotificationState; 4] =
-        [Self::Pending, Self::Delivered, Self::Merged, Self::Dead];
+    pub const ALL: [NotificationState; 5] =
+        [Self::Pending, Self::Delivered, Self::Merged, Self::Dead, Self::Held];
 
     /// The word used in JSON and in the database.
     #[must_use]
@@ -105,6 +127,7 @@ impl NotificationState {
             Self::Delivered => "delivered",
             Self::Merged => "merged",
             Self::Dead => "dead",
+            Self::Held => "held",
         }
     }
 }
@@ -114,8 +137,11 @@ impl NotificationState {
 pub struct Notification {
     /// Its number, which is also its place in its user's order.
     pub id: NotificationId,
-    /// The incident it tells of; `None` for a report.
+    /// The incident it tells of; `None` for a report and for one that tells of several.
     pub incident: Option<IncidentId>,
+    /// The first one of those that must arrive in order with it, itself included;
+    /// `None` where the incident alone says that.
+    pub thread: Option<NotificationId>,
     /// Who is told.
     pub user: String,
     /// What it tells.
@@ -129,7 +155,7 @@ pub struct Notification {
     pub content_if_first: Option<Content>,
     /// The mail `Message-ID`, without brackets: the same on every try.
     pub message_id: String,
-    /// The `Message-ID`s of earlier ones of this incident to this user.
+    /// The `Message-ID`s of the earlier ones to this user that it goes on from.
     pub references: Vec<String>,
     /// When it was written down.
     pub created: Moment,

@@ -96,11 +96,22 @@ pub enum Sight {
     NameUnknown,
     /// The open stream ended: the other side closed or reset it.
     StreamClosed,
+    /// The agent itself answered: seen from this observer, host and agent are well.
+    Reached,
+    /// The host answers pings, and nothing of the agent answers. A look that
+    /// connects and pings gives this one in place of [`Sight::NoAnswer`].
+    PingAnswered,
+    /// The agent said that it is being stopped.
+    SaidStop,
+    /// The agent said that its machine reboots or powers off.
+    SaidReboot,
+    /// The agent said that a new release takes over.
+    SaidUpgrade,
 }
 
 impl Sight {
     /// Every sight, in the order of this enum.
-    pub const ALL: [Sight; 9] = [
+    pub const ALL: [Sight; 14] = [
         Self::Refused,
         Self::Silent,
         Self::LoginRefused,
@@ -110,6 +121,11 @@ impl Sight {
         Self::NoRoute,
         Self::NameUnknown,
         Self::StreamClosed,
+        Self::Reached,
+        Self::PingAnswered,
+        Self::SaidStop,
+        Self::SaidReboot,
+        Self::SaidUpgrade,
     ];
 
     /// The word used in JSON and in the database.
@@ -125,6 +141,11 @@ impl Sight {
             Self::NoRoute => "no_route",
             Self::NameUnknown => "name_unknown",
             Self::StreamClosed => "stream_closed",
+            Self::Reached => "reached",
+            Self::PingAnswered => "ping_answered",
+            Self::SaidStop => "said_stop",
+            Self::SaidReboot => "said_reboot",
+            Self::SaidUpgrade => "said_upgrade",
         }
     }
 
@@ -138,7 +159,35 @@ impl Sight {
                 | Self::LoginRefused
                 | Self::LoginLimited
                 | Self::NotAnAgent
+                | Self::Reached
+                | Self::PingAnswered
         )
+    }
+}
+
+/// What an agent said when it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Goodbye {
+    /// Its machine reboots or powers off.
+    Reboot,
+    /// A new release takes over.
+    Upgrade,
+    /// It is being stopped: its server is not watched from then on.
+    Stop,
+}
+
+impl Goodbye {
+    /// Every goodbye, in the order of this enum.
+    pub const ALL: [Goodbye; 3] = [Self::Reboot, Self::Upgrade, Self::Stop];
+
+    /// The goodbye as a sight of the hub, which heard it.
+    #[must_use]
+    pub fn sight(self) -> Sight {
+        match self {
+            Self::Reboot => Sight::SaidReboot,
+            Self::Upgrade => Sight::SaidUpgrade,
+            Self::Stop => Sight::SaidStop,
+        }
     }
 }
 
@@ -184,5 +233,20 @@ mod tests {
             assert_eq!(presence.as_str().parse(), Ok(presence));
         }
         assert!("dead".parse::<Presence>().is_err());
+    }
+
+    #[test]
+    fn every_sight_has_its_place_and_a_word_of_its_own() {
+        let mut words: Vec<_> = Sight::ALL.iter().map(|sight| sight.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Sight::ALL.len());
+        assert!(Sight::ALL.iter().enumerate().all(|(place, &sight)| sight as usize == place));
+    }
+
+    #[test]
+    fn a_goodbye_proves_nothing_of_the_host() {
+        assert!(Goodbye::ALL.iter().all(|goodbye| !goodbye.sight().host_answers()));
+        assert!(Sight::Reached.host_answers() && Sight::PingAnswered.host_answers());
     }
 }

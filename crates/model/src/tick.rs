@@ -1,4 +1,5 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Weak};
 
 use crate::{Moment, SeriesKey};
 
@@ -17,11 +18,12 @@ pub fn is_absent(value: f64) -> bool {
 ///
 /// Within a generation it only grows, so a tick that was taken earlier has the
 /// values of a first part of it. When too many keys are of things that are
-/// gone, a new generation begins with those that are left.
+/// gone, a new generation begins with those that are left. A clone shares the
+/// list of keys until one of the two gets another key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schema {
     generation: u64,
-    keys: Vec<SeriesKey>,
+    keys: Arc<Vec<SeriesKey>>,
     digest: u64,
 }
 
@@ -29,7 +31,7 @@ impl Schema {
     /// A schema without keys.
     #[must_use]
     pub fn new(generation: u64) -> Self {
-        Self { generation, keys: Vec::new(), digest: 0 }
+        Self { generation, keys: Arc::default(), digest: 0 }
     }
 
     /// Tells schemas apart whose keys are not the same from the start. Grows.
@@ -60,8 +62,32 @@ impl Schema {
     /// comes twice.
     pub fn push(&mut self, key: SeriesKey) -> usize {
         self.digest = digest_with(self.digest, &key);
-        self.keys.push(key);
+        Arc::make_mut(&mut self.keys).push(key);
         self.keys.len() - 1
+    }
+
+    /// Takes the list of `other` for its own when it has the same keys, so that
+    /// both hold it once. Says whether it did.
+    pub(crate) fn share(&mut self, other: &Arc<Vec<SeriesKey>>) -> bool {
+        let same = self.keys == *other;
+        if same {
+            self.keys = Arc::clone(other);
+        }
+        same
+    }
+
+    /// A handle for [`Schema::share`] that does not keep the list; the list has no room to spare.
+    pub(crate) fn list(&mut self) -> Weak<Vec<SeriesKey>> {
+        if self.keys.capacity() > self.keys.len() {
+            Arc::make_mut(&mut self.keys).shrink_to_fit();
+        }
+        Arc::downgrade(&self.keys)
+    }
+
+    /// True when both hold one list in memory, and not only equal ones.
+    #[must_use]
+    pub fn shares_memory_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys)
     }
 
     /// A checksum of all keys in their order, to see at once that two schemas

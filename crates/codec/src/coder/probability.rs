@@ -5,7 +5,9 @@ const SLOWEST: usize = 60;
 const LEAST: u32 = 24;
 
 /// How likely the next bit of some kind is set, out of 65,536; learns quickly at first.
+/// Packed, because a chain has 1,600 of them, and a hub thousands of chains.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, packed)]
 pub(crate) struct Probability {
     set: u16,
     seen: u8,

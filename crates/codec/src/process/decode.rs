@@ -1,13 +1,12 @@
-use watchfire_model::{Moment, ProcessRow, ProcessTable};
+use watchfire_model::{ProcessRow, ProcessTable};
 
 use super::cells::read_column;
 use super::columns::{ALL, Field};
+use super::link::TableLink;
 use super::order::{read_order, usual};
 use super::rows::{Process, Row, Turnover, turn};
 use super::sections::{COME, GONE, ORDER, Sections, TEXTS, TOTAL};
 use super::texts::Known;
-use crate::checksum::Sum;
-use crate::clock;
 use crate::error::CodecError;
 use crate::frame::RawFrame;
 use crate::limits::{MAX_ROWS, MAX_TABLE_TEXT_BYTES};
@@ -16,7 +15,7 @@ use crate::varint::Input;
 /// Reads process tables.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessDecoder {
-    before: Option<(Moment, Sum)>,
+    link: TableLink,
     rows: Vec<Row>,
     texts: Known,
     pub(crate) table: ProcessTable,
@@ -25,31 +24,25 @@ pub(crate) struct ProcessDecoder {
 impl ProcessDecoder {
     /// The chain is broken; only a key table can be read next.
     pub(crate) fn forget(&mut self) {
-        self.before = None;
+        self.link.forget();
     }
 
     /// Reads the frame into `self.table`.
     pub(crate) fn read(&mut self, frame: RawFrame<'_>) -> Result<(), CodecError> {
-        let before = self.before.take();
-        let (seed, before) = match (frame.starts_chain, before) {
-            (true, _) => (Sum::START, None),
-            (false, Some((at, sum))) => (sum, Some(at)),
-            (false, None) => return Err(CodecError::ChainBroken),
-        };
-        let sum = frame.check(seed)?;
-        if before.is_none() {
+        let (at, mut input) = self.link.follow(frame)?;
+        if frame.starts_chain {
             self.rows.clear();
             self.texts = Known::default();
         }
-        let mut input = Input::new(frame.payload);
-        let at = clock::moment(&mut input, before)?;
-        let sections = Sections::read(&mut input)?;
-        self.read_rows(&sections)?;
         self.table.at = at;
+        self.read_content(&mut input).inspect_err(|_| self.link.forget())
+    }
+
+    fn read_content(&mut self, input: &mut Input<'_>) -> Result<(), CodecError> {
+        let sections = Sections::read(input)?;
+        self.read_rows(&sections)?;
         self.table.total = sections.get(TOTAL).number("the count of processes")?;
-        self.fill_table(&sections)?;
-        self.before = Some((at, sum));
-        Ok(())
+        self.fill_table(&sections)
     }
 
     fn read_rows(&mut self, sections: &Sections<'_>) -> Result<(), CodecError> {

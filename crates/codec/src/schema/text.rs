@@ -27,18 +27,13 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The texts of the key before, each at its place.
+/// The texts of the key before in the same frame, each at its place.
 #[derive(Debug, Default)]
 pub(crate) struct Former {
     texts: Vec<Vec<u8>>,
 }
 
 impl Former {
-    /// The first key of a frame shares nothing.
-    pub(crate) fn clear(&mut self) {
-        self.texts.clear();
-    }
-
     pub(crate) fn put(&mut self, parts: Parts<'_>, out: &mut Vec<u8>) {
         put_size(out, parts.key.labels().len());
         for (place, text) in parts.texts().enumerate() {

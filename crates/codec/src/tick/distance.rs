@@ -25,7 +25,10 @@ pub(crate) fn left_over<C: Coder>(
     value: i64,
 ) -> i64 {
     let length = length_bits(value.unsigned_abs()).saturating_sub(1);
-    let length = number::<C, 6>(coder, &mut model.lengths[row], length) + 1;
+    // Six bits, the highest first; all but that in the table of those with the same highest one.
+    let long = coder.bit(length >> 5 == 1, &mut model.long[row]);
+    let low = number::<C, 5>(coder, model.lengths(row, long), length & 31);
+    let length = (u32::from(long) << 5 | low) + 1;
     let negative = coder.bit(value < 0, &mut model.signs[signs]);
     body(coder, model, value, length, negative)
 }

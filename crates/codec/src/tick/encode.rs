@@ -120,9 +120,9 @@ impl TickEncoder {
         // A schema without keys is written as well: it tells the generation.
         while known.keys < end || (whole && !encoded.schema) {
             self.payload.clear();
-            let (starts, seed) = (whole && !encoded.schema, known.sum);
+            let starts = whole && !encoded.schema;
+            let seed = known.seed(starts);
             encoded.left_out += known.put(schema, &mut self.payload);
-            let seed = if starts { Sum::START } else { seed };
             frame::put(out, FrameKind::Schema, starts, seed, &self.payload);
             encoded.schema = true;
         }

@@ -20,13 +20,28 @@ pub(crate) struct Model {
     pub(crate) hit: [[Probability; 4]; CALM_ROWS],
     /// That a value is none that the unit counts.
     pub(crate) escape: Probability,
-    pub(crate) lengths: [[Probability; 64]; LEVELS],
+    /// That what a guess left over has more than 32 bits.
+    pub(crate) long: [Probability; LEVELS],
+    /// How many bits it has, where they are few.
+    lengths: [[Probability; 32]; LEVELS],
+    /// The same where they are many, which most servers never have: counters do not
+    /// go so far in a second. Only then there is memory for it.
+    long_lengths: Option<Box<[[Probability; 32]; LEVELS]>>,
     /// By the way of guessing and the last two signs.
     pub(crate) signs: [Probability; 4 * WAYS],
     pub(crate) tops: [[Probability; 4]; 64],
 }
 
 impl Model {
+    /// What `lengths` or `long_lengths` hold for a row of them.
+    pub(crate) fn lengths(&mut self, row: usize, long: bool) -> &mut [Probability; 32] {
+        if !long {
+            return &mut self.lengths[row];
+        }
+        let unknown = || Box::new([[Probability::default(); 32]; LEVELS]);
+        &mut self.long_lengths.get_or_insert_with(unknown)[row]
+    }
+
     /// The row of `lengths` for a series whose guesses leave `level / 16` bits.
     pub(crate) fn level(level: u16) -> usize {
         (usize::from(level) / 16).min(LEVELS - 1)
@@ -44,7 +59,9 @@ impl Default for Model {
             first_sign: any,
             hit: [[any; 4]; CALM_ROWS],
             escape: any,
-            lengths: [[any; 64]; LEVELS],
+            long: [any; LEVELS],
+            lengths: [[any; 32]; LEVELS],
+            long_lengths: None,
             signs: [any; 4 * WAYS],
             tops: [[any; 4]; 64],
         }

@@ -4,7 +4,7 @@ use watchfire_model::{ABSENT, is_absent};
 
 use super::distance;
 use super::model::Model;
-use super::predict::Past;
+use super::predict::{Guess, Past};
 use super::unit::Unit;
 use crate::coder::{Coder, length_bits};
 
@@ -12,20 +12,40 @@ use crate::coder::{Coder, length_bits};
 /// ones, each with and without a guess that moves.
 pub(crate) const CALM_ROWS: usize = 2 * (48 + 4);
 
-/// What is known of one series within a chain.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is known of one series within a chain, as it is worked with;
+/// [`Store`](super::store::Store) keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Series {
     pub(crate) past: Past,
-    /// Mean bits of what guesses left over, sixteenfold.
-    level: u16,
+    /// The number before an absence.
+    pub(crate) gone: i64,
+    /// Mean bits of what guesses left over, sixteenfold: up to 1,024.
+    pub(crate) level: u16,
     /// The number of the series whose steps were like this one's.
     pub(crate) relative: Relative,
     pub(crate) unit: Unit,
     pub(crate) condition: Condition,
     /// The last eight ticks, the newest lowest: set where the guess was wrong.
-    misses: u8,
+    pub(crate) misses: u8,
     /// Rightly guessed ticks in a row.
-    calm: u8,
+    pub(crate) calm: u8,
+}
+
+/// How often guesses failed lately, as a row of `Model::hit`.
+#[inline]
+pub(crate) fn row(misses: u8, calm: u8, way: usize) -> usize {
+    let history = if misses == 0 {
+        let calm = match calm {
+            0..=7 => 0,
+            8..=15 => 1,
+            16..=31 => 2,
+            _ => 3,
+        };
+        48 + calm
+    } else {
+        usize::from(misses & 7) * 6 + (misses >> 3).count_ones() as usize
+    };
+    history * 2 + usize::from(way != 0)
 }
 
 /// Whether a series has a number that guesses can build on.
@@ -50,6 +70,10 @@ impl Relative {
         Self(number & 0x7fff | u16::from(opposite) << 15)
     }
 
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
     /// The number, and whether the steps are opposite.
     pub(crate) fn get(self) -> Option<(usize, bool)> {
         (self.0 != 0).then(|| (usize::from(self.0 & 0x7fff), self.0 >> 15 == 1))
@@ -60,16 +84,31 @@ impl Relative {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Neighbour {
     unit: Unit,
-    last: i64,
+    /// Its value, if it has one.
+    value: Option<f64>,
+    /// Its number, where it has no value.
+    gone: i64,
     /// The two before, the nearer lowest: set where the guess was wrong.
-    misses: u8,
+    pub(crate) misses: u8,
 }
 
 impl Neighbour {
+    /// A series that went on as it was guessed, to `value`.
+    #[inline]
+    pub(crate) fn rested(self, unit: Unit, value: f64) -> Self {
+        Self { unit, value: Some(value), gone: 0, misses: self.misses << 1 & 3 }
+    }
+
     /// `series` after its value was described.
-    pub(crate) fn passed(self, series: &Series) -> Self {
+    #[inline]
+    pub(crate) fn passed(self, series: &Series, value: f64) -> Self {
         let misses = (self.misses << 1 | series.misses & 1) & 3;
-        Self { unit: series.unit, last: series.past.last, misses }
+        let value = (series.condition == Condition::Present).then_some(value);
+        Self { unit: series.unit, value, gone: series.gone, misses }
+    }
+
+    fn number(&self) -> i64 {
+        self.value.map_or(self.gone, |value| self.unit.number(value))
     }
 }
 
@@ -103,9 +142,10 @@ impl Series {
         } else {
             Unit::from_code(coder.plain(u64::from(unit.code()), Unit::BITS) as u8)
         };
-        let same = same_unit && coder.bit(count == neighbour.last, &mut model.same_number);
-        let count = if same { neighbour.last } else { distance::first(*coder, model, count) };
-        self.past = Past::begin(count);
+        let before = if same_unit { neighbour.number() } else { 0 };
+        let same = same_unit && coder.bit(count == before, &mut model.same_number);
+        let count = if same { before } else { distance::first(*coder, model, count) };
+        self.past = Past::default();
         (self.unit, self.condition) = (unit, Condition::Present);
         unit.value(count)
     }
@@ -128,24 +168,37 @@ impl Series {
             }
             return self.first(place, value, wanted(self.unit));
         }
-        let count = if C::WRITES { self.count(before, value) } else { None };
+        let step = if C::WRITES { self.step(before, value) } else { None };
         let guess = self.past.guess(relative);
-        let hit = &mut model.hit[self.row(guess.way)][usize::from(neighbour.misses)];
-        if coder.bit(count == Some(guess.number), hit) {
-            let rests = guess.number == self.past.last;
+        let row = row(self.misses, self.calm, guess.way);
+        let hit = &mut model.hit[row][usize::from(neighbour.misses)];
+        if coder.bit(step == Some(guess.step), hit) {
             self.settle(0);
-            self.past.learn(guess.number, relative);
-            return if rests { before } else { self.unit.value(guess.number) };
+            self.past.learn(guess.step, relative);
+            return self.moved(before, guess.step);
         }
-        if coder.bit(count.is_none(), &mut model.escape) {
+        self.missed(place, (guess, relative), (before, value), wanted)
+    }
+
+    /// Describes a value after `before` that is not what was guessed.
+    pub(crate) fn missed<C: Coder>(
+        &mut self,
+        place: &mut Place<'_, C>,
+        (guess, relative): (Guess, Option<i64>),
+        (before, value): (f64, f64),
+        wanted: impl FnOnce(Unit) -> Unit,
+    ) -> f64 {
+        let step = if C::WRITES { self.step(before, value) } else { None };
+        if place.coder.bit(step.is_none(), &mut place.model.escape) {
             self.settle(0);
             self.misses |= 1;
+            self.gone = self.unit.number(before);
             return self.first(place, value, wanted(self.unit));
         }
-        let left = count.unwrap_or_default().wrapping_sub(guess.number);
-        let count = guess.number.wrapping_add(self.miss(place, guess.way, left));
-        self.past.learn(count, relative);
-        self.unit.value(count)
+        let left = step.unwrap_or_default().wrapping_sub(guess.step);
+        let step = guess.step.wrapping_add(self.miss(place, guess.way, left));
+        self.past.learn(step, relative);
+        self.moved(before, step)
     }
 
     /// Describes what a guess left over.
@@ -158,27 +211,22 @@ impl Series {
         left
     }
 
-    fn count(&self, before: f64, value: f64) -> Option<i64> {
+    /// How far it is from `before` to `value`, if the unit counts it.
+    fn step(&self, before: f64, value: f64) -> Option<i64> {
         if value.to_bits() == before.to_bits() {
-            return Some(self.past.last);
+            return Some(0);
         }
-        self.unit.count(value)
+        Some(self.unit.count(value)?.wrapping_sub(self.unit.number(before)))
     }
 
-    /// How often guesses failed lately, as a row of `Model::hit`.
-    fn row(&self, way: usize) -> usize {
-        let history = if self.misses == 0 {
-            let calm = match self.calm {
-                0..=7 => 0,
-                8..=15 => 1,
-                16..=31 => 2,
-                _ => 3,
-            };
-            48 + calm
+    /// The value that is `step` from `before`.
+    #[inline]
+    fn moved(&self, before: f64, step: i64) -> f64 {
+        if step == 0 {
+            before
         } else {
-            usize::from(self.misses & 7) * 6 + (self.misses >> 3).count_ones() as usize
-        };
-        history * 2 + usize::from(way != 0)
+            self.unit.value(self.unit.number(before).wrapping_add(step))
+        }
     }
 
     /// A guess left `bits` over.

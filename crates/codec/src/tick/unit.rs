@@ -64,23 +64,26 @@ impl Unit {
         if self == Self::PATTERN {
             return (!is_absent(value)).then(|| in_order(value.to_bits()));
         }
-        let number = match self.twos() {
-            Some(twos) => {
-                let whole = value as i64;
-                if whole & ((1 << twos) - 1) != 0 {
-                    return None;
-                }
-                whole >> twos
-            }
-            None => {
-                let scaled = value * self.per_one();
-                (scaled + 0.5_f64.copysign(scaled)) as i64
-            }
-        };
+        let number = self.number(value);
         let fits = self.value(number).to_bits() == value.to_bits()
             && value.abs() < MOST_WHOLE
             && number.unsigned_abs() < MOST_WHOLE as u64;
         fits.then_some(number)
+    }
+
+    /// The number that stands for `value`, of which it is known that the unit counts it.
+    #[inline]
+    pub(crate) fn number(self, value: f64) -> i64 {
+        if self == Self::PATTERN {
+            return in_order(value.to_bits());
+        }
+        match self.twos() {
+            Some(twos) => value as i64 >> twos,
+            None => {
+                let scaled = value * self.per_one();
+                (scaled + 0.5_f64.copysign(scaled)) as i64
+            }
+        }
     }
 
     /// How many there are in 1, nearly.
@@ -179,6 +182,7 @@ mod tests {
             let unit = Unit::from_code(code);
             if let Some(number) = unit.count(value) {
                 prop_assert_eq!(unit.value(number).to_bits(), bits);
+                prop_assert_eq!(unit.number(value), number);
             }
         }
 

@@ -1,21 +1,24 @@
 //! Ticks as a status: one reading of the machine serves history and people.
 
 mod index;
+mod place;
+mod rows;
 
 use std::time::Duration;
 
-use self::index::{Core, Device, Index};
-use super::{Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Load, Memory, NetworkIo, Status};
+use self::index::{Core, Index};
+use self::place::{Pair, Place};
+use super::{CpuLoad, Load, Memory, Status};
 use crate::{Schema, Tick};
 
 /// Reads the [`Status`] of a server out of its ticks.
 ///
 /// It knows the names of the metrics that a status is made of, and remembers
-/// which series they are, so a known schema is not searched again.
+/// which series they are, so a known schema is not searched again. Beside that
+/// it keeps the last value of those series, two to four kilobytes for a usual server.
 #[derive(Debug, Default)]
 pub struct StatusView {
     index: Index,
-    before: Option<Tick>,
 }
 
 impl StatusView {
@@ -29,95 +32,35 @@ impl StatusView {
     /// before, and `None` at the first call, after a change of the schema's
     /// generation, and for counters that went back.
     pub fn read(&mut self, schema: &Schema, tick: &Tick) -> Status {
-        self.index.follow(schema);
-        let before = self.before.take().filter(|before| before.generation == tick.generation);
-        let pair = Pair { now: tick, before: before.as_ref() };
-        let cores: Vec<CpuLoad> = self.index.cores().map(|core| load(&pair, [core])).collect();
-        let status = Status {
-            at: tick.at,
-            cpu: Cpu {
-                total: load(&pair, self.index.cores()),
-                limit_cores: pair.value(self.index.cpu_limit),
-                cores: self.present(&pair, cores),
-            },
-            memory: memory(&pair, &self.index),
-            load: load_averages(&pair, &self.index),
-            uptime: pair
-                .value(self.index.uptime)
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                .unwrap_or_default(),
-            filesystems: filesystems(&pair, &self.index),
-            disks: disks(&pair, &self.index),
-            networks: networks(&pair, &self.index),
-            host: self.host(&pair, schema),
-        };
-        self.remember(before, tick);
+        let mut status = Status::default();
+        self.read_into(schema, tick, &mut status);
         status
     }
 
-    /// Without the cores that are not there now.
-    fn present(&self, pair: &Pair<'_>, cores: Vec<CpuLoad>) -> Vec<CpuLoad> {
-        let there = self.index.cores().map(|core| pair.value(core.user).is_some());
-        cores.into_iter().zip(there).filter_map(|(core, there)| there.then_some(core)).collect()
-    }
-
-    fn host(&self, pair: &Pair<'_>, schema: &Schema) -> HostFacts {
-        let label = |series: &[usize], name: &str| {
-            let current = series.iter().find(|&&series| pair.now.value(series).is_some());
-            let value = current.and_then(|&series| schema.keys().get(series)?.label(name));
-            value.unwrap_or_default().to_owned()
-        };
-        let there = self.index.cores().filter(|core| pair.value(core.user).is_some());
-        HostFacts {
-            hostname: label(&self.index.uname, "nodename"),
-            os: match label(&self.index.os, "pretty_name") {
-                name if name.is_empty() => label(&self.index.os, "name"),
-                name => name,
-            },
-            kernel: label(&self.index.uname, "release"),
-            architecture: label(&self.index.uname, "machine"),
-            cpu_model: label(&self.index.cpu_info, "model_name"),
-            cores: u32::try_from(there.count()).unwrap_or(u32::MAX),
-            boot_id: label(&self.index.boot, "boot_id"),
-        }
-    }
-
-    /// Keeps the tick in the room of the one before it.
-    fn remember(&mut self, room: Option<Tick>, tick: &Tick) {
-        let mut kept = room.unwrap_or_default();
-        kept.at = tick.at;
-        kept.generation = tick.generation;
-        kept.values.clear();
-        kept.values.extend_from_slice(&tick.values);
-        self.before = Some(kept);
-    }
-}
-
-/// A tick and the one before it.
-struct Pair<'a> {
-    now: &'a Tick,
-    before: Option<&'a Tick>,
-}
-
-impl Pair<'_> {
-    fn value(&self, series: Option<usize>) -> Option<f64> {
-        self.now.value(series?)
-    }
-
-    fn whole(&self, series: Option<usize>) -> Option<u64> {
-        self.value(series).map(as_u64)
-    }
-
-    /// How much a counter grew; `None` when it went back or was not there.
-    fn grown(&self, series: Option<usize>) -> Option<f64> {
-        let grown = self.value(series)? - self.before?.value(series?)?;
-        (grown >= 0.0 && grown.is_finite()).then_some(grown)
-    }
-
-    fn rate(&self, series: Option<usize>) -> Option<f64> {
-        let seconds = self.now.at.since(self.before?.at).as_secs_f64();
-        let grown = self.grown(series)?;
-        (seconds > 0.0).then(|| grown / seconds)
+    /// [`StatusView::read`] into a status of any server before, of which
+    /// nothing is left but the memory: who reads many has no need to allocate.
+    pub fn read_into(&mut self, schema: &Schema, tick: &Tick, status: &mut Status) {
+        self.index.follow(schema);
+        let index = &self.index;
+        let pair = index.places.pair(tick);
+        status.at = tick.at;
+        status.cpu.total = load(&pair, index.cores());
+        status.cpu.limit_cores = pair.value(index.cpu_limit);
+        status.cpu.cores.clear();
+        let there = index.cores().filter(|core| pair.value(core.user).is_some());
+        status.cpu.cores.extend(there.map(|core| load(&pair, [core])));
+        status.memory = memory(&pair, index);
+        status.load = load_averages(&pair, index);
+        status.uptime = pair
+            .value(index.uptime)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .unwrap_or_default();
+        rows::filesystems(&pair, index, schema, &mut status.filesystems);
+        rows::disks(&pair, index, schema, &mut status.disks);
+        rows::networks(&pair, index, schema, &mut status.networks);
+        rows::host(&pair, index, schema, &mut status.host);
+        status.host.cores = u32::try_from(status.cpu.cores.len()).unwrap_or(u32::MAX);
+        self.index.places.remember(tick);
     }
 }
 
@@ -147,7 +90,7 @@ struct Times {
 impl Times {
     /// `None` when a counter began anew. Columns that old kernels lack are 0.
     fn spent(pair: &Pair<'_>, core: &Core) -> Option<Self> {
-        let part = |series: Option<usize>| match pair.value(series) {
+        let part = |series: Place| match pair.value(series) {
             None => Some(0.0),
             Some(_) => pair.grown(series),
         };
@@ -246,65 +189,6 @@ fn load_averages(pair: &Pair<'_>, index: &Index) -> Load {
         running: as_u64(value(index.load.running)),
         threads: as_u64(value(index.load.threads)),
     }
-}
-
-fn filesystems(pair: &Pair<'_>, index: &Index) -> Vec<Filesystem> {
-    let row = |([mount_point, device, kind], series): (&[String; 3], &index::Space)| {
-        let error = pair.value(series.error);
-        let not_asked = pair.value(series.not_asked);
-        error.or(not_asked)?;
-        let number = |series| pair.whole(series).unwrap_or(0);
-        Some(Filesystem {
-            device: device.clone(),
-            mount_point: mount_point.clone(),
-            kind: kind.clone(),
-            read_only: pair.value(series.read_only) == Some(1.0),
-            size_bytes: number(series.size),
-            available_bytes: number(series.available),
-            free_bytes: number(series.free),
-            files: number(series.files),
-            files_free: number(series.files_free),
-            stale: not_asked == Some(1.0) || error != Some(0.0),
-        })
-    };
-    let mut rows: Vec<_> = index.filesystems.iter().filter_map(row).collect();
-    rows.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
-    rows
-}
-
-fn disks(pair: &Pair<'_>, index: &Index) -> Vec<DiskIo> {
-    let there = index.disks.iter().filter(|(_, disk)| pair.value(disk.reads).is_some());
-    let row = |(name, disk): (&String, &Device)| DiskIo {
-        name: name.clone(),
-        read_bytes_per_s: pair.rate(disk.in_bytes),
-        written_bytes_per_s: pair.rate(disk.out_bytes),
-        reads_per_s: pair.rate(disk.reads),
-        writes_per_s: pair.rate(disk.writes),
-        // Jitter between the kernel's clock and ours must not make it more than all.
-        busy_percent: pair.rate(disk.busy).map(|share| (share * 100.0).min(100.0)),
-    };
-    there.map(row).collect()
-}
-
-/// Without the loopback, which is no way to anybody.
-fn networks(pair: &Pair<'_>, index: &Index) -> Vec<NetworkIo> {
-    let there = index
-        .networks
-        .iter()
-        .filter(|(name, network)| *name != "lo" && pair.value(network.in_bytes).is_some());
-    let row = |(name, network): (&String, &Device)| {
-        let both = |one, other| Some(pair.rate(one)? + pair.rate(other)?);
-        NetworkIo {
-            name: name.clone(),
-            received_bytes_per_s: pair.rate(network.in_bytes),
-            sent_bytes_per_s: pair.rate(network.out_bytes),
-            received_packets_per_s: pair.rate(network.reads),
-            sent_packets_per_s: pair.rate(network.writes),
-            errors_per_s: both(network.in_errors, network.out_errors),
-            drops_per_s: both(network.in_drops, network.out_drops),
-        }
-    };
-    there.map(row).collect()
 }
 
 /// Values of ticks that count bytes or things. What is no number of things is 0.

@@ -1,100 +1,123 @@
-use std::collections::BTreeMap;
-
+use super::place::{Place, Places};
 use crate::{Schema, SeriesKey};
 
-/// Which series a status is made of.
+/// Which series a status is made of. A hub has one for each of thousands of
+/// servers, so it is small: names are in the keys, and rows in sorted lists.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     generation: u64,
     /// How many keys of the schema were looked at.
     seen: usize,
-    cores: BTreeMap<u32, Core>,
-    pub(super) cpu_limit: Option<usize>,
+    pub(super) places: Places,
+    /// By number.
+    cores: Vec<(u32, Core)>,
+    pub(super) cpu_limit: Place,
     pub(super) memory: MemoryFields,
     pub(super) group: Group,
     pub(super) load: Averages,
-    pub(super) uptime: Option<usize>,
+    pub(super) uptime: Place,
     /// By mount point, device and kind.
-    pub(super) filesystems: BTreeMap<[String; 3], Space>,
-    pub(super) disks: BTreeMap<String, Device>,
-    pub(super) networks: BTreeMap<String, Device>,
-    pub(super) uname: Vec<usize>,
-    pub(super) os: Vec<usize>,
-    pub(super) cpu_info: Vec<usize>,
-    pub(super) boot: Vec<usize>,
+    pub(super) filesystems: Vec<Named<Space>>,
+    /// By name, and so are networks.
+    pub(super) disks: Vec<Named<Device>>,
+    pub(super) networks: Vec<Named<Device>>,
+    /// Series whose labels tell something: numbers of keys.
+    pub(super) uname: Vec<u32>,
+    pub(super) os: Vec<u32>,
+    pub(super) cpu_info: Vec<u32>,
+    pub(super) boot: Vec<u32>,
+}
+
+/// A thing and the number of a key of which the labels name it.
+#[derive(Debug)]
+pub(super) struct Named<T> {
+    key: u32,
+    pub(super) of: T,
+}
+
+impl<T> Named<T> {
+    /// A label of it, empty when it has none.
+    pub(super) fn label<'s>(&self, schema: &'s Schema, name: &str) -> &'s str {
+        label(schema, self.key, name)
+    }
+}
+
+/// A label of a key by its number, empty when it has none.
+pub(super) fn label<'s>(schema: &'s Schema, key: u32, name: &str) -> &'s str {
+    schema.keys().get(key as usize).and_then(|key| key.label(name)).unwrap_or_default()
 }
 
 /// The modes of one processor.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Core {
-    pub(super) user: Option<usize>,
-    pub(super) nice: Option<usize>,
-    pub(super) system: Option<usize>,
-    pub(super) idle: Option<usize>,
-    pub(super) iowait: Option<usize>,
-    pub(super) irq: Option<usize>,
-    pub(super) softirq: Option<usize>,
-    pub(super) steal: Option<usize>,
+    pub(super) user: Place,
+    pub(super) nice: Place,
+    pub(super) system: Place,
+    pub(super) idle: Place,
+    pub(super) iowait: Place,
+    pub(super) irq: Place,
+    pub(super) softirq: Place,
+    pub(super) steal: Place,
 }
 
 /// Fields of `meminfo`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct MemoryFields {
-    pub(super) total: Option<usize>,
-    pub(super) available: Option<usize>,
-    pub(super) free: Option<usize>,
-    pub(super) buffers: Option<usize>,
-    pub(super) cached: Option<usize>,
-    pub(super) reclaimable: Option<usize>,
-    pub(super) swap_total: Option<usize>,
-    pub(super) swap_free: Option<usize>,
+    pub(super) total: Place,
+    pub(super) available: Place,
+    pub(super) free: Place,
+    pub(super) buffers: Place,
+    pub(super) cached: Place,
+    pub(super) reclaimable: Place,
+    pub(super) swap_total: Place,
+    pub(super) swap_free: Place,
 }
 
 /// The agent's own cgroup.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Group {
-    pub(super) limit: Option<usize>,
-    pub(super) used: Option<usize>,
-    pub(super) inactive_file: Option<usize>,
-    pub(super) file: Option<usize>,
-    pub(super) reclaimable: Option<usize>,
+    pub(super) limit: Place,
+    pub(super) used: Place,
+    pub(super) inactive_file: Place,
+    pub(super) file: Place,
+    pub(super) reclaimable: Place,
 }
 
 /// Load averages.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Averages {
-    pub(super) one: Option<usize>,
-    pub(super) five: Option<usize>,
-    pub(super) fifteen: Option<usize>,
-    pub(super) running: Option<usize>,
-    pub(super) threads: Option<usize>,
+    pub(super) one: Place,
+    pub(super) five: Place,
+    pub(super) fifteen: Place,
+    pub(super) running: Place,
+    pub(super) threads: Place,
 }
 
 /// One mounted filesystem.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Space {
-    pub(super) error: Option<usize>,
-    pub(super) not_asked: Option<usize>,
-    pub(super) read_only: Option<usize>,
-    pub(super) size: Option<usize>,
-    pub(super) available: Option<usize>,
-    pub(super) free: Option<usize>,
-    pub(super) files: Option<usize>,
-    pub(super) files_free: Option<usize>,
+    pub(super) error: Place,
+    pub(super) not_asked: Place,
+    pub(super) read_only: Place,
+    pub(super) size: Place,
+    pub(super) available: Place,
+    pub(super) free: Place,
+    pub(super) files: Place,
+    pub(super) files_free: Place,
 }
 
 /// One disk or network device. For a network, `reads` and `writes` are packets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Device {
-    pub(super) in_bytes: Option<usize>,
-    pub(super) out_bytes: Option<usize>,
-    pub(super) reads: Option<usize>,
-    pub(super) writes: Option<usize>,
-    pub(super) busy: Option<usize>,
-    pub(super) in_errors: Option<usize>,
-    pub(super) out_errors: Option<usize>,
-    pub(super) in_drops: Option<usize>,
-    pub(super) out_drops: Option<usize>,
+    pub(super) in_bytes: Place,
+    pub(super) out_bytes: Place,
+    pub(super) reads: Place,
+    pub(super) writes: Place,
+    pub(super) busy: Place,
+    pub(super) in_errors: Place,
+    pub(super) out_errors: Place,
+    pub(super) in_drops: Place,
+    pub(super) out_drops: Place,
 }
 
 impl Index {
@@ -104,23 +127,39 @@ impl Index {
             *self = Self { generation: schema.generation(), ..Self::default() };
         }
         for (series, key) in schema.keys().iter().enumerate().skip(self.seen) {
-            if let Some(place) = self.place(key) {
-                *place = Some(series);
+            // A schema has far fewer keys than that.
+            let Ok(series) = u32::try_from(series) else { break };
+            let mut places = std::mem::take(&mut self.places);
+            if let Some(place) = self.place(schema, key, series) {
+                places.set(place, series);
             } else {
                 self.note_info(key.name(), series);
             }
+            self.places = places;
+        }
+        if self.seen < schema.len() {
+            self.trim();
         }
         self.seen = schema.len();
     }
 
     /// The processors, by their number.
     pub(super) fn cores(&self) -> impl Iterator<Item = &Core> {
-        self.cores.values()
+        self.cores.iter().map(|(_, core)| core)
+    }
+
+    /// Keys seldom come, and the lists stay for days.
+    fn trim(&mut self) {
+        self.places.trim();
+        self.cores.shrink_to_fit();
+        self.filesystems.shrink_to_fit();
+        self.disks.shrink_to_fit();
+        self.networks.shrink_to_fit();
     }
 
     /// Series whose labels tell something. Each change makes a new series, so
     /// there may be some, of which one has a value.
-    fn note_info(&mut self, name: &str, series: usize) {
+    fn note_info(&mut self, name: &str, series: u32) {
         match name {
             "node_uname_info" => self.uname.push(series),
             "node_os_info" => self.os.push(series),
@@ -130,33 +169,43 @@ impl Index {
         }
     }
 
-    fn place(&mut self, key: &SeriesKey) -> Option<&mut Option<usize>> {
+    fn place(&mut self, schema: &Schema, key: &SeriesKey, series: u32) -> Option<&mut Place> {
         let name = key.name();
         if name == "node_cpu_seconds_total" {
-            let core = self.cores.entry(key.label("cpu")?.parse().ok()?).or_default();
-            return core.place(key.label("mode")?);
+            return self.core(key.label("cpu")?.parse().ok()?).place(key.label("mode")?);
         }
         if let Some(field) = name.strip_prefix("node_memory_") {
             return self.memory.place(field);
         }
+        let named = |labels| Entry { schema, key, series, labels };
         if let Some(what) = name.strip_prefix("node_disk_") {
-            let disk = self.disks.entry(key.label("device")?.to_owned());
-            return disk.or_default().of_disk(what);
+            key.label("device")?;
+            return named(&["device"]).find(&mut self.disks).of_disk(what);
         }
         if let Some(what) = name.strip_prefix("node_network_") {
-            let network = self.networks.entry(key.label("device")?.to_owned());
-            return network.or_default().of_network(what);
+            key.label("device")?;
+            return named(&["device"]).find(&mut self.networks).of_network(what);
         }
         let of_filesystem = name.strip_prefix("node_filesystem_");
         if let Some(what) = of_filesystem.or(name.strip_prefix("watchfire_filesystem_")) {
-            let label = |name| key.label(name).unwrap_or_default().to_owned();
-            let point = [label("mountpoint"), label("device"), label("fstype")];
-            return self.filesystems.entry(point).or_default().place(what);
+            let labels = &["mountpoint", "device", "fstype"];
+            return named(labels).find(&mut self.filesystems).place(what);
         }
         self.single(name, key.label("kind"))
     }
 
-    fn single(&mut self, name: &str, kind: Option<&str>) -> Option<&mut Option<usize>> {
+    fn core(&mut self, number: u32) -> &mut Core {
+        let at = match self.cores.binary_search_by_key(&number, |(number, _)| *number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.cores.insert(at, (number, Core::default()));
+                at
+            }
+        };
+        &mut self.cores[at].1
+    }
+
+    fn single(&mut self, name: &str, kind: Option<&str>) -> Option<&mut Place> {
         Some(match name {
             "node_load1" => &mut self.load.one,
             "node_load5" => &mut self.load.five,
@@ -178,8 +227,35 @@ impl Index {
     }
 }
 
+/// A key of a thing that some labels name.
+struct Entry<'a> {
+    schema: &'a Schema,
+    key: &'a SeriesKey,
+    series: u32,
+    labels: &'static [&'static str],
+}
+
+impl Entry<'_> {
+    /// The thing's row in a list that is sorted by these labels; a new one when it has none.
+    fn find<'l, T: Default>(&self, list: &'l mut Vec<Named<T>>) -> &'l mut T {
+        let own = self.labels.iter().map(|name| self.key.label(name).unwrap_or_default());
+        let found = list.binary_search_by(|row| {
+            let labels = self.labels.iter().map(|name| row.label(self.schema, name));
+            labels.cmp(own.clone())
+        });
+        let at = match found {
+            Ok(at) => at,
+            Err(at) => {
+                list.insert(at, Named { key: self.series, of: T::default() });
+                at
+            }
+        };
+        &mut list[at].of
+    }
+}
+
 impl Core {
-    fn place(&mut self, mode: &str) -> Option<&mut Option<usize>> {
+    fn place(&mut self, mode: &str) -> Option<&mut Place> {
         Some(match mode {
             "user" => &mut self.user,
             "nice" => &mut self.nice,
@@ -195,7 +271,7 @@ impl Core {
 }
 
 impl MemoryFields {
-    fn place(&mut self, field: &str) -> Option<&mut Option<usize>> {
+    fn place(&mut self, field: &str) -> Option<&mut Place> {
         Some(match field {
             "MemTotal_bytes" => &mut self.total,
             "MemAvailable_bytes" => &mut self.available,
@@ -211,7 +287,7 @@ impl MemoryFields {
 }
 
 impl Space {
-    fn place(&mut self, what: &str) -> Option<&mut Option<usize>> {
+    fn place(&mut self, what: &str) -> Option<&mut Place> {
         Some(match what {
             "device_error" => &mut self.error,
             "not_asked" => &mut self.not_asked,
@@ -227,7 +303,7 @@ impl Space {
 }
 
 impl Device {
-    fn of_disk(&mut self, what: &str) -> Option<&mut Option<usize>> {
+    fn of_disk(&mut self, what: &str) -> Option<&mut Place> {
         Some(match what {
             "read_bytes_total" => &mut self.in_bytes,
             "written_bytes_total" => &mut self.out_bytes,
@@ -238,7 +314,7 @@ impl Device {
         })
     }
 
-    fn of_network(&mut self, what: &str) -> Option<&mut Option<usize>> {
+    fn of_network(&mut self, what: &str) -> Option<&mut Place> {
         Some(match what {
             "receive_bytes_total" => &mut self.in_bytes,
             "transmit_bytes_total" => &mut self.out_bytes,

@@ -2,7 +2,7 @@ use super::*;
 use crate::{ABSENT, Moment, SeriesKey};
 
 /// A schema made of lines such as `node_load1 0.5`, and its tick.
-fn read(view: &mut StatusView, at_ms: u64, lines: &[(&str, f64)]) -> Status {
+fn machine(at_ms: u64, lines: &[(&str, f64)]) -> (Schema, Tick) {
     let mut schema = Schema::new(1);
     let mut tick = Tick { generation: 1, ..Tick::default() };
     tick.at = Moment { monotonic: Duration::from_millis(at_ms), unix_ms: 0 };
@@ -10,6 +10,11 @@ fn read(view: &mut StatusView, at_ms: u64, lines: &[(&str, f64)]) -> Status {
         schema.push(parse(key));
         tick.values.push(*value);
     }
+    (schema, tick)
+}
+
+fn read(view: &mut StatusView, at_ms: u64, lines: &[(&str, f64)]) -> Status {
+    let (schema, tick) = machine(at_ms, lines);
     view.read(&schema, &tick)
 }
 
@@ -174,4 +179,51 @@ fn a_filesystem_that_was_made_anew_and_back_is_seen() {
         let kinds: Vec<_> = status.filesystems.iter().map(|fs| fs.kind.as_str()).collect();
         assert_eq!(kinds, [kind]);
     }
+}
+
+#[test]
+fn nothing_is_left_of_the_status_of_another_server() {
+    let other = [
+        ("node_cpu_seconds_total{cpu=0,mode=user}", 1.0),
+        ("node_cpu_seconds_total{cpu=1,mode=user}", 1.0),
+        ("node_memory_MemTotal_bytes", 1000.0),
+        ("node_load1", 3.0),
+        ("watchfire_uptime_seconds", 9.0),
+        ("watchfire_cgroup_cpu_limit_cores", 1.5),
+        ("node_uname_info{nodename=other,release=6.1,machine=arm}", 1.0),
+        ("node_os_info{pretty_name=Void}", 1.0),
+        ("watchfire_boot_info{boot_id=1}", 1.0),
+        ("node_cpu_info{model_name=fast}", 1.0),
+        ("node_disk_reads_completed_total{device=a}", 1.0),
+        ("node_disk_reads_completed_total{device=b}", 1.0),
+        ("node_network_receive_bytes_total{device=eth0}", 1.0),
+        ("node_filesystem_device_error{device=a,fstype=xfs,mountpoint=/}", 1.0),
+        ("node_filesystem_readonly{device=a,fstype=xfs,mountpoint=/}", 1.0),
+    ];
+    let some = [
+        ("node_disk_reads_completed_total{device=c}", 1.0),
+        ("node_filesystem_device_error{device=q,fstype=ext4,mountpoint=/var}", 0.0),
+    ];
+    let mut dirty = read(&mut StatusView::new(), 0, &other);
+    for lines in [&some[..], &[]] {
+        let clean = read(&mut StatusView::new(), 7, lines);
+        let (schema, tick) = machine(7, lines);
+        StatusView::new().read_into(&schema, &tick, &mut dirty);
+        assert_eq!(dirty, clean);
+    }
+}
+
+#[test]
+fn keys_that_come_later_are_found() {
+    let mut view = StatusView::new();
+    let lines = [
+        ("node_disk_reads_completed_total{device=b}", 10.0),
+        ("node_disk_reads_completed_total{device=a}", 10.0),
+        ("node_disk_reads_completed_total{device=c}", 10.0),
+    ];
+    read(&mut view, 0, &lines[..1]);
+    read(&mut view, 1000, &[(lines[0].0, 11.0), lines[1]]);
+    let status = read(&mut view, 2000, &[(lines[0].0, 13.0), (lines[1].0, 15.0), lines[2]]);
+    let rates: Vec<_> = status.disks.iter().map(|disk| (&*disk.name, disk.reads_per_s)).collect();
+    assert_eq!(rates, [("a", Some(5.0)), ("b", Some(2.0)), ("c", None)]);
 }
