@@ -4,7 +4,7 @@
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(Some(message)) = watchfire_wire::decode(bytes) {
-        let again = watchfire_wire::encode(&message);
+        let again = watchfire_wire::encode(&message).expect("what was taken can be written");
         assert!(matches!(watchfire_wire::decode(&again), Ok(Some(_))), "{message:?}");
     }
 });

@@ -3,8 +3,10 @@
 //! What is to be kept exactly is kept exactly: an absent value stays absent and
 //! is never a zero. On the way out, what is too long is cut; on the way in it
 //! is refused, because an honest sender has cut it. So it is with numbers out of
-//! their bounds.
+//! their bounds. What would mean something else when cut is refused both ways,
+//! by the same function.
 
+pub(crate) mod asks;
 pub(crate) mod hello;
 pub(crate) mod processes;
 pub(crate) mod status;

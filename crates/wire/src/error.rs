@@ -1,10 +1,10 @@
 use crate::{Version, limits::MAX_FRAME_BYTES};
 
-/// Why a frame was refused.
+/// Why a frame was refused, on its way in or out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The frame is larger than [`MAX_FRAME_BYTES`].
-    #[error("a frame of {bytes} bytes came in, and the limit is {MAX_FRAME_BYTES}")]
+    #[error("a frame has {bytes} bytes, and the limit is {MAX_FRAME_BYTES}")]
     TooLarge {
         /// Its size.
         bytes: usize,
@@ -46,6 +46,13 @@ pub enum WireError {
         /// What the value is.
         what: &'static str,
     },
+    /// Live records go on from others that did not come on this stream. Frames
+    /// were lost or read out of order, or each was read for itself, without the
+    /// stream's [`StreamDecoder`](crate::StreamDecoder).
+    #[error(
+        "the records in a frame go on from a record that did not come: the stream must begin anew"
+    )]
+    OutOfStep,
     /// The other side speaks another major version.
     #[error(
         "the other side speaks protocol {theirs} and this one {ours}: \

@@ -1,19 +1,39 @@
 use prost::Message as _;
 
-use crate::convert::{bounded_unix_ms, hello, processes, sane_unix_ms, status};
+use crate::convert::{asks, bounded_unix_ms, hello, processes, sane_unix_ms, status};
 use crate::limits::MAX_FRAME_BYTES;
+use crate::packed::{Base, pack, unpack};
 use crate::proto::{AnyFrame, Body, Frame};
 use crate::shape::{check_frame, malformed};
-use crate::{Alive, GoodbyeReason, Message, PROTOCOL, Version, WireError, proto};
+use crate::{Ack, Alive, GoodbyeReason, Message, PROTOCOL, Version, WireError, proto};
 
 /// The bytes of one frame that holds `message`, at most [`MAX_FRAME_BYTES`].
 ///
 /// What is above a limit is cut: lists and texts at their end. A process table
 /// that was cut says in its `total` how many there were. A number that is not
 /// finite is left out, and one out of its bounds is moved to the nearest bound.
-#[must_use]
-pub fn encode(message: &Message) -> Vec<u8> {
-    let body = match message {
+///
+/// # Errors
+/// [`WireError`] where cutting would lose data or change what is meant: for
+/// records above a limit ([`RecordsBuilder`](crate::RecordsBuilder) keeps
+/// within them), addresses, keys, certificates, and requests that ask for
+/// nothing. A hello, a status, a process table, a sign of life and a goodbye
+/// are never refused.
+pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
+    encode_after(message, None)
+}
+
+/// As `encode`; live records say only what has changed since `live`.
+pub(crate) fn encode_after(message: &Message, live: Option<Base>) -> Result<Vec<u8>, WireError> {
+    let bytes = Frame { body: Some(to_wire(message, live)?) }.encode_to_vec();
+    if bytes.len() > MAX_FRAME_BYTES {
+        return Err(WireError::TooLarge { bytes: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+fn to_wire(message: &Message, live: Option<Base>) -> Result<Body, WireError> {
+    Ok(match message {
         Message::Hello(hello) => Body::Hello(hello::to_wire(hello)),
         Message::Status(status) => Body::Status(status::to_wire(status)),
         Message::Processes(table) => Body::Processes(processes::to_wire(table)),
@@ -22,8 +42,18 @@ pub fn encode(message: &Message) -> Vec<u8> {
             unix_ms: bounded_unix_ms(alive.unix_ms),
         }),
         Message::Goodbye(reason) => Body::Goodbye(proto::Goodbye { reason: reason_code(*reason) }),
-    };
-    Frame { body: Some(body) }.encode_to_vec()
+        Message::Records(records) => {
+            let packed = pack(records, live)?.into();
+            Body::Records(proto::Records { request: records.request, packed })
+        }
+        Message::Ack(ack) => Body::Ack(proto::Ack { up_to: ack.up_to }),
+        Message::Backfill(ask) => Body::Backfill(asks::backfill_to_wire(*ask)?),
+        Message::BackfillEnd(end) => Body::BackfillEnd(asks::backfill_end_to_wire(*end)?),
+        Message::Probe(probe) => Body::Probe(asks::probe_to_wire(probe)?),
+        Message::ProbeResult(result) => Body::ProbeResult(asks::probe_result_to_wire(*result)),
+        Message::Renew(renew) => Body::Renew(asks::renew_to_wire(renew)?),
+        Message::Renewed(renewed) => Body::Renewed(asks::renewed_to_wire(renewed)?),
+    })
 }
 
 /// The message in a frame; `None` for a message of a newer minor version,
@@ -32,7 +62,15 @@ pub fn encode(message: &Message) -> Vec<u8> {
 /// # Errors
 /// [`WireError`] says what is wrong with the frame. A hello of another major
 /// version is refused with [`WireError::OtherMajor`], whatever else it holds.
+/// Live records of a [`StreamEncoder`](crate::StreamEncoder) are refused with
+/// [`WireError::OutOfStep`]: they are for a
+/// [`StreamDecoder`](crate::StreamDecoder).
 pub fn decode(bytes: &[u8]) -> Result<Option<Message>, WireError> {
+    decode_after(bytes, None)
+}
+
+/// As `decode`; live records may go on from `live`.
+pub(crate) fn decode_after(bytes: &[u8], live: Option<Base>) -> Result<Option<Message>, WireError> {
     if bytes.is_empty() {
         return Err(WireError::Empty);
     }
@@ -42,8 +80,11 @@ pub fn decode(bytes: &[u8]) -> Result<Option<Message>, WireError> {
     check_version(bytes)?;
     check_frame(bytes)?;
     let frame = Frame::decode(bytes).map_err(malformed)?;
-    let Some(body) = frame.body else { return Ok(None) };
-    let message = match body {
+    frame.body.map(|body| from_wire(body, live)).transpose()
+}
+
+fn from_wire(body: Body, live: Option<Base>) -> Result<Message, WireError> {
+    Ok(match body {
         Body::Hello(hello) => Message::Hello(hello::from_wire(hello)?),
         Body::Status(status) => Message::Status(status::from_wire(status)?),
         Body::Processes(table) => Message::Processes(processes::from_wire(table)?),
@@ -52,8 +93,15 @@ pub fn decode(bytes: &[u8]) -> Result<Option<Message>, WireError> {
             Message::Alive(Alive { sequence: alive.sequence, unix_ms })
         }
         Body::Goodbye(goodbye) => Message::Goodbye(reason_of(goodbye.reason)),
-    };
-    Ok(Some(message))
+        Body::Records(records) => Message::Records(unpack(records.request, &records.packed, live)?),
+        Body::Ack(ack) => Message::Ack(Ack { up_to: ack.up_to }),
+        Body::Backfill(ask) => Message::Backfill(asks::backfill_from_wire(&ask)?),
+        Body::BackfillEnd(end) => Message::BackfillEnd(asks::backfill_end_from_wire(&end)?),
+        Body::Probe(probe) => Message::Probe(asks::probe_from_wire(probe)?),
+        Body::ProbeResult(result) => Message::ProbeResult(asks::probe_result_from_wire(&result)?),
+        Body::Renew(renew) => Message::Renew(asks::renew_from_wire(renew)?),
+        Body::Renewed(renewed) => Message::Renewed(asks::renewed_from_wire(renewed)?),
+    })
 }
 
 /// A hello of another major version may look like anything but for its two

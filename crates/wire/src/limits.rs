@@ -3,7 +3,8 @@
 //! Above a limit, [`encode`](crate::encode) cuts and [`decode`](crate::decode)
 //! refuses. The limits of a status are such that the largest one fits a frame;
 //! a process table is cut to the frame as well. A number out of its bounds is
-//! moved to the nearest bound on the way out.
+//! moved to the nearest bound on the way out. Where cutting would lose data or
+//! change what is meant (records, addresses, certificates), `encode` refuses.
 
 /// The largest frame, in bytes.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -21,11 +22,28 @@ pub const MAX_PROCESSES: usize = 4096;
 /// The most labels in a hello.
 pub const MAX_LABELS: usize = 64;
 
+/// The most records in one message of them.
+pub const MAX_RECORDS: usize = 256;
+/// The longest content of a record, in bytes: as much as fits a frame, so that
+/// the largest frame of the codec does.
+pub const MAX_RECORD_BYTES: usize = MAX_FRAME_BYTES - 4096;
+/// The longest certificate or signing request in PEM, in bytes.
+pub const MAX_PEM_BYTES: usize = 16 << 10;
+/// The longest address of a probe, in bytes: an IPv6 address with its scope and port.
+pub const MAX_ADDRESS_BYTES: usize = 64;
+/// The length of an agent's id in a probe, in bytes: hex digits.
+pub const AGENT_ID_BYTES: usize = 40;
+/// The length of a ring's id, in bytes.
+pub const RING_BYTES: usize = 16;
+/// The longest time that a probe can tell of, in milliseconds.
+pub const MAX_PROBE_MS: u32 = 60_000;
+
 /// The longest server name, in bytes: that of a DNS name.
 pub const MAX_SERVER_BYTES: usize = 253;
 /// The longest name of a device, a label or a user, and the longest id or version, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
-/// The longest source of a filesystem, and the longest text about a host, in bytes.
+/// The longest source of a filesystem, and the longest text about a host or its
+/// last start, in bytes.
 pub const MAX_TEXT_BYTES: usize = 512;
 /// The longest mount point, label value or command line, in bytes.
 pub const MAX_PATH_BYTES: usize = 1024;

@@ -1,5 +1,12 @@
+mod probe;
+mod records;
+mod renew;
+
 use watchfire_model::{Labels, ProcessTable, Status};
 
+pub use self::probe::{Probe, ProbeResult, ProbeSaw};
+pub use self::records::{Ack, Backfill, BackfillEnd, Record, RecordKind, Records};
+pub use self::renew::{Renew, Renewed};
 use crate::{PROTOCOL, Version};
 
 /// What one side tells the other.
@@ -19,6 +26,22 @@ pub enum Message {
     Alive(Alive),
     /// The last message: the side that sends it is about to leave.
     Goodbye(GoodbyeReason),
+    /// Agent to hub: what its recorder holds.
+    Records(Records),
+    /// Hub to agent: what is durable at the hub.
+    Ack(Ack),
+    /// Hub to agent: which old records it wants.
+    Backfill(Backfill),
+    /// Agent to hub: that was all of them.
+    BackfillEnd(BackfillEnd),
+    /// Hub to agent: look whether a quiet server can be reached.
+    Probe(Probe),
+    /// Agent to hub: what it saw.
+    ProbeResult(ProbeResult),
+    /// Agent to hub: its certificate wants to be renewed.
+    Renew(Renew),
+    /// Hub to agent: the renewed certificate.
+    Renewed(Renewed),
 }
 
 /// Who speaks. What it says of itself is a claim: the hub knows a server by the
@@ -41,6 +64,29 @@ pub struct Hello {
     pub labels: Labels,
     /// The sender's wall clock, in milliseconds since 1970.
     pub unix_ms: i64,
+    /// From an agent that records: what its recorder holds.
+    pub ring: Option<RingState>,
+    /// From the side that listens: the session that pulses beside this stream
+    /// name. None when it takes no pulses.
+    pub pulse: Option<u64>,
+    /// How long the sender's machine is up, in milliseconds.
+    pub uptime_ms: Option<u64>,
+    /// Why the machine was started the last time, as far as its agent can
+    /// tell, in words; empty when it cannot.
+    pub reboot_reason: String,
+    /// From a hub: send [`Records`] instead of status and process tables.
+    pub wants_ticks: bool,
+}
+
+/// What an agent's recorder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RingState {
+    /// The id of the ring. Sequences of two rings have nothing to do with one another.
+    pub ring: [u8; 16],
+    /// The oldest sequence that is still there; 0 when there is none.
+    pub oldest: u64,
+    /// The newest sequence; 0 when there is none.
+    pub newest: u64,
 }
 
 impl Hello {
@@ -63,6 +109,11 @@ impl Default for Hello {
             agent_version: String::new(),
             labels: Labels::new(),
             unix_ms: 0,
+            ring: None,
+            pulse: None,
+            uptime_ms: None,
+            reboot_reason: String::new(),
+            wants_ticks: false,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The bytes' shape, field by field. A number is never used again for
 //! something else, not even after its field is gone.
 
+use prost::bytes::Bytes;
 use prost::{Message, Oneof};
 
 /// What one WebSocket frame holds.
 ///
-/// Reserved for what is to come: 6 Schema, 7 Ticks, 8 Ack, 9 Probe,
-/// 10 ProbeResult, 11 Command, 12 Output, 13 Exit, 14 Event.
+/// Reserved for what is to come: 11 Command, 12 Output, 13 Exit.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Frame {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16")]
     pub(crate) body: Option<Body>,
 }
 
@@ -26,6 +26,22 @@ pub(crate) enum Body {
     Alive(Alive),
     #[prost(message, tag = "5")]
     Goodbye(Goodbye),
+    #[prost(message, tag = "6")]
+    Records(Records),
+    #[prost(message, tag = "7")]
+    Backfill(Backfill),
+    #[prost(message, tag = "8")]
+    Ack(Ack),
+    #[prost(message, tag = "9")]
+    Probe(Probe),
+    #[prost(message, tag = "10")]
+    ProbeResult(ProbeResult),
+    #[prost(message, tag = "14")]
+    BackfillEnd(BackfillEnd),
+    #[prost(message, tag = "15")]
+    Renew(Renew),
+    #[prost(message, tag = "16")]
+    Renewed(Renewed),
 }
 
 /// The part of a frame that every version of the protocol can read.
@@ -62,6 +78,27 @@ pub(crate) struct Hello {
     pub(crate) labels: Vec<Label>,
     #[prost(sint64, tag = "8")]
     pub(crate) unix_ms: i64,
+    #[prost(message, optional, tag = "9")]
+    pub(crate) ring: Option<Ring>,
+    /// Random, so that a varint would be longer.
+    #[prost(fixed64, optional, tag = "10")]
+    pub(crate) pulse: Option<u64>,
+    #[prost(uint64, optional, tag = "11")]
+    pub(crate) uptime_ms: Option<u64>,
+    #[prost(string, tag = "12")]
+    pub(crate) reboot_reason: String,
+    #[prost(bool, tag = "13")]
+    pub(crate) wants_ticks: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Ring {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) ring: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) oldest: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) newest: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -283,4 +320,73 @@ pub(crate) struct Alive {
 pub(crate) struct Goodbye {
     #[prost(uint32, tag = "1")]
     pub(crate) reason: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Records {
+    #[prost(uint64, tag = "1")]
+    pub(crate) request: u64,
+    /// What `packed.rs` writes. Read into a vector, it would be copied once more.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) packed: Bytes,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Ack {
+    #[prost(uint64, tag = "1")]
+    pub(crate) up_to: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Backfill {
+    #[prost(uint64, tag = "1")]
+    pub(crate) request: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) from: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) to: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct BackfillEnd {
+    #[prost(uint64, tag = "1")]
+    pub(crate) request: u64,
+    #[prost(bool, tag = "2")]
+    pub(crate) missing: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Probe {
+    #[prost(uint64, tag = "1")]
+    pub(crate) id: u64,
+    #[prost(string, tag = "2")]
+    pub(crate) server: String,
+    #[prost(string, tag = "3")]
+    pub(crate) address: String,
+    #[prost(string, tag = "4")]
+    pub(crate) key: String,
+}
+
+/// Saw: 1 reached, 2 refused, 3 silent, 4 no answer, 5 no route, 6 ping
+/// answered; anything else is declined.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ProbeResult {
+    #[prost(uint64, tag = "1")]
+    pub(crate) id: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) saw: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) took_ms: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Renew {
+    #[prost(string, tag = "1")]
+    pub(crate) csr_pem: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Renewed {
+    #[prost(string, tag = "1")]
+    pub(crate) certificate_pem: String,
 }

@@ -29,8 +29,16 @@ static FRAME: Shape = &[
     (3, Rule::Once("processes", PROCESSES)),
     (4, Rule::Once("alive", &[])),
     (5, Rule::Once("goodbye", &[])),
+    (6, Rule::Once("records", &[])),
+    (7, Rule::Once("backfill", &[])),
+    (8, Rule::Once("ack", &[])),
+    (9, Rule::Once("probe", &[])),
+    (10, Rule::Once("probe result", &[])),
+    (14, Rule::Once("end of a backfill", &[])),
+    (15, Rule::Once("renewal", &[])),
+    (16, Rule::Once("renewed certificate", &[])),
 ];
-const HELLO: Shape = &[(7, Rule::List("labels", MAX_LABELS))];
+const HELLO: Shape = &[(7, Rule::List("labels", MAX_LABELS)), (9, Rule::Once("ring", &[]))];
 const STATUS: Shape = &[
     (2, Rule::Once("cpu", CPU)),
     (6, Rule::List("filesystems", MAX_FILESYSTEMS)),
@@ -41,7 +49,7 @@ const CPU: Shape = &[(2, Rule::List("cores", MAX_CORES))];
 const PROCESSES: Shape = &[(2, Rule::List("processes", MAX_PROCESSES))];
 
 /// The most fields of one message that need a look.
-const MAX_RULES: usize = 5;
+const MAX_RULES: usize = 13;
 
 /// Checks that a frame's lists are within their limits.
 ///

@@ -11,7 +11,11 @@ use watchfire_model::{
     Cpu, CpuLoad, DiskIo, Filesystem, HostFacts, Labels, Load, Memory, Moment, NetworkIo,
     ProcessRow, ProcessTable, Status,
 };
-use watchfire_wire::{Alive, GoodbyeReason, Hello, Message, decode, encode};
+use watchfire_wire::{
+    Ack, Alive, Backfill, BackfillEnd, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
+    Record, RecordKind, Records, Renew, Renewed, RingState, StreamDecoder, StreamEncoder, decode,
+    encode,
+};
 
 const AT: Moment = Moment { monotonic: Duration::new(86_400, 5), unix_ms: 1_760_000_000_123 };
 
@@ -28,7 +32,86 @@ fn hello() -> Message {
         agent_version: "0.1.0".to_owned(),
         labels,
         unix_ms: AT.unix_ms,
+        ..Hello::default()
     })
+}
+
+/// With what 1.1 added.
+fn hello_1_1() -> Message {
+    let Message::Hello(hello) = hello() else { panic!("a hello") };
+    let ring = RingState { ring: *b"0123456789abcdef", oldest: 1 << 20, newest: (3 << 20) + 7 };
+    Message::Hello(Hello {
+        minor: 1,
+        ring: Some(ring),
+        pulse: Some(0x0102_0304_0506_0708),
+        uptime_ms: Some(0),
+        reboot_reason: "the kernel panicked".to_owned(),
+        wants_ticks: true,
+        ..hello
+    })
+}
+
+fn record(sequence: u64, kind: RecordKind, later_ms: u64, bytes: &[u8]) -> Record {
+    Record {
+        sequence,
+        kind,
+        monotonic_ns: 86_400_000_000_000 + later_ms * 1_000_000,
+        unix_ms: AT.unix_ms + later_ms.cast_signed(),
+        bytes: bytes.to_vec(),
+    }
+}
+
+/// Every kind, a hole in the sequences, clocks that part, and no content.
+fn records() -> Message {
+    let mut list = vec![
+        record(1_048_577, RecordKind::Tick, 0, b"a tick"),
+        record(1_048_578, RecordKind::Processes, 1, b"processes"),
+        record(2_097_152, RecordKind::Event, 900, b"{}"),
+        record(2_097_153, RecordKind::Other(9), 1000, b""),
+        record(2_097_154, RecordKind::Tick, 2000, b"the last"),
+    ];
+    list[2].unix_ms -= 3_600_000;
+    list[3].monotonic_ns += 123_456;
+    Message::Records(Records { request: 5, previous: 1_048_576, records: list })
+}
+
+fn live(sequence: u64, later_ms: u64) -> Message {
+    let records = vec![record(sequence, RecordKind::Tick, later_ms, b"a tick")];
+    Message::Records(Records { request: 0, previous: sequence - 1, records })
+}
+
+fn new_messages() -> Vec<(&'static str, Message)> {
+    let probe = Probe {
+        id: 77,
+        server: "web-1".to_owned(),
+        address: "[2001:db8::7]:5000".to_owned(),
+        key: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+    };
+    let result = ProbeResult { id: 77, saw: ProbeSaw::PingAnswered, took_ms: 312 };
+    let csr_pem = "-----BEGIN CERTIFICATE REQUEST-----\n".to_owned();
+    let certificate_pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    vec![
+        ("hello_1_1", hello_1_1()),
+        ("records", records()),
+        ("records_live", live(1_048_577, 0)),
+        ("ack", Message::Ack(Ack { up_to: 1_048_577 })),
+        ("backfill", Message::Backfill(Backfill { request: 5, from: 1_048_577, to: 2_097_154 })),
+        ("backfill_end", Message::BackfillEnd(BackfillEnd { request: 5, missing: true })),
+        ("probe", Message::Probe(probe)),
+        ("probe_result", Message::ProbeResult(result)),
+        ("renew", Message::Renew(Renew { csr_pem })),
+        ("renewed", Message::Renewed(Renewed { certificate_pem })),
+    ]
+}
+
+/// Compares with the golden file, or writes it anew when told to.
+fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/golden");
+    let file = folder.join(name).with_extension("bin");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, bytes).expect("the golden file can be written");
+    }
+    std::fs::read(&file).expect("there is a golden file of every message")
 }
 
 fn status() -> Message {
@@ -122,22 +205,30 @@ fn messages() -> Vec<(&'static str, Message)> {
     let names = ["goodbye_unknown", "goodbye_stop", "goodbye_reboot", "goodbye_upgrade"];
     let goodbyes = names.into_iter().zip(GoodbyeReason::ALL.map(Message::Goodbye));
     messages.extend(goodbyes);
+    messages.extend(new_messages());
     messages
 }
 
 #[test]
 fn the_bytes_stay_what_they_were() {
     for (name, message) in messages() {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("testdata/golden")
-            .join(name)
-            .with_extension("bin");
-        let bytes = encode(&message);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&file, &bytes).expect("the golden file can be written");
-        }
-        let golden = std::fs::read(&file).expect("there is a golden file of every message");
+        let bytes = encode(&message).expect("it is within the limits");
+        let golden = golden(name, &bytes);
         assert_eq!(decode(&golden), Ok(Some(message)), "{name}");
+        assert_eq!(bytes, golden, "{name}");
+    }
+}
+
+/// A live record that goes on from another, which only its stream can read.
+#[test]
+fn the_bytes_of_a_stream_stay_what_they_were() {
+    let (mut encoder, mut decoder) = (StreamEncoder::new(), StreamDecoder::new());
+    for (name, message) in
+        [("records_live", live(1_048_577, 0)), ("records_live_next", live(1_048_578, 1003))]
+    {
+        let bytes = encoder.encode(&message).expect("it is within the limits");
+        let golden = golden(name, &bytes);
+        assert_eq!(decoder.decode(&golden), Ok(Some(message)), "{name}");
         assert_eq!(bytes, golden, "{name}");
     }
 }

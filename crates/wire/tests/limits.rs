@@ -5,13 +5,17 @@ use watchfire_model::{
     ProcessTable, Status,
 };
 use watchfire_wire::limits::{
-    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PIDS,
-    MAX_PROCESSES, MAX_SERVER_BYTES, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
+    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PEM_BYTES,
+    MAX_PIDS, MAX_PROBE_MS, MAX_PROCESSES, MAX_SERVER_BYTES, MAX_TEXT_BYTES, MAX_UNIX_MS,
+    MAX_UPTIME_NS, MIN_UNIX_MS,
 };
-use watchfire_wire::{Alive, Hello, MAX_FRAME_BYTES, Message, WireError, decode, encode};
+use watchfire_wire::{
+    Alive, Backfill, BackfillEnd, Hello, MAX_FRAME_BYTES, Message, Probe, ProbeResult, ProbeSaw,
+    Record, Records, Renew, Renewed, RingState, WireError, decode, encode,
+};
 
 fn through(message: &Message) -> Message {
-    let bytes = encode(message);
+    let bytes = encode(message).expect("it is cut, not refused");
     assert!(bytes.len() <= MAX_FRAME_BYTES, "{} bytes", bytes.len());
     decode(&bytes).expect("what was encoded can be decoded").expect("a known message")
 }
@@ -316,4 +320,114 @@ fn deep_nesting_is_refused_without_a_deep_stack() {
     // Groups are the one part of the format that nests without lengths.
     let groups = vec![15 << 3 | 3; MAX_FRAME_BYTES];
     assert!(matches!(decode(&groups), Err(WireError::Malformed { .. })));
+}
+
+#[test]
+fn the_new_fields_of_a_hello_are_cut_and_moved_into_their_bounds() {
+    let ring = RingState { ring: [7; 16], oldest: 9, newest: 8 };
+    let hello = Hello {
+        ring: Some(ring),
+        uptime_ms: Some(u64::MAX),
+        reboot_reason: huge(),
+        ..Hello::default()
+    };
+    let Message::Hello(back) = through(&Message::Hello(hello)) else { panic!("a hello") };
+    assert_eq!(back.ring, Some(RingState { oldest: 8, ..ring }));
+    assert_eq!(back.uptime_ms, Some(MAX_UPTIME_NS / 1_000_000));
+    assert_eq!(back.reboot_reason, "ü".repeat(MAX_TEXT_BYTES / 2));
+}
+
+/// A hello with one more field, after its major version.
+fn hello_with(more: &[u8]) -> Result<Option<Message>, WireError> {
+    decode(&field(1, &[&[8, 1], more].concat()))
+}
+
+#[test]
+fn impossible_fields_of_a_hello_are_refused_by_name() {
+    let bad = |what| Err(WireError::BadValue { what });
+    for length in [0, 15, 17] {
+        assert_eq!(hello_with(&field(9, &field(1, &vec![1; length]))), bad("ring id"));
+    }
+    let backwards = [field(1, &[1; 16]), vec![2 << 3, 5, 3 << 3, 4]].concat();
+    assert_eq!(hello_with(&field(9, &backwards)), bad("oldest record of a ring"));
+    let mut uptime = Vec::new();
+    prost::encoding::uint64::encode(11, &(MAX_UPTIME_NS / 1_000_000 + 1), &mut uptime);
+    assert_eq!(hello_with(&uptime), bad("uptime"));
+    let reason = field(12, &[b'x'; MAX_TEXT_BYTES + 1]);
+    let long = WireError::TooLong { what: "reason of a reboot", most: MAX_TEXT_BYTES };
+    assert_eq!(hello_with(&reason), Err(long));
+}
+
+/// What would be lost or would mean something else is refused, not cut.
+#[test]
+fn what_must_not_be_cut_is_refused_on_the_way_out() {
+    let bad = |what| Err(WireError::BadValue { what });
+    let long = |what, most| Err(WireError::TooLong { what, most });
+    let probe = |address: &str, key: &str| {
+        let (address, key) = (address.to_owned(), key.to_owned());
+        Message::Probe(Probe { id: 1, server: "web-1".to_owned(), address, key })
+    };
+    let pem = "x".repeat(MAX_PEM_BYTES + 1);
+    let ask = Backfill { request: 1, from: 3, to: 2 };
+    for (message, refused) in [
+        (Message::Backfill(ask), bad("backfill range")),
+        (Message::Backfill(Backfill { request: 0, to: 9, ..ask }), bad("backfill request")),
+        (Message::BackfillEnd(BackfillEnd::default()), bad("backfill request")),
+        (probe("web-1:5000", ""), bad("address of a probe")),
+        (probe("192.0.2.1", ""), bad("address of a probe")),
+        (probe(&"1".repeat(65), ""), long("address of a probe", 64)),
+        (probe("192.0.2.1:5000", "abc"), bad("key of a probe")),
+        (probe("192.0.2.1:5000", &"A".repeat(40)), bad("key of a probe")),
+        (Message::Renew(Renew { csr_pem: pem.clone() }), long("signing request", MAX_PEM_BYTES)),
+        (Message::Renewed(Renewed { certificate_pem: pem }), long("certificate", MAX_PEM_BYTES)),
+    ] {
+        assert_eq!(encode(&message), refused, "{message:?}");
+    }
+    assert!(encode(&probe("[fe80::1%3]:5000", &"0a".repeat(20))).is_ok());
+}
+
+#[test]
+fn impossible_requests_and_answers_are_refused_on_the_way_in() {
+    let bad = |what| Err(WireError::BadValue { what });
+    for (frame, refused) in [
+        (field(7, &[8, 1, 16, 3, 24, 2]), bad("backfill range")),
+        (field(7, &[16, 3, 24, 4]), bad("backfill request")),
+        (field(14, &[16, 1]), bad("backfill request")),
+        (field(9, &[8, 1]), bad("address of a probe")),
+        (
+            field(15, &field(1, &[b'x'; MAX_PEM_BYTES + 1])),
+            Err(WireError::TooLong { what: "signing request", most: MAX_PEM_BYTES }),
+        ),
+        (
+            field(16, &field(1, &[b'x'; MAX_PEM_BYTES + 1])),
+            Err(WireError::TooLong { what: "certificate", most: MAX_PEM_BYTES }),
+        ),
+    ] {
+        assert_eq!(decode(&frame), refused, "{frame:?}");
+    }
+    let took = |took_ms: u32| {
+        let mut bytes = vec![8, 1];
+        prost::encoding::uint32::encode(3, &took_ms, &mut bytes);
+        decode(&field(10, &bytes))
+    };
+    let result = ProbeResult { id: 1, saw: ProbeSaw::Declined, took_ms: MAX_PROBE_MS };
+    assert_eq!(took(MAX_PROBE_MS), Ok(Some(Message::ProbeResult(result))));
+    assert_eq!(took(MAX_PROBE_MS + 1), bad("time of a probe"));
+    let late = ProbeResult { took_ms: u32::MAX, ..result };
+    assert_eq!(through(&Message::ProbeResult(late)), Message::ProbeResult(result));
+}
+
+#[test]
+fn what_a_newer_agent_saw_says_nothing() {
+    let frame = field(10, &[8, 1, 16, 99]);
+    let declined = ProbeResult { id: 1, saw: ProbeSaw::Declined, took_ms: 0 };
+    assert_eq!(decode(&frame), Ok(Some(Message::ProbeResult(declined))));
+}
+
+#[test]
+fn records_that_fit_no_frame_together_are_refused_and_not_cut() {
+    let record = |sequence| Record { sequence, bytes: vec![0; 600_000], ..Record::default() };
+    let records = Records { records: vec![record(1), record(2)], ..Records::default() };
+    let refused = encode(&Message::Records(records)).expect_err("they do not fit");
+    assert!(matches!(refused, WireError::TooLarge { bytes: 1_200_000.. }), "{refused:?}");
 }

@@ -9,7 +9,7 @@ use watchfire_wire::{MAX_FRAME_BYTES, WireError, decode, encode};
 proptest! {
     #[test]
     fn every_message_comes_back_the_same(message in common::message()) {
-        let bytes = encode(&message);
+        let bytes = encode(&message).expect("it is within the limits");
         prop_assert!(bytes.len() <= MAX_FRAME_BYTES);
         prop_assert_eq!(decode(&bytes), Ok(Some(message)));
     }
@@ -27,7 +27,7 @@ proptest! {
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         keep in any::<prop::sample::Index>(),
     ) {
-        let mut bytes = encode(&message);
+        let mut bytes = encode(&message).expect("it is within the limits");
         prop_assume!(!bytes.is_empty());
         for (place, byte) in damage {
             let place = place.index(bytes.len());
@@ -35,7 +35,8 @@ proptest! {
         }
         for taken in [&bytes[..], &bytes[..keep.index(bytes.len())]] {
             if let Ok(Some(message)) = decode(taken) {
-                prop_assert_eq!(decode(&encode(&message)), Ok(Some(message)));
+                let again = encode(&message).expect("what was taken can be sent on");
+                prop_assert_eq!(decode(&again), Ok(Some(message)));
             }
         }
     }
@@ -49,7 +50,7 @@ proptest! {
         let mut unknown = Vec::new();
         prost::encoding::bytes::encode(number, &added, &mut unknown);
         prop_assert_eq!(decode(&unknown), Ok(None));
-        let mut both = encode(&message);
+        let mut both = encode(&message).expect("it is within the limits");
         both.extend_from_slice(&unknown);
         prop_assert_eq!(decode(&both), Ok(Some(message)));
     }

@@ -1,5 +1,7 @@
 //! Messages for the tests: fixed ones, and any that is within the limits.
 
+pub(crate) mod records;
+
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -10,10 +12,13 @@ use watchfire_model::{
     ProcessRow, ProcessTable, Status,
 };
 use watchfire_wire::limits::{
-    MAX_LIMIT_CORES, MAX_LOAD, MAX_MACHINE_CORES, MAX_PIDS, MAX_PROCESS_PERCENT, MAX_RATE,
-    MAX_SHARE_PERCENT, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
+    MAX_LIMIT_CORES, MAX_LOAD, MAX_MACHINE_CORES, MAX_PIDS, MAX_PROBE_MS, MAX_PROCESS_PERCENT,
+    MAX_RATE, MAX_SHARE_PERCENT, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
 };
-use watchfire_wire::{Alive, GoodbyeReason, Hello, Message, PROTOCOL};
+use watchfire_wire::{
+    Ack, Alive, Backfill, BackfillEnd, GoodbyeReason, Hello, Message, PROTOCOL, Probe, ProbeResult,
+    ProbeSaw, Renew, Renewed, RingState,
+};
 
 fn to(most: f64) -> impl Strategy<Value = Option<f64>> {
     option::of(prop_oneof![0.0..=most, Just(0.0), Just(-0.0), Just(most)])
@@ -178,8 +183,12 @@ fn table() -> impl Strategy<Value = ProcessTable> {
 
 fn hello() -> impl Strategy<Value = Hello> {
     let labels = vec(("[a-zA-Z_][a-zA-Z0-9_]{0,8}", text()), 0..6);
-    (any::<u32>(), text(), text(), text(), text(), labels, unix_ms()).prop_map(
-        |(minor, server, boot_id, agent_id, agent_version, pairs, unix_ms)| {
+    let who = (any::<u32>(), text(), text(), text(), text(), labels, unix_ms());
+    let uptime = option::of(0..=MAX_UPTIME_NS / 1_000_000);
+    let new = (option::of(ring()), option::of(any::<u64>()), uptime, text(), any::<bool>());
+    (who, new).prop_map(
+        |((minor, server, boot_id, agent_id, agent_version, pairs, unix_ms), new)| {
+            let (ring, pulse, uptime_ms, reboot_reason, wants_ticks) = new;
             let mut labels = Labels::new();
             for (name, value) in pairs {
                 labels.insert(&name, &value).expect("the pattern is that of label names");
@@ -193,9 +202,41 @@ fn hello() -> impl Strategy<Value = Hello> {
                 agent_version,
                 labels,
                 unix_ms,
+                ring,
+                pulse,
+                uptime_ms,
+                reboot_reason,
+                wants_ticks,
             }
         },
     )
+}
+
+fn ring() -> impl Strategy<Value = RingState> {
+    (any::<[u8; 16]>(), any::<u64>(), any::<u64>()).prop_map(|(ring, one, other)| RingState {
+        ring,
+        oldest: one.min(other),
+        newest: one.max(other),
+    })
+}
+
+fn backfill() -> impl Strategy<Value = Message> {
+    (1..=u64::MAX, any::<u64>(), any::<u64>()).prop_map(|(request, one, other)| {
+        Message::Backfill(Backfill { request, from: one.min(other), to: one.max(other) })
+    })
+}
+
+fn probe() -> impl Strategy<Value = Message> {
+    let address = any::<std::net::SocketAddr>().prop_map(|address| address.to_string());
+    let key = prop_oneof![Just(String::new()), "[0-9a-f]{40}"];
+    (any::<u64>(), text(), address, key)
+        .prop_map(|(id, server, address, key)| Message::Probe(Probe { id, server, address, key }))
+}
+
+fn probe_result() -> impl Strategy<Value = Message> {
+    let saw = proptest::sample::select(&ProbeSaw::ALL[..]);
+    (any::<u64>(), saw, 0..=MAX_PROBE_MS)
+        .prop_map(|(id, saw, took_ms)| Message::ProbeResult(ProbeResult { id, saw, took_ms }))
 }
 
 /// Any message that is within the limits.
@@ -208,5 +249,15 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         table().prop_map(Message::Processes),
         alive,
         proptest::sample::select(&GoodbyeReason::ALL[..]).prop_map(Message::Goodbye),
+        records::records().prop_map(Message::Records),
+        any::<u64>().prop_map(|up_to| Message::Ack(Ack { up_to })),
+        backfill(),
+        (1..=u64::MAX, any::<bool>()).prop_map(|(request, missing)| {
+            Message::BackfillEnd(BackfillEnd { request, missing })
+        }),
+        probe(),
+        probe_result(),
+        text().prop_map(|csr_pem| Message::Renew(Renew { csr_pem })),
+        text().prop_map(|certificate_pem| Message::Renewed(Renewed { certificate_pem })),
     ]
 }
