@@ -1,13 +1,17 @@
-//! Who may do what: passwords, tokens, roles and the limit on login tries.
+//! Who may do what: passwords, tokens, roles, the limit on login tries,
+//! certificates, enrolment, and the tag on a pulse.
 //!
 //! This is the one crate besides `runtime` that links cryptography. It has no
 //! async runtime and reads no clock: every function that depends on time takes
 //! a [`watchfire_model::Moment`], and every function that needs randomness can
 //! be given it by [`Randomness`], so that tests are repeatable.
 
+pub mod certificate;
+pub mod enrol;
 pub mod limit;
 pub mod password;
 pub mod proof;
+pub mod pulse;
 mod random;
 mod role;
 mod scope;

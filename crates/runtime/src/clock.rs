@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use watchfire_model::Moment;
 
 /// Tells the time and waits for it. Cheap to clone.
@@ -12,6 +13,7 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(watch::Receiver<Moment>),
+    Simulated { start: Moment, began: Instant },
 }
 
 /// Moves a manual [`Clock`]. Time stands still between the calls.
@@ -32,31 +34,39 @@ impl Clock {
         (Self(Source::Manual(receiver)), ManualClock(sender))
     }
 
+    /// A clock that says `start` now and goes on with the time of the running
+    /// tokio runtime. Where that is paused, the time goes from one wait to the
+    /// next: a simulation of hours takes seconds, and is the same each time.
+    #[must_use]
+    pub fn simulated(start: Moment) -> Self {
+        Self(Source::Simulated { start, began: Instant::now() })
+    }
+
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Moment {
         match &self.0 {
             Source::System => system_now(),
             Source::Manual(receiver) => *receiver.borrow(),
+            Source::Simulated { start, began } => start.after(began.elapsed()),
         }
     }
 
     /// The cpu time of this thread so far, from `CLOCK_THREAD_CPUTIME_ID`: two
-    /// readings around a piece of work tell what it cost. Zero on a manual clock.
+    /// readings around a piece of work tell what it cost. Zero on any other clock.
     #[must_use]
     pub fn thread_cpu_time(&self) -> Duration {
         match &self.0 {
             Source::System => duration(clock_gettime(ClockId::ThreadCPUTime)),
-            Source::Manual(_) => Duration::ZERO,
+            Source::Manual(_) | Source::Simulated { .. } => Duration::ZERO,
         }
     }
 
     /// Waits until `moment` on the monotonic clock. Returns at once when it is past.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
-            Source::System => {
-                let rest = moment.since(system_now());
-                tokio::time::sleep(rest).await;
+            Source::System | Source::Simulated { .. } => {
+                tokio::time::sleep(moment.since(self.now())).await;
             }
             Source::Manual(receiver) => {
                 let mut receiver = receiver.clone();
@@ -141,6 +151,16 @@ mod tests {
         let (answer, ()) = tokio::join!(limited, async { hand.advance(Duration::from_secs(1)) });
         assert_eq!(answer, None);
         assert_eq!(clock.within(Duration::ZERO, async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulated_clock_goes_from_wait_to_wait() {
+        let start = Moment { monotonic: Duration::from_secs(10), unix_ms: 1000 };
+        let clock = Clock::simulated(start);
+        assert_eq!(clock.now(), start);
+        let hour = Duration::from_secs(3600);
+        clock.sleep(hour).await;
+        assert_eq!(clock.now(), start.after(hour));
     }
 
     #[test]

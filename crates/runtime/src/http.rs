@@ -1,18 +1,22 @@
 //! The listener of agent and hub: takes connections, bounds them, and hands
 //! requests on.
 //!
-//! hyper is driven here and not through `axum::serve`, because a stranger's
+//! One port takes plain HTTP and TLS; [`Transport`] says which of them is
+//! answered. hyper is driven here and not through `axum::serve`, because a stranger's
 //! header, silence and slowness need limits that it does not offer.
 
 mod guarded;
 mod host;
 mod seats;
+#[cfg(test)]
+mod tests;
+mod transport;
 mod turn;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -26,9 +30,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{Clock, Shutdown, task};
 use guarded::Guarded;
 use seats::{Seat, Seats};
+use transport::{Line, use_tls};
 use turn::Turn;
 
 pub use host::{HostError, HostNames, is_host_name};
+pub use transport::{HANDSHAKE_TIME, Plain, TlsPeer, Transport};
 
 /// How much a stranger may take.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +42,8 @@ pub struct HttpLimits {
     /// Connections at the same time. When all are taken, the one that has been
     /// idle the longest makes room.
     pub connections: usize,
-    /// The time for a whole request header, from the end of the request before.
+    /// The time for a whole request header, from the end of the request before;
+    /// for the first one, from the connection's begin, TLS handshake included.
     pub header_time: Duration,
     /// The time in which a peer must take some of what is sent to it.
     pub stall: Duration,
@@ -53,17 +60,20 @@ impl Default for HttpLimits {
 }
 
 /// The other side of a connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     /// Its address.
     pub remote: SocketAddr,
+    /// What TLS says of it; `None` for plain HTTP.
+    pub tls: Option<Arc<TlsPeer>>,
 }
 
-/// How often a connection had to go for want of room.
+/// How often a connection had to go: for want of room, or as unwanted.
 #[derive(Debug, Default)]
 pub struct HttpCounters {
     refused: AtomicU64,
     evicted: AtomicU64,
+    handshakes_failed: AtomicU64,
 }
 
 impl HttpCounters {
@@ -77,6 +87,17 @@ impl HttpCounters {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Connections that came to nothing before the first request: a TLS
+    /// handshake that was wrong or late, or silence in its place.
+    #[must_use]
+    pub fn handshakes_failed(&self) -> u64 {
+        self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -97,6 +118,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// upgraded is its handler's, and not waited for.
 pub async fn serve<A, F>(
     listener: TcpListener,
+    transport: Transport,
     answer: A,
     limits: HttpLimits,
     counters: Arc<HttpCounters>,
@@ -107,6 +129,8 @@ pub async fn serve<A, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let seats = Seats::new(limits.connections);
+    let house = House { transport, limits, counters, clock, shutdown };
+    let House { counters, clock, shutdown, .. } = &house;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -127,9 +151,7 @@ pub async fn serve<A, F>(
         };
         counters.evicted.fetch_add(u64::from(evicted), Ordering::Relaxed);
         prepare(&stream, limits);
-        let io = Guarded::new(stream, clock.clone(), limits.stall);
-        let peer = Peer { remote };
-        let talk = converse(io, peer, seat, answer.clone(), limits, shutdown.clone());
+        let talk = receive(stream, remote, seat, answer.clone(), house.clone());
         task::spawn("connection", talk).detach();
     }
     drop(listener);
@@ -150,28 +172,85 @@ fn prepare(stream: &TcpStream, limits: HttpLimits) {
     }
 }
 
-async fn converse<A, F>(
-    io: Guarded<TcpStream>,
-    peer: Peer,
+/// What all connections of a listener share.
+#[derive(Clone)]
+struct House {
+    transport: Transport,
+    limits: HttpLimits,
+    counters: Arc<HttpCounters>,
+    clock: Clock,
+    shutdown: Shutdown,
+}
+
+/// A connection from its begin to its end.
+async fn receive<A, F>(
+    stream: TcpStream,
+    remote: SocketAddr,
     seat: Arc<Seat>,
     answer: A,
-    limits: HttpLimits,
-    shutdown: Shutdown,
+    house: House,
 ) where
     A: Fn(Peer, Request<Body>) -> F + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let service = {
-        let seat = Arc::clone(&seat);
-        service_fn(move |request: Request<Incoming>| {
-            let turn = Turn::new(&seat);
-            let answering = answer(peer, request.map(|body| turn.arriving(body)));
-            async move { Ok::<_, Infallible>(answering.await.map(|body| turn.leaving(body))) }
-        })
+    let House { transport, limits, counters, clock, shutdown } = &house;
+    let first_by = clock.now().after(limits.header_time);
+    let time = HANDSHAKE_TIME.min(limits.header_time);
+    let opened = tokio::select! {
+        opened = transport.open(stream, time, counters, clock) => opened,
+        () = seat.evicted() => return,
+        () = shutdown.requested() => return,
     };
+    let Some((line, tls)) = opened else { return };
+    let answer = transport.allows(&line, remote.ip()).then_some(answer);
+    let asked = Arc::new(AtomicBool::new(false));
+    let late = {
+        let (asked, clock) = (Arc::clone(&asked), clock.clone());
+        async move {
+            clock.sleep_until(first_by).await;
+            if asked.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let talk = converse(line, Peer { remote, tls }, Arc::clone(&seat), answer, asked, &house);
+    tokio::select! {
+        () = talk => {}
+        () = seat.evicted() => {}
+        () = late => {}
+    }
+}
+
+/// Hands on the requests of a connection, or turns them away where there is
+/// no `answer`.
+async fn converse<A, F>(
+    line: Line,
+    peer: Peer,
+    seat: Arc<Seat>,
+    answer: Option<A>,
+    asked: Arc<AtomicBool>,
+    house: &House,
+) where
+    A: Fn(Peer, Request<Body>) -> F + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let io = Guarded::new(line, house.clock.clone(), house.limits.stall);
+    let service = service_fn(move |request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
+        let turn = Turn::new(&seat);
+        let request = request.map(|body| turn.arriving(body));
+        let answering = answer.as_ref().map(|answer| answer(peer.clone(), request));
+        async move {
+            let response = match answering {
+                Some(answering) => answering.await,
+                None => use_tls(),
+            };
+            Ok::<_, Infallible>(response.map(|body| turn.leaving(body)))
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
+        .header_read_timeout(house.limits.header_time)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(MAX_BUFFER_BYTES)
@@ -180,8 +259,7 @@ async fn converse<A, F>(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = seat.evicted() => return,
-        () = shutdown.requested() => {
+        () = house.shutdown.requested() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -9,6 +9,7 @@
 pub mod backoff;
 mod clock;
 pub mod config;
+pub mod datagram;
 pub mod http;
 pub mod limits;
 pub mod log;
@@ -17,7 +18,9 @@ pub mod net;
 pub mod oom;
 mod secret;
 mod shutdown;
+pub mod socket;
 pub mod task;
+pub mod tls;
 
 pub use clock::{Clock, ManualClock};
 pub use secret::Secret;
