@@ -121,11 +121,14 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
     }
 }
 
-/// That the hub stood still within a silence; `None` when that is not worth a word.
+/// That the hub stood still or was cut off within a silence; `None` when that is not
+/// worth a word.
 pub(crate) fn hub_stalled(stalled: Duration) -> Option<String> {
     let note = |stalled| {
         let shown = duration(stalled);
-        format!("the hub itself stood still for {shown} of it, which was not counted")
+        format!(
+            "the hub itself stood still or was cut off for {shown} of it, which was not counted"
+        )
     };
     (stalled >= Duration::from_millis(100)).then(|| note(stalled))
 }

@@ -7,7 +7,7 @@ use watchfire_model::{
 
 use crate::cause::{cause, sight_words};
 use crate::human;
-use crate::sights::verdict_of;
+use crate::sights::{reached_by_other, verdict_of};
 
 /// The most characters of an observer's name in a timeline.
 const MAX_OBSERVER: usize = 60;
@@ -101,20 +101,29 @@ fn opening(transition: &Transition) -> NewIncident {
 }
 
 fn changing(transition: &Transition) -> IncidentStep {
-    let mut timeline = observations(news(transition));
+    let mut timeline = observations(&news(transition));
     timeline.push(judgement(transition));
     IncidentStep::Change { presence: transition.to, cause: cause(transition), timeline }
 }
 
-/// The sights a change of verdict rests on: those since the last one that spoke
-/// against it. The others are in the timeline already.
-fn news(transition: &Transition) -> &[Evidence] {
+/// The sights a change of verdict rests on: of each observer those since its last one
+/// that spoke against it. The others are in the timeline already.
+fn news(transition: &Transition) -> Vec<Evidence> {
+    let evidence = &transition.evidence;
     if !transition.from.is_trouble() {
-        return &transition.evidence;
+        return evidence.clone();
     }
-    let against = |seen: &Evidence| verdict_of(seen.saw).is_some_and(|v| v != transition.to);
-    let known = transition.evidence.iter().rposition(against).map_or(0, |last| last + 1);
-    &transition.evidence[known..]
+    let refuted = |at: usize| {
+        let same = |later: &&Evidence| later.observer == evidence[at].observer;
+        evidence[at..].iter().filter(same).any(|later| speaks_against(later, transition.to))
+    };
+    (0..evidence.len()).filter(|at| !refuted(*at)).map(|at| evidence[at].clone()).collect()
+}
+
+fn speaks_against(seen: &Evidence, to: Presence) -> bool {
+    let verdict =
+        if reached_by_other(seen) { Some(Presence::Unreachable) } else { verdict_of(seen.saw) };
+    verdict.is_some_and(|verdict| verdict != to)
 }
 
 /// One line for each run of equal sights of one observer.

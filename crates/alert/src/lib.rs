@@ -7,15 +7,23 @@
 
 mod cause;
 mod clean;
+mod correct;
+mod doubt;
+mod flap;
+mod hub_time;
 mod human;
 mod incident;
 mod limits;
 mod message;
 mod message_id;
+mod neighbour;
+mod note;
+mod opinion;
 mod presence;
 mod report;
 mod route;
 mod sights;
+mod storm;
 mod template;
 mod view;
 
@@ -24,10 +32,20 @@ mod fixtures;
 
 pub use cause::cause;
 pub use clean::clean;
+pub use correct::{Aftermath, Correction, Kept, correct};
+pub use doubt::{Doubt, FleetDoubt, Suspect};
+pub use flap::{FlapDigest, Flaps, Tell};
+pub use hub_time::HubTime;
 pub use incident::{IncidentStep, NewIncident, incident_step};
 pub use limits::PresenceLimits;
 pub use message::{Facts, content, content_if_first};
 pub use message_id::message_id;
-pub use presence::{HubTime, PresenceMachine};
+pub use neighbour::nearest;
+pub use note::{
+    CutOffFacts, FlapFacts, GroupFacts, GroupKind, GroupMember, cut_off_content, flap_content,
+    group_content,
+};
+pub use presence::PresenceMachine;
 pub use report::{ReportRow, report};
 pub use route::{Recipient, recipients};
+pub use storm::{Gather, STORM_WAIT, gather};

@@ -14,7 +14,8 @@ use crate::{clean, human};
 /// All that a message about an incident is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// What it tells; a report is told like the beginning of the trouble.
+    /// What it tells: a beginning, a change, a return or a correction. Other kinds are
+    /// told like the beginning of the trouble.
     pub kind: NotificationKind,
     /// The server.
     pub server: &'a Server,
@@ -91,7 +92,8 @@ fn alert(facts: &Facts<'_>) -> AlertView {
     match facts.kind {
         NotificationKind::Recovered => recovered(facts),
         NotificationKind::Changed => changed(facts),
-        NotificationKind::Down | NotificationKind::Report => down(facts),
+        NotificationKind::Corrected => corrected(facts),
+        _ => down(facts),
     }
 }
 
@@ -120,6 +122,19 @@ fn changed(facts: &Facts<'_>) -> AlertView {
         subject: subject(Badge::of(facts.incident.presence), facts, &what),
         headline: format!("{}: the {headline}", view::name(facts.server)),
         ..common(facts, Badge::of(facts.incident.presence), "this change")
+    }
+}
+
+/// What is known better, once its agent handed in what it recorded.
+fn corrected(facts: &Facts<'_>) -> AlertView {
+    let badge = match facts.incident.state {
+        IncidentState::Open => Badge::of(facts.incident.presence),
+        IncidentState::Closed(_) => Badge::UP,
+    };
+    AlertView {
+        subject: subject(badge, facts, &brief(&cause(facts))),
+        headline: format!("What happened to {} is known better now", view::name(facts.server)),
+        ..common(facts, badge, "the news")
     }
 }
 
@@ -159,7 +174,7 @@ fn common(facts: &Facts<'_>, badge: Badge, event: &str) -> AlertView {
         cause,
         facts: rows(facts),
         why_title: match facts.kind {
-            NotificationKind::Recovered => "What happened",
+            NotificationKind::Recovered | NotificationKind::Corrected => "What happened",
             _ => "Why we think so",
         },
         why: view::why(facts.timeline, facts.time_zone),
@@ -250,7 +265,10 @@ fn news_at(facts: &Facts<'_>) -> Moment {
         NotificationKind::Changed => {
             newest(facts, TimelineKind::Judged).unwrap_or(facts.incident.judged)
         }
-        NotificationKind::Down | NotificationKind::Report => facts.incident.judged,
+        NotificationKind::Corrected => {
+            newest(facts, TimelineKind::Corrected).unwrap_or(facts.incident.judged)
+        }
+        _ => facts.incident.judged,
     }
 }
 

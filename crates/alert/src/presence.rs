@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-use watchfire_model::{Evidence, Moment, Presence, ServerName, Sight, Transition};
+use watchfire_model::{Evidence, Goodbye, Moment, Presence, ServerName, Sight, Transition};
 
 use crate::PresenceLimits;
-use crate::sights::{Sights, verdict_of};
+use crate::hub_time::{Anchor, HubTime};
+use crate::opinion::Opinion;
+use crate::sights::{HUB, Sights, verdict_of};
 
 /// How soon after a sign of life its moment is looked at again.
 ///
@@ -12,48 +14,9 @@ use crate::sights::{Sights, verdict_of};
 /// sign can add to a verdict (fault F8).
 const SETTLE_AFTER: Duration = Duration::from_millis(500);
 
-/// `at`, plus how long the hub itself has stood still in all since it started.
-/// Judging subtracts what fell into the silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HubTime {
-    /// The moment.
-    pub at: Moment,
-    /// The sum of the hub's own standstills up to `at`; it never falls.
-    pub stalled: Duration,
-}
-
-impl HubTime {
-    /// Time in which the hub was awake: it stops while the hub stands still.
-    fn awake(self) -> Duration {
-        self.at.monotonic.saturating_sub(self.stalled)
-    }
-}
-
-/// Where a wait began, in the hub's awake time.
-#[derive(Debug, Clone, Copy)]
-struct Anchor {
-    awake: Duration,
-    stalled: Duration,
-}
-
-impl Anchor {
-    fn at(time: HubTime) -> Self {
-        Self { awake: time.awake(), stalled: time.stalled }
-    }
-
-    fn quiet(self, now: HubTime) -> Duration {
-        now.awake().saturating_sub(self.awake)
-    }
-
-    /// Moves an anchor out of the future. A standstill that was counted only after
-    /// the anchor was set lay partly before it; no more than all of the time since
-    /// then can have been standstill.
-    fn settle(&mut self, now: HubTime) {
-        if now.stalled > self.stalled && now.awake() < self.awake {
-            *self = Self::at(now);
-        }
-    }
-}
+/// How long after a goodbye a datagram may still be one that the goodbye overtook:
+/// the worst latency and jitter of fault F6.
+const OVERTAKEN: Duration = Duration::from_secs(3);
 
 /// The presence of one server, decided from signs of life, sights and time.
 ///
@@ -74,6 +37,9 @@ pub struct PresenceMachine {
     settled: bool,
     /// Since when sights have spoken only against the verdict.
     contrary: Option<Anchor>,
+    /// What the agent said when it went, and when; `None` once it was heard again.
+    said: Option<(Goodbye, Anchor)>,
+    opinion: Opinion,
     sights: Sights,
     /// The latest time the machine was told.
     seen: HubTime,
@@ -93,6 +59,8 @@ impl PresenceMachine {
             wait: Anchor::at(started),
             settled: false,
             contrary: None,
+            said: None,
+            opinion: Opinion::default(),
             sights: Sights::default(),
             seen: started,
         }
@@ -144,26 +112,77 @@ impl PresenceMachine {
         transition
     }
 
-    /// Takes what an observer saw. A sight from before the last sign of life says
-    /// nothing about the present silence and is dropped.
+    /// Takes a sign of life that came as a datagram. It is one like any other, but
+    /// that within three seconds after a goodbye it may have been overtaken by it,
+    /// and is then left out: else a planned reboot would be told as an outage.
+    pub fn pulse(&mut self, now: HubTime) -> Option<Transition> {
+        self.see(now);
+        if self.said.is_some_and(|(_, at)| at.quiet(now) < OVERTAKEN) {
+            return None;
+        }
+        self.sign_of_life(now)
+    }
+
+    /// Takes what an observer saw: the hub under the name `hub`, a neighbour under
+    /// its own. A sight from before the last sign of life says nothing about the
+    /// present silence and is dropped, so `at` must be the moment at which the look
+    /// began: for a neighbour, when the hub asked it.
+    ///
+    /// The caller must leave out what says nothing about this server: the sights of a
+    /// neighbour that is not `up` at that moment (its own network may be what is
+    /// broken), of a neighbour that was not asked, and of the server itself.
     pub fn observe(&mut self, evidence: Evidence) {
         if self.last_sign.is_some_and(|sign| evidence.at.monotonic < sign.monotonic) {
             return;
         }
         let (saw, at) = (evidence.saw, evidence.at);
         self.sights.add(evidence);
-        if matches!(self.presence, Presence::Down | Presence::AgentDown) {
+        if self.presence.is_trouble() {
             self.weigh(saw, at);
         }
     }
 
-    /// Takes a goodbye: the server may be away for `leaving_limit` from now. A second
-    /// goodbye without a sign of life between does not lengthen that.
+    /// Takes a goodbye of an agent that did not say why: the server may be away as
+    /// for a reboot.
     pub fn goodbye(&mut self, now: HubTime) -> Option<Transition> {
+        self.said_goodbye(now, Goodbye::Reboot)
+    }
+
+    /// Takes a goodbye. For a reboot and an upgrade the server may be away for the
+    /// limit of that reason, counted from now. A stop is no leaving: nobody watches the
+    /// server from now on, so it is judged in the usual time, as a planned stop.
+    ///
+    /// A goodbye of a server that is leaving changes nothing: the first word counts,
+    /// and no number of them keeps it away for longer.
+    pub fn said_goodbye(&mut self, now: HubTime, goodbye: Goodbye) -> Option<Transition> {
         self.see(now);
-        let transition = self.change(Presence::Leaving, now)?;
+        if self.presence == Presence::Leaving {
+            return None;
+        }
+        let word = Evidence { observer: HUB.to_owned(), at: now.at, saw: goodbye.sight() };
+        if goodbye == Goodbye::Stop && self.presence.is_trouble() {
+            // It was not heard of since it was told as missing, and now it ends: telling
+            // it as back for an instant would only wake people twice.
+            self.said = Some((goodbye, Anchor::at(now)));
+            self.observe(word);
+            return None;
+        }
+        let to = if goodbye == Goodbye::Stop { Presence::Up } else { Presence::Leaving };
+        let transition = self.change(to, now);
         self.take_sign(now);
-        Some(transition)
+        self.said = Some((goodbye, Anchor::at(now)));
+        self.sights.add(word);
+        transition
+    }
+
+    /// True once in each silence, when it is time to ask other agents what they see
+    /// of this server: from `late_after` on, or as long before the end of a longer
+    /// limit. While a verdict rests on what neighbours said, it is true again each
+    /// minute. The caller that gets true asks.
+    pub fn wants_second_opinion(&mut self, now: HubTime) -> bool {
+        self.see(now);
+        self.consider_opinion(now);
+        self.opinion.take(now)
     }
 
     /// Judges by the time alone. It may be called at any time; it changes something
@@ -173,10 +192,12 @@ impl PresenceMachine {
         if self.last_sign.is_some_and(|sign| now.at.since(sign) >= SETTLE_AFTER) {
             self.settled = true;
         }
+        self.consider_opinion(now);
         let quiet = self.wait.quiet(now);
         let to = match self.presence {
-            Presence::Unknown => self.verdict_when(quiet >= self.limits.first_sign_limit())?,
-            Presence::Leaving => self.verdict_when(quiet >= self.limits.goodbye_limit())?,
+            Presence::Unknown | Presence::Leaving => {
+                self.verdict_when(quiet >= self.judged_after())?
+            }
             Presence::Up | Presence::Late if quiet >= self.limits.down_after => {
                 self.sights.verdict()
             }
@@ -193,17 +214,19 @@ impl PresenceMachine {
     /// not stand still further; `None` when only an event can.
     #[must_use]
     pub fn next_check(&self) -> Option<Moment> {
-        let quiet_until = |limit| self.moment_of(self.wait, limit);
+        let quiet_until = |limit| self.wait.due(limit, self.seen);
         match self.presence {
-            Presence::Unknown => Some(quiet_until(self.limits.first_sign_limit())),
-            Presence::Leaving => Some(quiet_until(self.limits.goodbye_limit())),
+            Presence::Unknown | Presence::Leaving => {
+                let asks = matches!(self.opinion, Opinion::NotYet);
+                Some(quiet_until(if asks { self.ask_after() } else { self.judged_after() }))
+            }
             Presence::Late => Some(quiet_until(self.limits.down_after)),
             Presence::Up => {
                 let judged = quiet_until(self.limits.late_after.min(self.limits.down_after));
                 Some(self.settling().map_or(judged, |settle| settle.min(judged)))
             }
             Presence::Down | Presence::AgentDown | Presence::Unreachable => {
-                let changes = self.moment_of(self.contrary?, self.limits.down_after);
+                let changes = self.contrary?.due(self.limits.down_after, self.seen);
                 let graced = self.graced();
                 Some(if graced.monotonic > changes.monotonic { graced } else { changes })
             }
@@ -215,9 +238,9 @@ impl PresenceMachine {
             self.seen = HubTime { at: now.at, stalled: now.stalled.max(self.seen.stalled) };
         }
         self.wait.settle(now);
-        if let Some(contrary) = &mut self.contrary {
-            contrary.settle(now);
-        }
+        self.opinion.settle(now);
+        let others = [self.contrary.as_mut(), self.said.as_mut().map(|(_, at)| at)];
+        others.into_iter().flatten().for_each(|anchor| anchor.settle(now));
     }
 
     fn take_sign(&mut self, now: HubTime) {
@@ -228,6 +251,8 @@ impl PresenceMachine {
             self.settled = false;
         }
         self.contrary = None;
+        self.said = None;
+        self.opinion = Opinion::NotYet;
         self.sights.clear();
     }
 
@@ -261,9 +286,9 @@ impl PresenceMachine {
         due.then(|| self.sights.verdict())
     }
 
-    /// Notes since when sights have spoken only against the verdict.
+    /// Notes since when all sights together have spoken against the verdict.
     fn weigh(&mut self, saw: Sight, at: Moment) {
-        if verdict_of(saw) == Some(self.presence) || self.sights.verdict() == self.presence {
+        if self.sights.verdict() == self.presence {
             self.contrary = None;
         } else if verdict_of(saw).is_some() && self.contrary.is_none() {
             // The standstill known so far is at least that at the sight, so the wait
@@ -289,14 +314,28 @@ impl PresenceMachine {
         Some(sign.after(SETTLE_AFTER))
     }
 
-    fn moment_of(&self, anchor: Anchor, limit: Duration) -> Moment {
-        let due = anchor.awake.saturating_add(limit).saturating_add(self.seen.stalled);
-        let now = self.seen.at;
-        if due >= now.monotonic {
-            now.after(due - now.monotonic)
-        } else {
-            now.before(now.monotonic - due)
+    /// How long a silence of the present kind may last.
+    fn judged_after(&self) -> Duration {
+        match self.presence {
+            Presence::Unknown => self.limits.first_sign_limit(),
+            Presence::Leaving => {
+                let said = self.said.map_or(Goodbye::Reboot, |(goodbye, _)| goodbye);
+                self.limits.goodbye_limit(said)
+            }
+            _ => self.limits.down_after,
         }
+    }
+
+    /// When to ask the neighbours: as long before the verdict as `late` is.
+    fn ask_after(&self) -> Duration {
+        let lead = self.limits.down_after.saturating_sub(self.limits.late_after);
+        self.judged_after().saturating_sub(lead)
+    }
+
+    fn consider_opinion(&mut self, now: HubTime) {
+        let (quiet, ask_after) = (self.wait.quiet(now), self.ask_after());
+        let rests = || self.presence.is_trouble() && self.sights.rest_on_neighbours();
+        self.opinion.consider(quiet, ask_after, rests, now);
     }
 }
 

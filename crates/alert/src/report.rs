@@ -174,7 +174,8 @@ fn passed_row(row: &ReportRow<'_>) -> Passed {
     Passed { name: view::name(row.server), note, reading }
 }
 
-fn reading(status: &Status) -> String {
+/// The last cpu, memory, fullest filesystem and load, in one line.
+pub(crate) fn reading(status: &Status) -> String {
     let memory = human::percent(status.memory.used_percent());
     let mut words = format!("cpu {}, memory {memory}", view::cpu_words(status));
     if let Some(filesystem) = status.fullest_filesystem() {

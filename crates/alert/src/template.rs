@@ -13,6 +13,8 @@ pub(crate) enum Form {
     Alert,
     /// The daily report.
     Report,
+    /// Something about many servers or incidents.
+    Note,
 }
 
 /// What a form needs of its facts beside the template.
@@ -26,9 +28,11 @@ pub(crate) trait View: Serialize {
 /// Templates by name, ready to render.
 pub(crate) struct Templates(Environment<'static>);
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("alert.txt", include_str!("../templates/alert.txt")),
     ("alert.html", include_str!("../templates/alert.html")),
+    ("note.txt", include_str!("../templates/note.txt")),
+    ("note.html", include_str!("../templates/note.html")),
     ("report.txt", include_str!("../templates/report.txt")),
     ("report.html", include_str!("../templates/report.html")),
 ];
@@ -65,6 +69,7 @@ impl Templates {
         let (text, html) = match form {
             Form::Alert => ("alert.txt", "alert.html"),
             Form::Report => ("report.txt", "report.html"),
+            Form::Note => ("note.txt", "note.html"),
         };
         let value = Value::from(Serde(view));
         Content {

@@ -37,7 +37,7 @@ fn trouble_opens_an_incident_with_its_timeline() {
             (
                 TimelineKind::Judged,
                 "judged agent down after 5 s of silence \
-                 (the hub itself stood still for 1.2 s of it, which was not counted)"
+                 (the hub itself stood still or was cut off for 1.2 s of it, which was not counted)"
             ),
         ]
     );

@@ -84,6 +84,19 @@ fn back(mut case: Case, ms: i64) -> Case {
 }
 
 #[test]
+fn a_correction_says_what_is_known_now() {
+    let mut case = trouble(Presence::Down, &[(3000, Sight::NoAnswer)]);
+    case.kind = NotificationKind::Corrected;
+    case.incident.cause = "It was cut off, the machine was running: it kept recording.".to_owned();
+    let open = case.content();
+    assert_eq!(open.subject, "[DOWN] web-1: it was cut off, the machine was running");
+    case.incident.state = IncidentState::Closed(moment(60_000));
+    let closed = case.content();
+    assert!(closed.subject.starts_with("[UP] web-1: it was cut off"), "{}", closed.subject);
+    assert!(closed.text.contains("known better now"), "{}", closed.text);
+}
+
+#[test]
 fn golden_down() {
     let content = down().content();
     assert_eq!(content.subject, "[DOWN] web-1: nothing at its address answers");
@@ -164,7 +177,7 @@ fn a_stalled_hub_is_mentioned() {
     let mut case = down();
     case.incident.hub_stalled = Duration::from_millis(1200);
     let text = case.content().text;
-    assert!(text.contains("(the hub itself stood still for 1.2 s of it"), "{text}");
+    assert!(text.contains("(the hub itself stood still or was cut off for 1.2 s of it"), "{text}");
 }
 
 #[test]

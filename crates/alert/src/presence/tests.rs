@@ -1,5 +1,7 @@
 use super::*;
 
+mod goodbye;
+mod opinion;
 mod property;
 
 /// Moments are given in milliseconds since the hub's start at 1000 s of uptime.
@@ -227,10 +229,16 @@ fn tables_of_facts_and_time() {
         ),
         ("restored from no trouble", restored(Up), vec![(5000, Check)], vec![(5000, Down)]),
         (
-            "restored unreachable",
+            "restored unreachable, and nobody says anything else",
             restored(Presence::Unreachable),
-            vec![(1000, Saw(Sight::Refused)), (60_000, Check), (61_000, Sign)],
+            vec![(60_000, Check), (61_000, Sign)],
             vec![(61_000, Up)],
+        ),
+        (
+            "restored unreachable, and its host refuses",
+            restored(Presence::Unreachable),
+            vec![(1000, Saw(Sight::Refused)), (5999, Check), (6000, Check), (61_000, Sign)],
+            vec![(6000, AgentDown), (61_000, Up)],
         ),
     ];
     for (name, mut machine, facts, expected) in tables {
@@ -262,7 +270,11 @@ fn a_transition_says_what_it_rests_on() {
 #[test]
 fn next_check_is_when_something_can_change() {
     let mut machine = unheard();
+    assert_eq!(machine.next_check(), Some(moment(3000)), "to ask the neighbours");
+    assert_eq!(machine.check(at(3000)), None);
     assert_eq!(machine.next_check(), Some(moment(5000)));
+    machine.sign_of_life(at(3000));
+    let mut machine = unheard();
     machine.sign_of_life(at(100));
     assert_eq!(machine.next_check(), Some(moment(600)), "the sign is looked at again");
     assert_eq!(machine.check(at(600)), None);
@@ -279,6 +291,8 @@ fn next_check_is_when_something_can_change() {
     machine.observe(sight(8000, Sight::NoAnswer));
     assert_eq!(machine.next_check(), None);
     machine.goodbye(stalled(9000, 1000));
+    assert_eq!(machine.next_check(), Some(moment(307_000)), "to ask the neighbours");
+    machine.check(stalled(307_000, 1000));
     assert_eq!(machine.next_check(), Some(moment(309_000)));
     assert_eq!(restored(Presence::Down).next_check(), None);
     let mut early = restored(Presence::Down);
