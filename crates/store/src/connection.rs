@@ -3,18 +3,28 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{StoreError, migrations};
+use crate::StoreError;
+use crate::migrations::{self, Format};
 
 /// The oldest SQLite that is free of known faults in WAL, as
 /// `sqlite3_libversion_number` counts: 3.51.3.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The WAL is cut back to this size after it grew.
-const WAL_LIMIT_BYTES: i64 = 64 << 20;
 /// A database up to this size is looked through when it is opened; beyond it,
 /// that would hold up the start for too long.
 const CHECKED_AT_OPEN_BYTES: i64 = 64 << 20;
+
+/// What sets one of the two databases apart from the other.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Its tables, and how they came to be.
+    pub(crate) format: &'static Format,
+    /// Settings that an empty file takes before its first table.
+    pub(crate) if_fresh: &'static str,
+    /// Settings of each connection that writes.
+    pub(crate) for_writer: String,
+}
 
 /// Refuses to go on with an SQLite that is too old.
 pub(crate) fn check_sqlite() -> Result<(), StoreError> {
@@ -26,19 +36,21 @@ pub(crate) fn check_sqlite() -> Result<(), StoreError> {
 
 /// Opens the database for the first time in this process: checks that it is
 /// ours and whole, and brings it to the newest format.
-pub(crate) fn open_first(database: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_first(database: &Path, kind: &Kind) -> Result<Connection, StoreError> {
     let mut connection = plain(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    migrations::check(&connection)?;
-    prepare_writer(&connection)?;
+    if migrations::check(&connection, kind.format)? {
+        connection.execute_batch(kind.if_fresh)?;
+    }
+    prepare_writer(&connection, kind)?;
     check_pages(&connection)?;
-    migrations::migrate(&mut connection)?;
+    migrations::migrate(&mut connection, kind.format)?;
     Ok(connection)
 }
 
 /// Opens another connection that may write.
-pub(crate) fn open_writer(database: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_writer(database: &Path, kind: &Kind) -> Result<Connection, StoreError> {
     let connection = plain(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    prepare_writer(&connection)?;
+    prepare_writer(&connection, kind)?;
     Ok(connection)
 }
 
@@ -66,16 +78,14 @@ fn plain(database: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
+fn prepare_writer(connection: &Connection, kind: &Kind) -> Result<(), StoreError> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         let why = format!("its journal mode stays {mode}; is the folder on a network disk?");
         return Err(StoreError::Io { why });
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
-    connection
-        .query_row(&format!("PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}"), [], |_| Ok(()))?;
+    connection.execute_batch(&kind.for_writer)?;
     Ok(())
 }
 

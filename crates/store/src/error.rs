@@ -84,6 +84,31 @@ pub enum StoreError {
         /// The delivery.
         id: i64,
     },
+    /// There is no agent of that id, or it was removed.
+    #[error("there is no enrolled agent {id}")]
+    NoAgent {
+        /// The id that was looked for.
+        id: String,
+    },
+    /// Another agent has the name.
+    #[error(
+        "another agent ({by}) has the name {name}: remove or rename that one, or choose \
+         another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The id of the agent that has it.
+        by: String,
+    },
+    /// The limit of their number is reached.
+    #[error("there are {most} {what} already, and no more are kept: remove some")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// The limit.
+        most: usize,
+    },
     /// A row holds a value that this release cannot read.
     #[error("the database holds a {what} that cannot be read: {why}")]
     Unreadable {

@@ -11,6 +11,12 @@ const DATABASE: &str = "watchfire.db";
 const WAL: &str = "watchfire.db-wal";
 const WAL_INDEX: &str = "watchfire.db-shm";
 const LOCK: &str = "watchfire.lock";
+const HISTORY: &str = "history.db";
+const HISTORY_FILES: [&str; 3] = ["history.db-wal", "history.db-shm", HISTORY];
+const HISTORY_LOCK: &str = "history.lock";
+/// Where a damaged history is kept: the last one only, so that what is broken
+/// over and over does not fill the disk.
+const DAMAGED_HISTORY: &str = "damaged-history";
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -31,16 +37,66 @@ pub(crate) struct Folder {
 /// the files the mode 0600. A folder that was there keeps its mode.
 pub(crate) fn prepare(folder: &Path) -> Result<Folder, StoreError> {
     let refused = |error: io::Error| refusal(folder, &error.to_string());
+    ready(folder)?;
+    let lock = open_lock(&folder.join(LOCK)).map_err(refused)?;
+    let database = folder.join(DATABASE);
+    make_database(folder, &database).map_err(refused)?;
+    Ok(Folder { database, _lock: lock })
+}
+
+/// As [`prepare`], for the history. Its lock is held as long as the history is
+/// open: one process has it at a time.
+///
+/// # Errors
+/// Also [`StoreError::Busy`] when another one has it.
+pub(crate) fn prepare_history(folder: &Path) -> Result<Folder, StoreError> {
+    let refused = |error: io::Error| refusal(folder, &error.to_string());
+    ready(folder)?;
+    let lock = lock_file(&folder.join(HISTORY_LOCK)).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(StoreError::Busy),
+        Err(fs::TryLockError::Error(error)) => return Err(refused(error)),
+    }
+    let database = folder.join(HISTORY);
+    make_database(folder, &database).map_err(refused)?;
+    Ok(Folder { database, _lock: lock })
+}
+
+/// Moves a damaged history into the folder `damaged-history`, in place of an
+/// earlier one, makes an empty file, and returns that folder. Whoever calls this
+/// holds the lock and has no connection open.
+pub(crate) fn set_history_aside(folder: &Path) -> Result<PathBuf, StoreError> {
+    let refused = |error: io::Error| refusal(folder, &error.to_string());
+    let aside = folder.join(DAMAGED_HISTORY);
+    match DirBuilder::new().mode(FOLDER_MODE).create(&aside) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other.map_err(refused)?,
+    }
+    for file in HISTORY_FILES {
+        let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match fs::remove_file(aside.join(file)) {
+            Err(error) if !absent(&error) => return Err(refused(error)),
+            _ => {}
+        }
+        match fs::rename(folder.join(file), aside.join(file)) {
+            Err(error) if !absent(&error) => return Err(refused(error)),
+            _ => {}
+        }
+    }
+    make_database(folder, &folder.join(HISTORY)).map_err(refused)?;
+    Ok(aside)
+}
+
+fn ready(folder: &Path) -> Result<(), StoreError> {
+    let refused = |error: io::Error| refusal(folder, &error.to_string());
     make_folder(folder).map_err(refused)?;
     let mode = fs::metadata(folder).map_err(refused)?.permissions().mode();
     if mode & WRITABLE_BY_ALL != 0 {
         let why = "anybody may write to it: choose a folder of its own, or chmod it to 700";
         return Err(refusal(folder, why));
     }
-    let lock = open_lock(&folder.join(LOCK)).map_err(refused)?;
-    let database = folder.join(DATABASE);
-    make_database(folder, &database).map_err(refused)?;
-    Ok(Folder { database, _lock: lock })
+    Ok(())
 }
 
 /// Moves a damaged database out of the way, with SQLite's files beside it, into
@@ -86,10 +142,13 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    let file = lock_file(path)?;
     file.lock()?;
     Ok(file)
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
 }
 
 /// An existing database is never opened here: closing it again would drop the
@@ -102,8 +161,12 @@ fn make_database(folder: &Path, database: &Path) -> io::Result<()> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::set_permissions(database, Permissions::from_mode(FILE_MODE))?;
-            close_to_others(&folder.join(WAL))?;
-            close_to_others(&folder.join(WAL_INDEX))
+            for beside in ["-wal", "-shm"] {
+                let mut path = database.as_os_str().to_owned();
+                path.push(beside);
+                close_to_others(Path::new(&path))?;
+            }
+            Ok(())
         }
         Err(error) => Err(error),
     }

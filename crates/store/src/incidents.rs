@@ -154,6 +154,26 @@ impl Batch<'_> {
         found(changed, "open incident", id.0)
     }
 
+    /// Gives an incident another cause, be it open or closed: what happened is known
+    /// better now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such incident.
+    pub fn correct_incident(&self, id: IncidentId, cause: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE incident SET cause = ?2 WHERE id = ?1";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![id.0, cause])?;
+        found(changed, "incident", id.0)
+    }
+
+    /// An incident, as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        let mut query = self.connection.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
+        query.query_and_then([id.0], incident)?.next().transpose()
+    }
+
     /// Ends an incident.
     ///
     /// # Errors

@@ -14,10 +14,13 @@ pub enum LaneAbout {
     Incident(IncidentId),
     /// Nothing but itself: a report waits for no other.
     Report(NotificationId),
+    /// What this one began to tell: of many servers, of one that comes and goes, or
+    /// of the hub itself.
+    Thread(NotificationId),
 }
 
-/// Notifications that must reach one user in order: those about one incident,
-/// or one report alone. Lanes do not wait for each other.
+/// Notifications that must reach one user in order: those about one incident, those
+/// of one thread, or one report alone. Lanes do not wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneKey {
     /// Who is told.
@@ -30,9 +33,10 @@ impl LaneKey {
     /// The lane that `notification` is in.
     #[must_use]
     pub fn of(notification: &Notification) -> Self {
-        let about = match notification.incident {
-            Some(incident) => LaneAbout::Incident(incident),
-            None => LaneAbout::Report(notification.id),
+        let about = match (notification.thread, notification.incident) {
+            (Some(first), _) => LaneAbout::Thread(first),
+            (None, Some(incident)) => LaneAbout::Incident(incident),
+            (None, None) => LaneAbout::Report(notification.id),
         };
         Self { user: notification.user.clone(), about }
     }
@@ -62,18 +66,21 @@ impl Store {
         self.read(|connection| {
             // The attempts of a notification are numbered, so the last number
             // is how many there were, of which the oldest may be forgotten.
-            let sql = "SELECT user, incident, min(id) AS oldest, max(id), \
+            let sql = "SELECT user, CASE WHEN thread IS NULL THEN incident END AS about, \
+                 min(id) AS oldest, max(id), \
                  sum(coalesce((SELECT max(attempt) FROM delivery \
-                 WHERE delivery.notification = notification.id), 0)) AS tries \
+                 WHERE delivery.notification = notification.id), 0)) AS tries, thread \
                  FROM notification WHERE state = 'pending' \
-                 GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END \
+                 GROUP BY user, about, thread, \
+                 CASE WHEN incident IS NULL AND thread IS NULL THEN id END \
                  ORDER BY tries, oldest LIMIT ?1";
             connection.prepare_cached(sql)?.query_and_then([most], pending)?.collect()
         })
     }
 
     /// All notifications of a lane, whatever their state, in the order in which
-    /// they are to be sent, each with its tries.
+    /// they are to be sent, each with its tries. Those that others of a thread told
+    /// are left out: there may be thousands of them.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
@@ -82,12 +89,17 @@ impl Store {
             let notifications = match key.about {
                 LaneAbout::Incident(incident) => outbox::select(
                     connection,
-                    "WHERE user = ?1 AND incident = ?2 ORDER BY id",
+                    "WHERE user = ?1 AND incident = ?2 AND thread IS NULL ORDER BY id",
                     params![key.user, incident.0],
+                ),
+                LaneAbout::Thread(first) => outbox::select(
+                    connection,
+                    "WHERE user = ?1 AND thread = ?2 AND state <> 'merged' ORDER BY id",
+                    params![key.user, first.0],
                 ),
                 LaneAbout::Report(id) => outbox::select(
                     connection,
-                    "WHERE user = ?1 AND id = ?2 AND incident IS NULL",
+                    "WHERE user = ?1 AND id = ?2 AND incident IS NULL AND thread IS NULL",
                     params![key.user, id.0],
                 ),
             }?;
@@ -111,9 +123,10 @@ fn pending(row: &Row<'_>) -> Result<PendingLane, StoreError> {
 }
 
 fn key(row: &Row<'_>) -> Result<LaneKey, StoreError> {
-    let about = match row.get::<_, Option<i64>>(1)? {
-        Some(incident) => LaneAbout::Incident(IncidentId(incident)),
-        None => LaneAbout::Report(NotificationId(row.get(2)?)),
+    let about = match (row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(1)?) {
+        (Some(first), _) => LaneAbout::Thread(NotificationId(first)),
+        (None, Some(incident)) => LaneAbout::Incident(IncidentId(incident)),
+        (None, None) => LaneAbout::Report(NotificationId(row.get(2)?)),
     };
     Ok(LaneKey { user: row.get(0)?, about })
 }

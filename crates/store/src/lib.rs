@@ -1,5 +1,6 @@
-//! Everything the hub keeps on disk, in one SQLite file, `watchfire.db`.
-//! `FORMAT.md` beside this crate draws its tables.
+//! Everything the hub keeps on disk, in two SQLite files: `watchfire.db`
+//! ([`Store`]) and `history.db` ([`History`]). `FORMAT.md` beside this crate draws
+//! their tables.
 //!
 //! This is the only crate that links SQLite. It is synchronous, starts no
 //! thread and reads no clock; the hub calls it from blocking tasks and passes
@@ -13,7 +14,9 @@
 //!   any more: it is closed, and the next write opens another.
 //! * Readers have connections of their own and never wait for the writer.
 //! * Two processes may have the store open at the same time, for example the
-//!   hub and a report from the command line.
+//!   hub and a report from the command line. The history is the hub's alone.
+//! * Every chunk of the history carries a checksum: a bad one is a marked gap,
+//!   never wrong bytes. A damaged `history.db` is set aside by itself.
 //! * A damaged file is an error with a plain sentence. It is never a panic, and
 //!   [`set_aside`] makes room for a fresh one.
 //!
@@ -21,10 +24,14 @@
 //! a restart needs them. So the folder is made for its owner alone (0700), and
 //! so are the files (0600), and deleted rows are overwritten.
 
+mod agents;
 mod batch;
 mod connection;
+mod connections;
+mod enrol;
 mod error;
 mod folder;
+mod history;
 mod incidents;
 mod lanes;
 mod migrations;
@@ -36,13 +43,21 @@ mod store;
 mod timeline;
 mod tries;
 mod users;
+mod watcher;
 
+pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
 pub use batch::Batch;
+pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
 pub use folder::set_aside;
+pub use history::{
+    Appended, BadChunk, Chunk, Dropped, Gap, History, HistoryCounters, HistoryError,
+    MAX_CHUNK_BYTES, MAX_INTERVALS, MAX_LEAD_IN, MAX_READ_BYTES, MAX_RINGS, MAX_SERVER_KEY_BYTES,
+    MIN_CAP_BYTES, StoredChunk, Stretch,
+};
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
-pub use outbox::NewNotification;
+pub use outbox::{NewNotification, Teller, Thread};
 pub use prune::Pruned;
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;

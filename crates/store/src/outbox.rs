@@ -8,13 +8,39 @@ use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
 const SELECT: &str = "SELECT id, incident, user, kind, subject, text, html, first_subject, \
-     first_text, first_html, message_id, created_mono_ns, created_unix_ms, state FROM notification";
+     first_text, first_html, message_id, created_mono_ns, created_unix_ms, state, thread \
+     FROM notification";
+
+/// Which others a notification must arrive in order with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Thread {
+    /// Those about its incident; a report with none.
+    #[default]
+    OfIncident,
+    /// Those that follow it, whatever they are about.
+    Own,
+    /// That one, which began a thread of its own, and all that follow it.
+    Of(NotificationId),
+}
+
+/// Which other notification told what one was held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Teller {
+    /// That one: its deliveries are those of the held one too.
+    pub letter: NotificationId,
+    /// The first one of its thread, in which all goes on that follows.
+    pub thread: NotificationId,
+}
 
 /// A notification that is about to be written down, to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotification {
-    /// The incident it tells of; `None` for a report.
+    /// The incident it tells of; `None` for a report and for one that tells of several.
     pub incident: Option<IncidentId>,
+    /// What it must arrive in order with.
+    pub thread: Thread,
+    /// True when it is not to be sent before [`Batch::release`].
+    pub held: bool,
     /// Who is told.
     pub user: String,
     /// What it tells.
@@ -27,7 +53,7 @@ pub struct NewNotification {
     pub content_if_first: Option<Content>,
     /// The mail `Message-ID`, without brackets. No two notifications share one.
     pub message_id: String,
-    /// The `Message-ID`s of earlier ones of this incident to this user.
+    /// The `Message-ID`s of the earlier ones to this user that it goes on from.
     pub references: Vec<String>,
     /// When it is written down.
     pub created: Moment,
@@ -43,6 +69,27 @@ impl Store {
             readable(select(connection, "WHERE incident = ?1 ORDER BY id", [id.0])?, "notification")
         })
     }
+
+    /// Every notification that is held back, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn held(&self) -> Result<Vec<Notification>, StoreError> {
+        self.read(|connection| {
+            readable(select(connection, "WHERE state = 'held' ORDER BY id", [])?, "notification")
+        })
+    }
+
+    /// The first notification of each thread of the hub's own cut whose end was not
+    /// told: at most one a user.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn cuts_not_ended(&self) -> Result<Vec<Notification>, StoreError> {
+        let rest = "WHERE kind = 'cut_off' AND id IN (SELECT max(id) FROM notification \
+             WHERE kind IN ('cut_off', 'hub_back') GROUP BY user) ORDER BY id";
+        self.read(|connection| readable(select(connection, rest, [])?, "notification"))
+    }
 }
 
 impl Batch<'_> {
@@ -56,12 +103,22 @@ impl Batch<'_> {
         rows.into_iter().collect()
     }
 
-    /// Writes a notification down, pending. When there is one with the same
+    /// One notification, with what this transaction wrote.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn notification(&self, id: NotificationId) -> Result<Option<Notification>, StoreError> {
+        let rows = select(self.connection, "WHERE id = ?1", [id.0])?;
+        rows.into_iter().next().transpose()
+    }
+
+    /// Writes a notification down, pending or held. When there is one with the same
     /// `message_id`, its number is returned and nothing is changed: the same
     /// event is never told twice.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such incident.
+    /// [`StoreError::NotFound`] when there is no such incident, or none that it
+    /// follows.
     pub fn enqueue(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
         let sql = "SELECT id FROM notification WHERE message_id = ?1";
         let mut query = self.connection.prepare_cached(sql)?;
@@ -72,12 +129,98 @@ impl Batch<'_> {
         if let Some(incident) = new.incident {
             self.require("incident", "SELECT 1 FROM incident WHERE id = ?1", incident.0)?;
         }
+        if let Thread::Of(first) = new.thread {
+            self.require("notification", "SELECT 1 FROM notification WHERE id = ?1", first.0)?;
+        }
         let id = self.insert_notification(new)?;
+        if new.thread == Thread::Own {
+            self.set_thread(id, id)?;
+        }
         let channel = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
         self.insert_list(channel, id, new.channels.iter().map(Channel::as_str))?;
         let reference = "INSERT INTO notification_reference VALUES (?1, ?2, ?3)";
         self.insert_list(reference, id, new.references.iter().map(String::as_str))?;
         Ok(id)
+    }
+
+    /// Gives a held notification its last words, and lets it be sent.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification that is held.
+    pub fn release(
+        &self,
+        notification: NotificationId,
+        content: &Content,
+        content_if_first: Option<&Content>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET state = 'pending', subject = ?2, text = ?3, \
+             html = ?4, first_subject = ?5, first_text = ?6, first_html = ?7 \
+             WHERE id = ?1 AND state = 'held'";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![
+            notification.0,
+            content.subject,
+            content.text,
+            content.html,
+            content_if_first.map(|first| &first.subject),
+            content_if_first.map(|first| &first.text),
+            content_if_first.map(|first| &first.html),
+        ])?;
+        found(changed, "held notification", notification.0)
+    }
+
+    /// Lets everything be sent that is held, with the words that it has, and says how
+    /// much that was. For when what was held cannot be told together.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be written.
+    pub fn release_all(&self) -> Result<usize, StoreError> {
+        let sql = "UPDATE notification SET state = 'pending' WHERE state = 'held'";
+        Ok(self.connection.prepare_cached(sql)?.execute([])?)
+    }
+
+    /// Says that a held notification is told by another one; by none when it has
+    /// nothing to tell any more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification that is held.
+    pub fn merge_held(
+        &self,
+        notification: NotificationId,
+        teller: Option<Teller>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET state = 'merged', thread = ?2, told_by = ?3 \
+             WHERE id = ?1 AND state = 'held'";
+        let changed = self.connection.prepare_cached(sql)?.execute(params![
+            notification.0,
+            teller.map(|teller| teller.thread.0),
+            teller.map(|teller| teller.letter.0),
+        ])?;
+        found(changed, "held notification", notification.0)
+    }
+
+    /// The `Message-ID` of the one that told what a merged notification was held for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn teller_of(&self, merged: NotificationId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT message_id FROM notification \
+             WHERE id = (SELECT told_by FROM notification WHERE id = ?1)";
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([merged.0], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Whether an incident goes on whose beginning `first` told, or what follows it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn thread_goes_on(&self, first: NotificationId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
+             ON incident.id = notification.incident \
+             WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?)
     }
 
     /// Says where a notification stands now.
@@ -100,9 +243,14 @@ impl Batch<'_> {
     fn insert_notification(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
         let sql = "INSERT INTO notification (incident, user, kind, subject, text, html, \
              first_subject, first_text, first_html, message_id, created_mono_ns, \
-             created_unix_ms, state) VALUES (:incident, :user, :kind, :subject, :text, :html, \
-             :first_subject, :first_text, :first_html, :message_id, :created_mono, \
-             :created_unix, 'pending')";
+             created_unix_ms, state, thread) VALUES (:incident, :user, :kind, :subject, :text, \
+             :html, :first_subject, :first_text, :first_html, :message_id, :created_mono, \
+             :created_unix, :state, :thread)";
+        let state = if new.held { NotificationState::Held } else { NotificationState::Pending };
+        let thread = match new.thread {
+            Thread::Of(first) => Some(first.0),
+            Thread::OfIncident | Thread::Own => None,
+        };
         let first = new.content_if_first.as_ref();
         let id = self.connection.prepare_cached(sql)?.insert(named_params! {
             ":incident": new.incident.map(|id| id.0),
@@ -117,8 +265,16 @@ impl Batch<'_> {
             ":message_id": new.message_id,
             ":created_mono": nanos(new.created.monotonic),
             ":created_unix": new.created.unix_ms,
+            ":state": state.as_str(),
+            ":thread": thread,
         })?;
         Ok(NotificationId(id))
+    }
+
+    fn set_thread(&self, id: NotificationId, first: NotificationId) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET thread = ?2 WHERE id = ?1";
+        let changed = self.connection.prepare_cached(sql)?.execute([id.0, first.0])?;
+        found(changed, "notification", id.0)
     }
 
     fn insert_list<'t>(
@@ -173,6 +329,7 @@ fn notification(row: &Row<'_>) -> Result<Notification, StoreError> {
     Ok(Notification {
         id: NotificationId(row.get(0)?),
         incident: row.get::<_, Option<i64>>(1)?.map(IncidentId),
+        thread: row.get::<_, Option<i64>>(14)?.map(NotificationId),
         user: row.get(2)?,
         kind: word(row, 3, &NotificationKind::ALL, NotificationKind::as_str, "notification kind")?,
         channels: Vec::new(),

@@ -37,12 +37,12 @@ impl Store {
 const INCIDENTS: &str = "DELETE FROM incident WHERE id IN (
     SELECT id FROM incident WHERE closed_unix_ms < ?1 AND NOT EXISTS (
         SELECT 1 FROM notification
-        WHERE notification.incident = incident.id AND notification.state = 'pending')
+        WHERE notification.incident = incident.id AND notification.state IN ('pending', 'held'))
     ORDER BY closed_unix_ms LIMIT ?2)";
 
 const REPORTS: &str = "DELETE FROM notification WHERE id IN (
     SELECT id FROM notification
-    WHERE incident IS NULL AND created_unix_ms < ?1 AND state <> 'pending'
+    WHERE incident IS NULL AND created_unix_ms < ?1 AND state NOT IN ('pending', 'held')
     ORDER BY created_unix_ms LIMIT ?2)";
 
 impl Batch<'_> {

@@ -1,15 +1,16 @@
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
-use crate::connection::{check_sqlite, look_through, open_first, open_reader, open_writer};
-use crate::{Batch, StoreError, folder};
+use crate::connection::{Kind, look_through};
+use crate::connections::Connections;
+use crate::watcher::Watcher;
+use crate::{Batch, StoreError, folder, migrations};
 
-/// How many reads run at once; a further one waits.
-const READERS: usize = 4;
+/// The WAL is cut back to this size after it grew.
+const WAL_LIMIT_BYTES: i64 = 64 << 20;
 
 /// The hub's database. A clone is another handle on the same one.
 #[derive(Debug, Clone)]
@@ -17,20 +18,15 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    database: PathBuf,
-    /// Empty after an error that ended the connection; the next write opens another.
-    writer: Mutex<Option<Connection>>,
-    /// All are open from the start: while one is, SQLite keeps its index of the
-    /// WAL, and a transaction that failed cannot come back by recovery.
-    readers: [Mutex<Option<Connection>>; READERS],
-    next_reader: AtomicUsize,
+    /// Closed before the writer, as the readers are.
+    watcher: Mutex<Watcher>,
+    connections: Connections,
     counters: Counters,
 }
 
 /// What went wrong or was left out since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    connections_ended: AtomicU64,
     pub(crate) timeline_left_out: AtomicU64,
 }
 
@@ -43,20 +39,17 @@ impl Store {
     /// not for this release, [`StoreError::Damaged`] when it is damaged. The
     /// file is not changed in these cases.
     pub fn open(folder: &Path) -> Result<Store, StoreError> {
-        check_sqlite()?;
         let folder = folder::prepare(folder)?;
-        let writer = open_first(&folder.database)?;
-        let mut readers = [const { Mutex::new(None) }; READERS];
-        for slot in &mut readers {
-            *slot = Mutex::new(Some(open_reader(&folder.database)?));
-        }
-        Ok(Store(Arc::new(Inner {
-            database: folder.database.clone(),
-            writer: Mutex::new(Some(writer)),
-            readers,
-            next_reader: AtomicUsize::new(0),
-            counters: Counters::default(),
-        })))
+        let kind = Kind {
+            format: &migrations::WATCHFIRE,
+            if_fresh: "",
+            for_writer: format!(
+                "PRAGMA secure_delete = ON; PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}"
+            ),
+        };
+        let connections = Connections::open(folder.database.clone(), kind)?;
+        let watcher = Mutex::new(Watcher::new(folder.database.clone())?);
+        Ok(Store(Arc::new(Inner { connections, counters: Counters::default(), watcher })))
     }
 
     /// Does `work` in one transaction. When this returns `Ok`, all of it is on
@@ -72,17 +65,8 @@ impl Store {
         &self,
         work: impl FnOnce(&Batch<'_>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut slot = lock(&self.0.writer);
-        let connection = present(&mut slot, || open_writer(&self.0.database))?;
-        match transact(connection, &self.0.counters, work) {
-            Ok(result) => Ok(result),
-            Err(failure) => {
-                if failure.at_commit || failure.error.ends_connection() {
-                    self.end_connection(&mut slot, &failure.error);
-                }
-                Err(failure.error)
-            }
-        }
+        let counters = &self.0.counters;
+        self.0.connections.write(|connection| work(&Batch::new(connection, counters)))
     }
 
     /// Looks through the whole database for damage. It reads every page, so it
@@ -94,10 +78,20 @@ impl Store {
         self.read(|connection| look_through(connection, true))
     }
 
+    /// A number that differs from what an earlier call on this store gave if any
+    /// process wrote in between: this one, or a command beside it. It reads no
+    /// table, so it may be asked for every second.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn data_version(&self) -> Result<u64, StoreError> {
+        self.0.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner).version()
+    }
+
     /// How many connections were closed after an error of the disk.
     #[must_use]
     pub fn connections_ended(&self) -> u64 {
-        self.0.counters.connections_ended.load(Ordering::Relaxed)
+        self.0.connections.ended()
     }
 
     /// How many timeline entries were left out because their incident had
@@ -112,88 +106,8 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut slot = self.free_reader();
-        let connection = present(&mut slot, || open_reader(&self.0.database))?;
-        let read = snapshot(connection, work);
-        if let Err(error) = &read
-            && error.ends_connection()
-        {
-            self.end_connection(&mut slot, error);
-        }
-        read
+        self.0.connections.read(work)
     }
-
-    /// A reader that nobody uses, or else the next one in turn once it is free.
-    fn free_reader(&self) -> MutexGuard<'_, Option<Connection>> {
-        let first = self.0.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
-        let in_turn = (first..READERS).chain(0..first);
-        for slot in in_turn.map(|number| &self.0.readers[number]) {
-            match slot.try_lock() {
-                Ok(guard) => return guard,
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        lock(&self.0.readers[first])
-    }
-
-    fn end_connection(&self, slot: &mut Option<Connection>, error: &StoreError) {
-        self.0.counters.connections_ended.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, "a connection to the database is closed after an error");
-        if let Some(connection) = slot.take() {
-            // A disk that just failed is no place to move pages about.
-            let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            if let Err(error) = kept {
-                tracing::warn!(%error, "the database is checkpointed as its connection closes");
-            }
-        }
-    }
-}
-
-/// A thread that panicked while it held the lock left a connection whose
-/// transaction was rolled back as it unwound, so the connection is good.
-fn lock(slot: &Mutex<Option<Connection>>) -> MutexGuard<'_, Option<Connection>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn present(
-    slot: &mut Option<Connection>,
-    open: impl FnOnce() -> Result<Connection, StoreError>,
-) -> Result<&mut Connection, StoreError> {
-    if slot.is_none() {
-        *slot = Some(open()?);
-    }
-    Ok(slot.as_mut().expect("it was filled just now if it was empty"))
-}
-
-struct Failure {
-    error: StoreError,
-    at_commit: bool,
-}
-
-fn transact<R>(
-    connection: &mut Connection,
-    counters: &Counters,
-    work: impl FnOnce(&Batch<'_>) -> Result<R, StoreError>,
-) -> Result<R, Failure> {
-    let early = |error| Failure { error, at_commit: false };
-    // Dropped before its commit, the transaction is rolled back.
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(|error| early(error.into()))?;
-    let result = work(&Batch::new(&transaction, counters)).map_err(early)?;
-    transaction.commit().map_err(|error| Failure { error: error.into(), at_commit: true })?;
-    Ok(result)
-}
-
-fn snapshot<R>(
-    connection: &mut Connection,
-    work: impl FnOnce(&Connection) -> Result<R, StoreError>,
-) -> Result<R, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-    let result = work(&transaction)?;
-    transaction.commit()?;
-    Ok(result)
 }
 
 #[cfg(test)]

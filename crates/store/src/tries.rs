@@ -15,12 +15,17 @@ pub const MAX_TRIES_KEPT: u32 = 1000;
 pub struct DeliveryId(pub i64);
 
 impl Store {
-    /// The tries to hand over one notification, oldest first.
+    /// The tries to hand over one notification, oldest first; of one that another
+    /// told as well, those of the other.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn deliveries_of(&self, id: NotificationId) -> Result<Vec<Delivery>, StoreError> {
-        self.read(|connection| select(connection, id))
+        self.read(|connection| {
+            let sql = "SELECT coalesce(told_by, id) FROM notification WHERE id = ?1";
+            let told_by = connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0));
+            select(connection, told_by.optional()?.map_or(id, NotificationId))
+        })
     }
 }
 

@@ -14,7 +14,8 @@ use watchfire_model::{
     NotificationState, Presence, ServerName, TimelineEntry, TimelineKind,
 };
 use watchfire_store::{
-    Batch, DeliveryId, IncidentFilter, NewIncidentRow, NewNotification, Store, StoreError,
+    Batch, DeliveryId, IncidentFilter, NewIncidentRow, NewNotification, Store, StoreError, Teller,
+    Thread,
 };
 
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ enum Op {
     Begin(NotificationId, Channel, Moment),
     End(DeliveryId, Moment, DeliveryOutcome),
     State(NotificationId, NotificationState),
+    Release(NotificationId, Content),
+    Merge(NotificationId, Option<Teller>),
+    Correct(IncidentId, String),
 }
 
 #[derive(Debug, Clone)]
@@ -98,14 +102,30 @@ fn open() -> impl Strategy<Value = Op> {
     )
 }
 
+fn thread() -> impl Strategy<Value = Thread> {
+    prop_oneof![
+        2 => Just(Thread::OfIncident),
+        1 => Just(Thread::Own),
+        2 => notification_id().prop_map(Thread::Of),
+    ]
+}
+
 fn enqueue() -> impl Strategy<Value = Op> {
-    let whom = (option::of(incident_id()), select(vec!["ada", "bob"]));
+    let whom = (option::of(incident_id()), select(vec!["ada", "bob"]), thread(), any::<bool>());
     let words = (content(), option::of(content()), 0..12_u32);
     let lists = (vec(channel(), 0..3), vec(text(), 0..3));
     (whom, select(&NotificationKind::ALL[..]), words, lists, moment()).prop_map(
-        |((incident, user), kind, (content, content_if_first, number), lists, created)| {
+        |(
+            (incident, user, thread, held),
+            kind,
+            (content, content_if_first, number),
+            lists,
+            created,
+        )| {
             Op::Enqueue(NewNotification {
                 incident,
+                thread,
+                held,
                 user: user.to_owned(),
                 kind,
                 channels: lists.0,
@@ -137,6 +157,13 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(id, at, outcome)| Op::End(id, at, outcome)),
         2 => (notification_id(), select(&NotificationState::ALL[..]))
             .prop_map(|(id, to)| Op::State(id, to)),
+        2 => (notification_id(), content()).prop_map(|(id, words)| Op::Release(id, words)),
+        2 => (notification_id(), option::of((notification_id(), notification_id())))
+            .prop_map(|(id, to)| {
+                let teller = |(letter, thread)| Teller { letter, thread };
+                Op::Merge(id, to.map(teller))
+            }),
+        1 => (incident_id(), text()).prop_map(|(id, cause)| Op::Correct(id, cause)),
     ]
 }
 
@@ -169,6 +196,9 @@ fn on_store(batch: &Batch<'_>, op: &Op) -> Answer {
         Op::Begin(id, channel, at) => batch.begin_delivery(*id, channel, *at).map(|id| id.0),
         Op::End(id, at, outcome) => batch.end_delivery(*id, *at, outcome).map(|()| 0),
         Op::State(id, to) => batch.set_state(*id, *to).map(|()| 0),
+        Op::Release(id, words) => batch.release(*id, words, Some(words)).map(|()| 0),
+        Op::Merge(id, teller) => batch.merge_held(*id, *teller).map(|()| 0),
+        Op::Correct(id, cause) => batch.correct_incident(*id, cause).map(|()| 0),
     }
 }
 
@@ -182,6 +212,9 @@ fn on_naive(naive: &mut Naive, op: &Op) -> Answer {
         Op::Begin(id, channel, at) => naive.begin(*id, channel, *at).map(|id| id.0),
         Op::End(id, at, outcome) => naive.end(*id, *at, outcome).map(|()| 0),
         Op::State(id, to) => naive.set_state(*id, *to).map(|()| 0),
+        Op::Release(id, words) => naive.release(*id, words).map(|()| 0),
+        Op::Merge(id, teller) => naive.merge(*id, *teller).map(|()| 0),
+        Op::Correct(id, cause) => naive.correct(*id, cause).map(|()| 0),
     }
 }
 
@@ -215,6 +248,8 @@ fn compare(store: &Store, naive: &Naive) {
     for id in (0..12).map(NotificationId) {
         assert_eq!(store.deliveries_of(id), Ok(naive.deliveries_of(id)));
     }
+    let held = naive.notifications.values().filter(|one| one.state == NotificationState::Held);
+    assert_eq!(store.held(), Ok(held.cloned().collect()));
     let mut lanes = store.lanes().expect("readable");
     lanes.sort_by_key(|lane| lane.oldest);
     let keys: Vec<_> = lanes.into_iter().map(|lane| lane.key).collect();

@@ -4,6 +4,7 @@ use std::thread;
 
 use super::*;
 use crate::StoredUser;
+use crate::connections::{READERS, lock};
 
 fn opened() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -27,7 +28,7 @@ fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> T
 fn connections_are_set_up_for_durability() {
     let (_folder, store) = opened();
     let check = |store: &Store| {
-        let slot = lock(&store.0.writer);
+        let slot = lock(&store.0.connections.writer);
         let writer = slot.as_ref().unwrap();
         assert_eq!(pragma::<String>(writer, "journal_mode"), "wal");
         assert_eq!(pragma::<i64>(writer, "synchronous"), 2);
@@ -81,7 +82,7 @@ fn after_an_error_of_the_disk_another_connection_is_opened() {
         Err(fsync_failed())
     });
     assert!(matches!(failed, Err(StoreError::Io { .. })), "{failed:?}");
-    assert!(lock(&store.0.writer).is_none());
+    assert!(lock(&store.0.connections.writer).is_none());
     assert!(store.read(|_| Err::<(), _>(fsync_failed())).is_err());
     assert_eq!(store.connections_ended(), 2);
     store.write(|batch| batch.put_user(&user("bob"))).unwrap();
@@ -108,7 +109,7 @@ fn after_a_commit_that_fails_another_connection_is_opened() {
 fn a_full_disk_is_an_error_and_passes() {
     let (_folder, store) = opened();
     let limit_pages = |pages: i64| {
-        let slot = lock(&store.0.writer);
+        let slot = lock(&store.0.connections.writer);
         let sql = format!("PRAGMA max_page_count = {pages}");
         slot.as_ref().unwrap().query_row(&sql, [], |_| Ok(())).unwrap();
     };
@@ -161,7 +162,7 @@ fn more_reads_than_connections_wait_for_each_other() {
             });
         }
         assert_eq!(all_begun.iter().take(READERS).count(), READERS);
-        assert!(store.0.readers.iter().all(|slot| slot.try_lock().is_err()));
+        assert!(store.0.connections.readers.iter().all(|slot| slot.try_lock().is_err()));
         let late = scope.spawn(|| names(&store));
         go.iter().for_each(|go| go.send(()).unwrap());
         assert!(late.join().unwrap().is_empty());
@@ -190,7 +191,7 @@ fn every_query_has_its_index() {
         "SELECT id FROM notification WHERE incident IS NULL AND created_unix_ms < ?1 \
          AND state <> 'pending' ORDER BY created_unix_ms LIMIT 9",
     ] {
-        let slot = lock(&store.0.writer);
+        let slot = lock(&store.0.connections.writer);
         let mut query =
             slot.as_ref().unwrap().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let nulls = vec![rusqlite::types::Null; query.parameter_count()];

@@ -30,6 +30,8 @@ pub(crate) fn new_notification(
     NewNotification {
         incident,
         user: user.to_owned(),
+        thread: watchfire_store::Thread::OfIncident,
+        held: false,
         kind: NotificationKind::Down,
         channels: vec![Channel::new("mailto:ada@example.org")],
         content: Content { subject: "down".to_owned(), ..Content::default() },

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use watchfire_model::{
-    Channel, Delivery, DeliveryOutcome, Incident, IncidentId, IncidentState, Moment, Notification,
-    NotificationId, NotificationState, Presence, TimelineEntry,
+    Channel, Content, Delivery, DeliveryOutcome, Incident, IncidentId, IncidentState, Moment,
+    Notification, NotificationId, NotificationState, Presence, TimelineEntry,
 };
 use watchfire_store::{
     DeliveryId, IncidentFilter, LaneKey, NewIncidentRow, NewNotification, Pruned, StoreError,
+    Teller, Thread,
 };
 
 type Done<T> = Result<T, StoreError>;
@@ -18,7 +19,12 @@ pub(crate) struct Naive {
     pub(crate) incidents: BTreeMap<i64, (Incident, Vec<TimelineEntry>)>,
     pub(crate) notifications: BTreeMap<i64, Notification>,
     deliveries: BTreeMap<i64, Delivery>,
+    told_by: BTreeMap<i64, i64>,
     last: [i64; 3],
+}
+
+fn waits(state: NotificationState) -> bool {
+    matches!(state, NotificationState::Pending | NotificationState::Held)
 }
 
 fn next(last: &mut i64) -> i64 {
@@ -64,6 +70,12 @@ impl Naive {
         Ok(())
     }
 
+    pub(crate) fn correct(&mut self, id: IncidentId, cause: &str) -> Done<()> {
+        let missing = StoreError::NotFound { what: "incident", id: id.0 };
+        self.incidents.get_mut(&id.0).ok_or(missing)?.0.cause = cause.to_owned();
+        Ok(())
+    }
+
     pub(crate) fn close(&mut self, id: IncidentId, at: Moment) -> Done<()> {
         self.open(id)?.state = IncidentState::Closed(at);
         Ok(())
@@ -85,10 +97,19 @@ impl Naive {
         {
             return Err(StoreError::NotFound { what: "incident", id: id.0 });
         }
+        if let Thread::Of(first) = new.thread {
+            self.notification(first)?;
+        }
         let id = NotificationId(next(&mut self.last[1]));
+        let state = if new.held { NotificationState::Held } else { NotificationState::Pending };
         let notification = Notification {
             id,
             incident: new.incident,
+            thread: match new.thread {
+                Thread::OfIncident => None,
+                Thread::Own => Some(id),
+                Thread::Of(first) => Some(first),
+            },
             user: new.user.clone(),
             kind: new.kind,
             channels: new.channels.clone(),
@@ -97,10 +118,39 @@ impl Naive {
             message_id: new.message_id.clone(),
             references: new.references.clone(),
             created: new.created,
-            state: NotificationState::Pending,
+            state,
         };
         self.notifications.insert(id.0, notification);
         Ok(id)
+    }
+
+    pub(crate) fn release(&mut self, id: NotificationId, words: &Content) -> Done<()> {
+        let one = self.held(id)?;
+        one.state = NotificationState::Pending;
+        one.content = words.clone();
+        one.content_if_first = Some(words.clone());
+        Ok(())
+    }
+
+    pub(crate) fn merge(&mut self, id: NotificationId, to: Option<Teller>) -> Done<()> {
+        self.held(id)?;
+        // SQLite looks at the references when the statement ends.
+        let there = |id: NotificationId| self.notifications.contains_key(&id.0);
+        if !to.is_none_or(|to| there(to.letter) && there(to.thread)) {
+            return Err(StoreError::Refused { why: "FOREIGN KEY constraint failed".to_owned() });
+        }
+        let one = self.held(id)?;
+        one.state = NotificationState::Merged;
+        one.thread = to.map(|to| to.thread);
+        self.told_by.remove(&id.0);
+        self.told_by.extend(to.map(|to| (id.0, to.letter.0)));
+        Ok(())
+    }
+
+    fn held(&mut self, id: NotificationId) -> Done<&mut Notification> {
+        let missing = StoreError::NotFound { what: "held notification", id: id.0 };
+        let held = |one: &&mut Notification| one.state == NotificationState::Held;
+        self.notifications.get_mut(&id.0).filter(held).ok_or(missing)
     }
 
     fn notification(&mut self, id: NotificationId) -> Done<&mut Notification> {
@@ -123,7 +173,7 @@ impl Naive {
         if state != NotificationState::Pending {
             return Err(StoreError::NotPending { id: id.0, state });
         }
-        let attempt = self.deliveries_of(id).len() as u32 + 1;
+        let attempt = self.own_deliveries(id).len() as u32 + 1;
         let delivery = DeliveryId(next(&mut self.last[2]));
         let row = Delivery {
             notification: id,
@@ -154,6 +204,11 @@ impl Naive {
     }
 
     pub(crate) fn deliveries_of(&self, id: NotificationId) -> Vec<Delivery> {
+        let id = self.told_by.get(&id.0).copied().map_or(id, NotificationId);
+        self.own_deliveries(id)
+    }
+
+    fn own_deliveries(&self, id: NotificationId) -> Vec<Delivery> {
         self.deliveries.values().filter(|one| one.notification == id).cloned().collect()
     }
 
@@ -184,14 +239,18 @@ impl Naive {
     }
 
     pub(crate) fn lane(&self, key: &LaneKey) -> Vec<(Notification, Vec<Delivery>)> {
-        let in_lane = self.notifications.values().filter(|one| LaneKey::of(one) == *key);
-        in_lane.map(|one| (one.clone(), self.deliveries_of(one.id))).collect()
+        let told_by_thread =
+            |one: &Notification| one.thread.is_some() && one.state == NotificationState::Merged;
+        let mut in_lane = self.notifications.values().collect::<Vec<_>>();
+        in_lane.retain(|one| LaneKey::of(one) == *key && !told_by_thread(one));
+        let in_lane = in_lane.into_iter();
+        in_lane.map(|one| (one.clone(), self.own_deliveries(one.id))).collect()
     }
 
     pub(crate) fn prune(&mut self, older_than: i64, most: usize) -> Pruned {
         let mut ended: Vec<(i64, i64)> = Vec::new();
         for (incident, _) in self.incidents.values() {
-            let pending = |one: &Notification| one.state == NotificationState::Pending;
+            let pending = |one: &Notification| waits(one.state);
             if let IncidentState::Closed(at) = incident.state
                 && at.unix_ms < older_than
                 && !self.notifications_of(incident.id).iter().any(pending)
@@ -201,10 +260,7 @@ impl Naive {
         }
         let mut reports: Vec<(i64, i64)> = Vec::new();
         for one in self.notifications.values() {
-            if one.incident.is_none()
-                && one.state != NotificationState::Pending
-                && one.created.unix_ms < older_than
-            {
+            if one.incident.is_none() && !waits(one.state) && one.created.unix_ms < older_than {
                 reports.push((one.created.unix_ms, one.id.0));
             }
         }
@@ -218,6 +274,11 @@ impl Naive {
         }
         for (_, id) in &reports {
             self.notifications.remove(id);
+        }
+        let there: Vec<i64> = self.notifications.keys().copied().collect();
+        self.told_by.retain(|told, by| there.contains(told) && there.contains(by));
+        for one in self.notifications.values_mut() {
+            one.thread = one.thread.filter(|first| there.contains(&first.0));
         }
         let left = &self.notifications;
         self.deliveries.retain(|_, one| left.contains_key(&one.notification.0));

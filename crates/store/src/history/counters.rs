@@ -1,0 +1,65 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What happened to the history since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HistoryCounters {
+    /// Chunks that were stored.
+    pub chunks_stored: u64,
+    /// Bytes of those chunks, without what the database adds.
+    pub bytes_stored: u64,
+    /// Chunks of which everything was known already, so they were not stored.
+    pub chunks_known: u64,
+    /// Chunks that were refused, by [`BadChunk`](crate::BadChunk).
+    pub chunks_refused: u64,
+    /// Chunks that were deleted to keep the cap.
+    pub chunks_pruned: u64,
+    /// Chunks that were deleted because their server or ring was removed.
+    pub chunks_removed: u64,
+    /// How often a reader met a chunk or an interval that was damaged.
+    pub damaged_rows: u64,
+    /// Holes that were given up because a ring had too many of them.
+    pub holes_given_up: u64,
+    /// Rings that were dropped because their server had too many of them.
+    pub rings_given_up: u64,
+    /// Damaged files that were set aside.
+    pub files_set_aside: u64,
+    /// Connections that were closed after an error of the disk.
+    pub connections_ended: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) chunks_stored: AtomicU64,
+    pub(super) bytes_stored: AtomicU64,
+    pub(super) chunks_known: AtomicU64,
+    pub(super) chunks_refused: AtomicU64,
+    pub(super) chunks_pruned: AtomicU64,
+    pub(super) chunks_removed: AtomicU64,
+    pub(super) damaged_rows: AtomicU64,
+    pub(super) holes_given_up: AtomicU64,
+    pub(super) rings_given_up: AtomicU64,
+    pub(super) files_set_aside: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn add(counter: &AtomicU64, how_many: u64) {
+        counter.fetch_add(how_many, Ordering::Relaxed);
+    }
+
+    pub(super) fn now(&self, connections_ended: u64) -> HistoryCounters {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        HistoryCounters {
+            chunks_stored: of(&self.chunks_stored),
+            bytes_stored: of(&self.bytes_stored),
+            chunks_known: of(&self.chunks_known),
+            chunks_refused: of(&self.chunks_refused),
+            chunks_pruned: of(&self.chunks_pruned),
+            chunks_removed: of(&self.chunks_removed),
+            damaged_rows: of(&self.damaged_rows),
+            holes_given_up: of(&self.holes_given_up),
+            rings_given_up: of(&self.rings_given_up),
+            files_set_aside: of(&self.files_set_aside),
+            connections_ended,
+        }
+    }
+}
