@@ -3,7 +3,7 @@
 //! A lane is what waits for one user, in the order in which it was written
 //! down. Its head is tried until a provider takes it; nothing overtakes it,
 //! but for a recovery whose trouble was never told: that takes the trouble's
-//! place as one message.
+//! place as one message. The same goes for the hub's own cut and its end.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ enum Plan<'a> {
 ///
 /// `lane` is in order and holds every pending notification of one user, each
 /// with its deliveries, and should hold the earlier ones of the same incidents
-/// with theirs, whatever their state. An earlier one that is missing but named
+/// or thread with theirs, whatever their state. An earlier one that is missing but named
 /// in `references` counts as sent. No try of this lane may be under way: a
 /// delivery without an end is one in which the hub died.
 ///
@@ -102,14 +102,18 @@ fn collapsed(
     head: usize,
 ) -> Option<(usize, Vec<NotificationId>)> {
     let trouble = &lane[head].0;
-    let incident = trouble.incident?;
-    if !matches!(trouble.kind, NotificationKind::Down | NotificationKind::Changed) {
-        return None;
-    }
-    let of_incident = |at: &usize| lane[*at].0.incident == Some(incident);
+    let ends = match trouble.kind {
+        NotificationKind::Down | NotificationKind::Changed => {
+            trouble.incident?;
+            NotificationKind::Recovered
+        }
+        NotificationKind::CutOff => NotificationKind::HubBack,
+        _ => return None,
+    };
+    let of_incident = |at: &usize| lane[*at].0.incident == trouble.incident;
     let recovery = (head + 1..lane.len()).filter(of_incident).find(|at| {
         let entry = &lane[*at];
-        is_open(entry) && entry.0.kind == NotificationKind::Recovered
+        is_open(entry) && entry.0.kind == ends
     })?;
     if told_before(lane, recovery) || told_before(lane, head) {
         return None;
@@ -123,11 +127,15 @@ fn is_open((notification, tries): &(Notification, Vec<Delivery>)) -> bool {
         && !tries.iter().any(|try_| matches!(try_.outcome, DeliveryOutcome::Accepted { .. }))
 }
 
-/// True when something before `at` about the same incident was sent, or may have been.
+/// True when something before `at` about the same incident, or that it goes on from,
+/// was sent, or may have been.
 fn told_before(lane: &[(Notification, Vec<Delivery>)], at: usize) -> bool {
     let notification = &lane[at].0;
-    let Some(incident) = notification.incident else { return false };
-    let mut earlier = lane[..at].iter().filter(|(other, _)| other.incident == Some(incident));
+    let same = |other: &Notification| {
+        (other.incident.is_some() && other.incident == notification.incident)
+            || notification.references.contains(&other.message_id)
+    };
+    let mut earlier = lane[..at].iter().filter(|(other, _)| same(other));
     let unknown = |id: &String| !lane.iter().any(|(other, _)| other.message_id == *id);
     earlier.any(told) || notification.references.iter().any(unknown)
 }

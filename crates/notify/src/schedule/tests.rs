@@ -17,6 +17,7 @@ fn note(id: i64, incident: i64, kind: NotificationKind, channels: &[&str]) -> No
     Notification {
         id: NotificationId(id),
         incident: Some(IncidentId(incident)),
+        thread: None,
         user: "ada".to_owned(),
         kind,
         channels: channels.iter().map(|url| Channel::new(url)).collect(),
@@ -371,4 +372,33 @@ proptest! {
             prop_assert_ne!(notification.state, NotificationState::Pending);
         }
     }
+}
+
+#[test]
+fn the_end_of_the_hubs_cut_takes_the_place_of_its_beginning_that_was_never_told() {
+    let of_hub = |id: i64, kind, references: &[&str]| Notification {
+        incident: None,
+        thread: Some(NotificationId(1)),
+        references: references.iter().map(|id| (*id).to_owned()).collect(),
+        ..note(id, 0, kind, &[A])
+    };
+    let cut = || of_hub(1, NotificationKind::CutOff, &[]);
+    let back = || of_hub(2, NotificationKind::HubBack, &["1@hub"]);
+    let failed = tried(1, A, 1, 0.0, retry(false));
+    let lane = vec![(cut(), vec![failed]), (back(), vec![])];
+    assert_eq!(next_step(&lane, at(0.0), 0.0), send(2, A, true, &[1]));
+    let lane = vec![(cut(), vec![tried(1, A, 1, 0.0, retry(true))]), (back(), vec![])];
+    assert_eq!(next_step(&lane, at(9.0), 0.0), send(1, A, true, &[]));
+}
+
+#[test]
+fn what_follows_a_letter_about_many_waits_for_it_and_knows_that_it_was_told() {
+    let group =
+        |state| Notification { incident: None, thread: Some(NotificationId(1)), state, ..down(1) };
+    let follows = || Notification { thread: Some(NotificationId(1)), ..recovered(2) };
+    let lane = |state| vec![(group(state), vec![]), (follows(), vec![])];
+    let step = |state| next_step(&lane(state), at(0.0), 0.0);
+    assert_eq!(step(NotificationState::Pending), send(1, A, true, &[]), "no other takes its place");
+    assert_eq!(step(NotificationState::Delivered), send(2, A, false, &[]));
+    assert_eq!(step(NotificationState::Dead), send(2, A, true, &[]), "nobody was told");
 }
