@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use watchfire_collect::{Root, TickSampler};
+use watchfire_identity::certificate::agent_name;
 use watchfire_model::{HostFacts, Moment, StatusView};
 use watchfire_runtime::http::HttpLimits;
 use watchfire_runtime::{Clock, Secret, Shutdown, memory, task};
@@ -13,10 +14,13 @@ use crate::config::AgentConfig;
 use crate::counters::Counters;
 use crate::data::Data;
 use crate::error::AgentError;
-use crate::http::{About, App, HostNames, Parts};
+use crate::http::{App, HostNames, Parts};
+use crate::identity::Identity;
 use crate::recorder::RecorderError;
 use crate::sampler::{Keeper, Recording, Samplers};
 use crate::server::serve;
+use crate::uplink::goodbye::Goodbye;
+use crate::uplink::{self, About, Uplink};
 
 /// The recorder's folder in the data folder.
 pub(crate) const RECORD_FOLDER: &str = "record";
@@ -38,6 +42,7 @@ pub struct Agent {
     keeper: Keeper,
     recording: Recording,
     boot: Boot,
+    identity: Arc<Identity>,
     counters: Arc<Counters>,
 }
 
@@ -48,14 +53,14 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] says what to do.
     pub async fn bind(config: AgentConfig, clock: Clock) -> Result<Self, AgentError> {
-        let (for_data, root, now) = (config.clone(), config.root.clone(), clock.now());
-        let (data, boot, host) = task::blocking("open the data folder", move || {
-            let data = Data::open(&for_data);
+        let (for_data, root, its_clock) = (config.clone(), config.root.clone(), clock.clone());
+        let (data, identity, boot, host) = task::blocking("open the data folder", move || {
+            let data = Data::open(&for_data)?;
+            let identity = Identity::open(&for_data.data, for_data.hub, its_clock.clone())?;
             let boot = Boot::read(&for_data.data, &root);
-            (data, boot, host_facts(root, now))
+            Ok::<_, AgentError>((data, identity, boot, host_facts(root, its_clock.now())))
         })
-        .await?;
-        let data = data?;
+        .await??;
         let bind = |source| AgentError::Bind { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -70,6 +75,7 @@ impl Agent {
             keeper,
             recording,
             boot,
+            identity,
             counters: Arc::default(),
         })
     }
@@ -108,26 +114,45 @@ impl Agent {
             keeper,
             recording,
             boot,
+            identity,
             counters,
         } = self;
+        let feed = keeper.feed().clone();
+        let goodbye = Goodbye::new(&config.data, &config.root);
+        goodbye.begin();
         let (samplers, samples) =
             Samplers::new(clock.clone(), config.root, config.collect, keeper, boot.clone());
         let listen = config.listen.ip().to_string();
-        let names = [host.hostname.as_str(), listen.as_str()];
+        let own_name = agent_name(identity.id());
+        let names = [host.hostname.as_str(), listen.as_str(), own_name.as_str()];
         let configured = config.name.as_ref().map(|name| name.as_str());
         let hosts = config.hosts.iter().map(String::as_str).chain(names).chain(configured);
-        let app = App::new(Parts {
+        let about = About {
+            server: configured.unwrap_or(&host.hostname).to_owned(),
+            boot_id: host.boot_id.clone(),
+            agent_id: data.agent_id,
+            labels: config.labels,
+        };
+        let up = Uplink::new(uplink::Parts {
             clock: clock.clone(),
             shutdown: shutdown.clone(),
             counters: Arc::clone(&counters),
+            samples: samples.clone(),
+            about: about.clone(),
+            feed,
+            record_folder: config.data.join(RECORD_FOLDER),
+            boot: boot.clone(),
+            goodbye,
+            identity: Some(Arc::clone(&identity)),
+        });
+        let app = App::new(Parts {
+            clock: clock.clone(),
+            counters: Arc::clone(&counters),
             samples,
             hosts: HostNames::new(hosts),
-            about: About {
-                server: configured.unwrap_or(&host.hostname).to_owned(),
-                boot_id: host.boot_id,
-                agent_id: data.agent_id,
-                labels: config.labels,
-            },
+            about,
+            identity: Arc::clone(&identity),
+            uplink: Arc::clone(&up),
             key: data.key,
             users: data.users,
             token_lives: config.token_lives,
@@ -140,8 +165,11 @@ impl Agent {
         let samplers = samplers.start();
         let settle = task::spawn("settle memory", memory::settle(clock.clone()));
         tracing::info!(%address, "the agent listens");
-        serve(listener, app, shutdown, HttpLimits::default()).await;
-        drop((samplers, settle));
+        let follow = task::spawn("identity", identity.follow());
+        let uplink = up.start(address);
+        serve(listener, app, config.plain, shutdown, HttpLimits::default()).await;
+        uplink.end(&clock).await;
+        drop((samplers, settle, follow));
         recording.close(&boot, &clock).await;
         counters.log();
         Ok(())

@@ -69,6 +69,16 @@ impl Boot {
         Self { reason: RebootReason::Unknown, panic: None, log_position: None, id }
     }
 
+    /// Why the machine was started anew, with the kernel's last words where it
+    /// died; empty when it is not known.
+    pub(crate) fn in_words(&self) -> String {
+        match (self.reason, &self.panic) {
+            (RebootReason::Unknown | RebootReason::SameBoot, _) => String::new(),
+            (reason, Some(words)) => format!("{}: {words}", reason.name()),
+            (reason, None) => reason.name().to_owned(),
+        }
+    }
+
     /// What to remember at `unix_ms`.
     pub(crate) fn memory(&self, unix_ms: i64, log_position: Option<u64>) -> Memory {
         Memory {

@@ -1,6 +1,7 @@
 mod collect;
 mod metrics;
 mod record;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,10 +16,12 @@ use watchfire_model::{Labels, ServerName};
 use watchfire_runtime::config::{
     Located, Overrides, Problem, Problems, Source, Spanned, closest, duration, socket_address,
 };
+use watchfire_runtime::http::Plain;
 
 use self::collect::FileCollect;
 use self::metrics::FileMetrics;
 use self::record::FileRecord;
+use self::transport::{plain, the_hub};
 
 pub use self::collect::CollectConfig;
 pub use self::metrics::MetricsConfig;
@@ -44,7 +47,13 @@ pub struct AgentConfig {
     pub name: Option<ServerName>,
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The folder for the token key and the users that the agent makes itself.
+    /// From where plain HTTP is answered; TLS is from everywhere.
+    pub plain: Plain,
+    /// Where the agent dials its hub, `host:port`; where it is `None`, what
+    /// `watchfire join` was told.
+    pub hub: Option<String>,
+    /// The folder for the agent's identity, the token key and the users that
+    /// it makes itself.
     pub data: PathBuf,
     /// The server's labels.
     pub labels: Labels,
@@ -84,6 +93,8 @@ struct File {
     listen: Option<Spanned<String>>,
     data: Option<Spanned<String>>,
     tls: Option<Spanned<String>>,
+    plain: Option<Spanned<String>>,
+    hub: Option<Spanned<String>>,
     token_lives: Option<Spanned<String>>,
     #[serde(default)]
     labels: BTreeMap<String, Spanned<String>>,
@@ -124,7 +135,8 @@ struct UsersFile {
 
 impl AgentConfig {
     /// The settings that environment and flags can override.
-    pub const KEYS: [&'static str; 5] = ["name", "listen", "data", "tls", "token_lives"];
+    pub const KEYS: [&'static str; 7] =
+        ["name", "listen", "data", "hub", "plain", "tls", "token_lives"];
 
     /// The defaults, with state in `data`.
     #[must_use]
@@ -132,6 +144,8 @@ impl AgentConfig {
         Self {
             name: None,
             listen: DEFAULT_LISTEN,
+            plain: Plain::Loopback,
+            hub: None,
             data: data.into(),
             labels: Labels::new(),
             users: Vec::new(),
@@ -165,9 +179,12 @@ impl AgentConfig {
         let mut problems = Problems::new();
         let mut config = Self::new(DEFAULT_DATA);
         config.name = reader.name(file.name, &mut problems);
-        if let Some(listen) = reader.listen(file.listen, file.tls, &mut problems) {
+        if let Some(listen) = reader.listen(file.listen, &mut problems) {
             config.listen = listen;
         }
+        let (old, new) = (reader.pick("tls", file.tls), reader.pick("plain", file.plain));
+        config.plain = plain(old, new, &mut problems);
+        config.hub = reader.pick("hub", file.hub).and_then(|hub| the_hub(&hub, &mut problems));
         if let Some(data) = reader.data(file.data, &mut problems) {
             config.data = data;
         }
@@ -214,37 +231,8 @@ impl Reader<'_> {
         }))
     }
 
-    fn listen(
-        &self,
-        file: Option<Spanned<String>>,
-        tls: Option<Spanned<String>>,
-        problems: &mut Problems,
-    ) -> Option<SocketAddr> {
-        let plain = self.tls_is_off(tls, problems);
-        let listen = self.pick("listen", file)?;
-        let address = problems.take(socket_address(&listen))?;
-        if !address.ip().to_canonical().is_loopback() && !plain {
-            problems.push(
-                listen
-                    .problem(format!("{address} can be reached from other machines without TLS"))
-                    .hint(
-                        "this version has no TLS: listen on 127.0.0.1 behind a tunnel, or write \
-                         tls = \"off\" to let passwords and tokens cross the network in the clear",
-                    ),
-            );
-        }
-        Some(address)
-    }
-
-    fn tls_is_off(&self, file: Option<Spanned<String>>, problems: &mut Problems) -> bool {
-        let Some(tls) = self.pick("tls", file) else { return false };
-        if tls.value != "off" {
-            problems.push(
-                tls.problem(format!("{:?} is no setting for TLS", tls.value))
-                    .hint("this version has no TLS: write \"off\" or leave the line out"),
-            );
-        }
-        true
+    fn listen(&self, file: Option<Spanned<String>>, problems: &mut Problems) -> Option<SocketAddr> {
+        problems.take(socket_address(&self.pick("listen", file)?))
     }
 
     fn data(&self, file: Option<Spanned<String>>, problems: &mut Problems) -> Option<PathBuf> {

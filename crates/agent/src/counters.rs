@@ -12,12 +12,13 @@ pub struct Counters {
     pub(crate) logins_limited: Counter,
     pub(crate) logins_busy: Counter,
     pub(crate) streams_refused: Counter,
+    pub(crate) adoptions_refused: Counter,
     pub(crate) samples_skipped: Counter,
     pub(crate) metrics_served: Counter,
     pub(crate) metrics_left_out: Counter,
 }
 
-/// A number that only grows.
+/// A number that mostly only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -26,7 +27,12 @@ impl Counter {
         self.0.fetch_add(by, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    /// Takes back what was added: for numbers of what is there now.
+    pub(crate) fn take(&self, by: u64) {
+        self.0.fetch_sub(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -75,6 +81,20 @@ impl Counters {
         self.streams_refused.get()
     }
 
+    /// Connections that came to nothing before their first request: a TLS
+    /// handshake that was wrong or late.
+    #[must_use]
+    pub fn handshakes_failed(&self) -> u64 {
+        self.http.handshakes_failed()
+    }
+
+    /// Steps of an adoption that were refused: no such invitation, too many
+    /// wrong ones, or not to be taken.
+    #[must_use]
+    pub fn adoptions_refused(&self) -> u64 {
+        self.adoptions_refused.get()
+    }
+
     /// Samples that a stream left out, because its peer read too slowly and a
     /// newer one was there.
     #[must_use]
@@ -104,6 +124,8 @@ impl Counters {
             logins_limited = self.logins_limited(),
             logins_busy = self.logins_busy(),
             streams_refused = self.streams_refused(),
+            handshakes_failed = self.handshakes_failed(),
+            adoptions_refused = self.adoptions_refused(),
             samples_skipped = self.samples_skipped(),
             metrics_served = self.metrics_served(),
             metrics_left_out = self.metrics_left_out(),

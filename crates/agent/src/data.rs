@@ -2,9 +2,6 @@
 //! the agent made itself. All files are for the agent's user alone, and only
 //! that user's are believed: a planted key would sign its planter's tokens.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::process::geteuid;
@@ -15,14 +12,13 @@ use watchfire_runtime::config::Source;
 
 use crate::config::{AgentConfig, User, read_users};
 use crate::error::AgentError;
+use crate::private;
 
 const KEY_FILE: &str = "token.key";
 const ID_FILE: &str = "agent.id";
 const USERS_FILE: &str = "users.toml";
 /// The name of the user that a first start makes.
 const FIRST_USER: &str = "admin";
-/// No file of ours is larger, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 const ID_BYTES: usize = 16;
 
 /// What the data folder holds.
@@ -44,12 +40,7 @@ impl Data {
     /// The same for an agent that runs as the user with the id `me`.
     fn open_as(me: u32, config: &AgentConfig) -> Result<Self, AgentError> {
         let folder = &config.data;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(AgentError::data("create", folder))?;
-        check_folder(me, folder)?;
+        private::folder(me, folder)?;
         let key = token_key(me, &folder.join(KEY_FILE))?;
         let agent_id = agent_id(me, &folder.join(ID_FILE))?;
         let (users, first) = if config.users.is_empty() {
@@ -61,24 +52,10 @@ impl Data {
     }
 }
 
-/// Whoever may write to a folder may put any file in the place of ours, even
-/// where the sticky bit keeps ours: before we make it. Root may anyway.
-fn check_folder(me: u32, folder: &Path) -> Result<(), AgentError> {
-    let metadata = fs::metadata(folder).map_err(AgentError::data("look at", folder))?;
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    if owner != me && owner != 0 {
-        return Err(AgentError::Foreign { path: folder.to_owned(), owner, me });
-    }
-    if mode & 0o022 != 0 {
-        return Err(AgentError::OpenFolder { path: folder.to_owned(), mode });
-    }
-    Ok(())
-}
-
 fn token_key(me: u32, path: &Path) -> Result<TokenKey, AgentError> {
-    let Some(bytes) = read_private(me, path)? else {
+    let Some(bytes) = private::read(me, path)? else {
         let key = TokenKey::generate();
-        write_private(path, key.as_bytes())?;
+        private::write(path, key.as_bytes())?;
         return Ok(key);
     };
     let bytes = <[u8; 32]>::try_from(bytes.as_slice())
@@ -87,9 +64,9 @@ fn token_key(me: u32, path: &Path) -> Result<TokenKey, AgentError> {
 }
 
 fn agent_id(me: u32, path: &Path) -> Result<String, AgentError> {
-    let Some(bytes) = read_private(me, path)? else {
+    let Some(bytes) = private::read(me, path)? else {
         let id = random_hex(ID_BYTES);
-        write_private(path, id.as_bytes())?;
+        private::write(path, id.as_bytes())?;
         return Ok(id);
     };
     let id = String::from_utf8_lossy(&bytes).trim().to_owned();
@@ -103,7 +80,7 @@ fn agent_id(me: u32, path: &Path) -> Result<String, AgentError> {
 type UsersAndFirst = (Vec<User>, Option<(String, Secret)>);
 
 fn own_users(me: u32, path: &Path) -> Result<UsersAndFirst, AgentError> {
-    if let Some(bytes) = read_private(me, path)? {
+    if let Some(bytes) = private::read(me, path)? {
         let text = String::from_utf8(bytes)
             .map_err(|_| AgentError::Damaged { path: path.to_owned(), why: "it is not UTF-8" })?;
         return Ok((read_users(&Source::from_text(path, text))?, None));
@@ -115,57 +92,15 @@ fn own_users(me: u32, path: &Path) -> Result<UsersAndFirst, AgentError> {
          [[user]]\nname = \"{FIRST_USER}\"\npassword_hash = \"{password_hash}\"\n"
     );
     // Stored before it is shown: a password that was shown must work.
-    write_private(path, text.as_bytes())?;
+    private::write(path, text.as_bytes())?;
     let scopes = vec![Scope::Read, Scope::Stream];
     let user = User { name: FIRST_USER.to_owned(), password_hash, scopes };
     Ok((vec![user], Some((FIRST_USER.to_owned(), password))))
 }
 
-/// The content of a file that is ours and that nobody else may read or write;
-/// `None` when there is no such file.
-fn read_private(me: u32, path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(AgentError::data("open", path)(error)),
-    };
-    let metadata = file.metadata().map_err(AgentError::data("look at", path))?;
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    if owner != me {
-        return Err(AgentError::Foreign { path: path.to_owned(), owner, me });
-    }
-    if mode & 0o077 != 0 {
-        return Err(AgentError::Exposed { path: path.to_owned(), mode });
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(AgentError::data("read", path))?;
-    Ok(Some(bytes))
-}
-
-/// Writes a file as a whole or not at all, for the owner alone.
-fn write_private(path: &Path, content: &[u8]) -> Result<(), AgentError> {
-    let fresh = path.with_extension("new");
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(AgentError::data("remove", fresh)(error));
-        }
-        _ => {}
-    }
-    let written = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)?;
-        match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
-    };
-    written().map_err(AgentError::data("write", path))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

@@ -69,6 +69,17 @@ pub enum AgentError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The agent's identity, or what it was to become, cannot be used.
+    #[error(
+        "the identity in {} cannot be used: {why}\n  hint: restore the file from a backup, or \
+         enrol this server again with `watchfire join` or `watchfire invite`", path.display()
+    )]
+    Identity {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The users in the data folder are not understood.
     #[error("{0}")]
     Users(#[from] Problems),
@@ -95,6 +106,17 @@ pub enum AgentError {
 }
 
 impl AgentError {
+    /// True when somebody could have read or planted what must be the agent's
+    /// alone. Starting again does not help; somebody has to look.
+    #[must_use]
+    pub fn is_about_trust(&self) -> bool {
+        matches!(self, Self::Exposed { .. } | Self::Foreign { .. } | Self::OpenFolder { .. })
+    }
+
+    pub(crate) fn identity(path: impl Into<PathBuf>, why: impl ToString) -> Self {
+        Self::Identity { path: path.into(), why: why.to_string() }
+    }
+
     pub(crate) fn data(
         what: &'static str,
         path: impl Into<PathBuf>,

@@ -37,18 +37,24 @@ mod distress;
 mod error;
 mod history;
 mod http;
+mod identity;
 mod metrics_once;
 mod once;
+mod private;
 pub mod recorder;
 mod sampler;
 mod server;
-mod stream;
+mod uplink;
 
 pub use agent::Agent;
 pub use config::{AgentConfig, CollectConfig, MetricsConfig, RecordConfig, User};
 pub use counters::Counters;
 pub use error::AgentError;
 pub use history::{Found, History, RecordedEvent, RecordedEvents};
+pub use identity::{
+    DEFAULT_HUB_PORT, INVITE_LIVES, Invitation, JoinError, JoinRequest, Joined, invite, join,
+    parse_hub,
+};
 pub use metrics_once::{MetricsOnce, MetricsOnceError, metrics_once};
 pub use once::{processes_now, status_now};
 pub use watchfire_collect::ProcessDetail;

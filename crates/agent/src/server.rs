@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use watchfire_runtime::Shutdown;
-use watchfire_runtime::http::{END_TIME, HttpLimits, serve as listen};
+use watchfire_runtime::http::{END_TIME, HttpLimits, Plain, Transport, serve as listen};
 
 use crate::http::{App, handle};
 
@@ -13,6 +13,7 @@ use crate::http::{App, handle};
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
+    plain: Plain,
     shutdown: Shutdown,
     limits: HttpLimits,
 ) {
@@ -21,7 +22,9 @@ pub(crate) async fn serve(
         move |peer, request| handle(Arc::clone(&app), peer, request)
     };
     let counters = Arc::clone(&app.counters.http);
-    let serving = listen(listener, answer, limits, counters, app.clock.clone(), shutdown.clone());
+    let (transport, clock) =
+        (Transport { tls: Some(app.identity.server()), plain }, app.clock.clone());
+    let serving = listen(listener, transport, answer, limits, counters, clock, shutdown.clone());
     let goodbyes = async {
         shutdown.requested().await;
         app.clock.within(END_TIME, app.streams_ended()).await

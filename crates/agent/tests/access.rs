@@ -28,6 +28,11 @@ async fn without_a_token_every_door_is_shut() {
             }
         }
     }
+    // Over plain HTTP nobody adopts, whatever is sent; `enrol.rs` has the rest.
+    for method in methods {
+        let answer = agent.ask(method, "/adopt", "", r#"{"secret":"x"}"#).await;
+        assert_eq!(answer.status, 403, "{method} /adopt");
+    }
     for path in ["/", "/debug/pprof", "/debug", "/data/token.key", "/stats/../data", "/favicon.ico"]
     {
         assert_eq!(agent.get(path).await.status, 404, "{path}");

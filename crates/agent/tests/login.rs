@@ -248,8 +248,12 @@ async fn a_first_start_makes_a_password_that_works_and_stores_its_hash_only() {
     let agent = Agent::bind(config(), Clock::system()).await.expect("it binds");
     let (user, password) = agent.first_password().expect("made just now");
     let (user, password) = (user.to_owned(), password.to_owned());
-    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
-        let path = entry.expect("an entry").path();
+    let files = |folder: &std::path::Path| {
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
+    };
+    let identity = folder.path().join("identity");
+    let beside = files(folder.path()).filter(|path| *path != identity);
+    for path in beside.chain(files(&identity)) {
         let mode = std::fs::metadata(&path).expect("exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
         let content = std::fs::read(&path).expect("readable");

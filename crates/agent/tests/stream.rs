@@ -128,8 +128,8 @@ async fn the_end_is_a_goodbye() {
 async fn pings_are_answered_and_a_hello_is_taken() {
     let agent = start().await;
     let mut socket = dial(&agent, &agent.token("ada").await).await.expect("it streams");
-    let hello =
-        wire::encode(&Message::Hello(Hello { server: "hub".to_owned(), ..Hello::default() }));
+    let hello = Hello { server: "hub".to_owned(), ..Hello::default() };
+    let hello = wire::encode(&Message::Hello(hello)).expect("it fits");
     socket.send(Frame::Binary(hello.into())).await.expect("it reads");
     socket.send(Frame::Ping("are you there".into())).await.expect("it reads");
     loop {
@@ -158,11 +158,12 @@ async fn closed_after(frame: Frame) -> CloseCode {
 #[tokio::test]
 async fn nonsense_ends_the_stream() {
     let other_major = Hello { major: 99, ..Hello::default() };
-    for bytes in [vec![0xff; 8], Vec::new(), wire::encode(&Message::Hello(other_major))] {
+    let other_major = wire::encode(&Message::Hello(other_major)).expect("it fits");
+    for bytes in [vec![0xff; 8], Vec::new(), other_major] {
         assert_eq!(closed_after(Frame::Binary(bytes.into())).await, CloseCode::Protocol);
     }
     assert_eq!(closed_after(Frame::Text("hello".into())).await, CloseCode::Unsupported);
-    let goodbye = wire::encode(&Message::Goodbye(GoodbyeReason::Stop));
+    let goodbye = wire::encode(&Message::Goodbye(GoodbyeReason::Stop)).expect("it fits");
     assert_eq!(closed_after(Frame::Binary(goodbye.into())).await, CloseCode::Normal);
 }
 

@@ -82,6 +82,25 @@ pub struct ServerRow {
     pub load1: Option<f64>,
     /// Time since boot.
     pub uptime_seconds: Option<u64>,
+    /// How its signs of life come: as `datagrams`, or only on its `stream`, which is
+    /// weaker where packets are lost. None while it has no session.
+    #[serde(default)]
+    pub pulse: Option<String>,
+    /// The share of its datagrams that did not arrive over the last minute, 0 to
+    /// 100; where the hub dials, of those that the agent did not answer.
+    #[serde(default)]
+    pub loss_percent: Option<f64>,
+    /// The mean time from the hub to the agent and back over the last minute, where
+    /// the hub dials.
+    #[serde(default)]
+    pub rtt_ms: Option<f64>,
+    /// How far the server's clock is ahead of the hub's, when that is more than two
+    /// seconds.
+    #[serde(default)]
+    pub clock_skew_seconds: Option<f64>,
+    /// True when two agents were seen with its key.
+    #[serde(default)]
+    pub two_agents: bool,
 }
 
 /// The answer of `GET /api/servers/{name}`.
@@ -94,6 +113,20 @@ pub struct ServerDetail {
     pub status: Option<StatsReply>,
     /// How old that status is.
     pub status_age_seconds: Option<f64>,
+    /// What its kernel told of late, oldest first.
+    #[serde(default)]
+    pub events: Vec<KernelEventRow>,
+}
+
+/// Something that a server's kernel told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelEventRow {
+    /// When the hub heard of it.
+    pub at_unix_ms: i64,
+    /// What it is about: `oom_kill` for example.
+    pub kind: String,
+    /// The kernel's words.
+    pub text: String,
 }
 
 /// The answer of `GET /api/servers/{name}/processes`.
@@ -175,7 +208,7 @@ pub struct NotificationRow {
     pub user: String,
     /// `down`, `changed`, `recovered` or `report`.
     pub kind: String,
-    /// `pending`, `delivered`, `merged` or `dead`.
+    /// `pending`, `held`, `delivered`, `merged` or `dead`.
     pub state: String,
     /// The subject.
     pub subject: String,

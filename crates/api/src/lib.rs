@@ -5,5 +5,6 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod enrol;
 pub mod exposition;
 pub mod hub;

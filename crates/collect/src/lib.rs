@@ -35,6 +35,7 @@
 
 mod collectors;
 mod container;
+mod ending;
 mod error;
 mod events;
 mod folder;
@@ -53,6 +54,7 @@ mod users;
 pub use collectors::{CONTAINERS_PATH, SYSTEMD_PATH, container_table, systemd_table};
 pub use collectors::{MAX_DEVICES, TIMEX_PATH};
 pub use container::{ContainerRef, identify as identify_container};
+pub use ending::machine_is_ending;
 pub use error::{CollectError, Fault};
 pub use events::{
     BOOT_REASON, EventSampler, KMSG_PATH, LastBoot, MAX_EVENT_BYTES, MAX_EVENTS, Panic,

@@ -78,8 +78,10 @@ fn every_mistake_has_a_place_and_a_hint() {
         ("lisen = \"x\"".to_owned(), ":1:1: there is no key `lisen`", "did you mean `listen`?"),
         ("listen = 5000".to_owned(), ":1:10: this is a number, and a text belongs here", "quotes"),
         ("listen = \"5000\"".to_owned(), "no address to listen on", "127.0.0.1:5000"),
-        ("listen = \"0.0.0.0:5000\"".to_owned(), "without TLS", "tls = \"off\""),
-        ("tls = \"on\"".to_owned(), "no setting for TLS", "\"off\""),
+        ("tls = \"on\"".to_owned(), "no setting for TLS", "`plain`"),
+        ("plain = \"loopbak\"".to_owned(), "no place", "did you mean \"loopback\"?"),
+        ("plain = \"off\"".to_owned(), "no place", "\"anywhere\""),
+        ("hub = \"hub/x\"".to_owned(), "no address of a hub", "leave the line out"),
         ("name = \"a b\"".to_owned(), "a server's name has no ' '", "host name"),
         ("data = \"\"".to_owned(), "no name", "name a folder"),
         ("token_lives = \"30\"".to_owned(), "no duration", "30"),
@@ -121,8 +123,20 @@ fn all_mistakes_are_told_together() {
 
 #[test]
 fn a_plain_network_needs_a_word() {
-    let config = read("listen = \"0.0.0.0:5000\"\ntls = \"off\"").expect("was told");
-    assert!(!config.listen.ip().is_loopback());
+    let plain = |text: &str| read(text).expect("valid").plain;
+    assert_eq!(plain("listen = \"0.0.0.0:5000\""), Plain::Loopback);
+    assert_eq!(plain("plain = \"anywhere\""), Plain::Anywhere);
+    assert_eq!(plain("plain = \"never\""), Plain::Never);
+    // As it was said before there was TLS.
+    assert_eq!(plain("listen = \"0.0.0.0:5000\"\ntls = \"off\""), Plain::Anywhere);
+    assert_eq!(plain("tls = \"off\"\nplain = \"loopback\""), Plain::Loopback);
+}
+
+#[test]
+fn a_hub_can_be_named() {
+    let hub = |text: &str| read(text).expect("valid").hub;
+    assert_eq!(hub(""), None);
+    assert_eq!(hub("hub = \"hub.example.org\"").as_deref(), Some("hub.example.org:5100"));
 }
 
 #[test]

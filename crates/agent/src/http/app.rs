@@ -7,15 +7,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_identity::limit::LoginLimiter;
 use watchfire_identity::proof::Proofs;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::Labels;
-use watchfire_runtime::{Clock, Shutdown};
+use watchfire_runtime::Clock;
 
 use super::details::Details;
 use super::metrics::Expositions;
 use super::{HostNames, routes};
 use crate::config::{MetricsConfig, User};
 use crate::counters::Counters;
+use crate::identity::Identity;
 use crate::sampler::Samples;
+use crate::uplink::{About, Uplink};
 
 /// Streams at the same time.
 pub(crate) const MAX_STREAMS: u32 = 16;
@@ -28,11 +29,12 @@ pub(super) const MAX_WAITING: usize = 16;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) clock: Clock,
-    pub(crate) shutdown: Shutdown,
     pub(crate) counters: Arc<Counters>,
     pub(crate) samples: Samples,
     pub(crate) hosts: HostNames,
     pub(crate) about: About,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) uplink: Arc<Uplink>,
     pub(super) key: TokenKey,
     pub(super) users: HashMap<String, User>,
     pub(super) token_lives: Duration,
@@ -47,24 +49,16 @@ pub(crate) struct App {
     router: Router,
 }
 
-/// What the agent says of itself when a stream begins.
-#[derive(Debug, Clone)]
-pub(crate) struct About {
-    pub(crate) server: String,
-    pub(crate) boot_id: String,
-    pub(crate) agent_id: String,
-    pub(crate) labels: Labels,
-}
-
 /// What an [`App`] is made of.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
-    pub(crate) shutdown: Shutdown,
     pub(crate) counters: Arc<Counters>,
     pub(crate) samples: Samples,
     pub(crate) hosts: HostNames,
     pub(crate) about: About,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) uplink: Arc<Uplink>,
     pub(crate) key: TokenKey,
     pub(crate) users: Vec<User>,
     pub(crate) token_lives: Duration,
@@ -76,11 +70,12 @@ impl App {
         let users = parts.users.into_iter().map(|user| (user.name.clone(), user)).collect();
         Arc::new(Self {
             clock: parts.clock,
-            shutdown: parts.shutdown,
             counters: parts.counters,
             samples: parts.samples,
             hosts: parts.hosts,
             about: parts.about,
+            identity: parts.identity,
+            uplink: parts.uplink,
             key: parts.key,
             users,
             token_lives: parts.token_lives,

@@ -1,6 +1,7 @@
 //! What the agent answers: the interface of the first system, in the order
 //! framing, `Host`, path, token, method.
 
+mod adopt;
 mod app;
 mod auth;
 mod details;
@@ -10,6 +11,7 @@ mod path;
 mod processes;
 mod reply;
 mod routes;
+mod who;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ use axum::http::{Request, Response, StatusCode};
 use tower::ServiceExt;
 use watchfire_runtime::http::{HostError, Peer};
 
-pub(crate) use app::{About, App, Parts};
+pub(crate) use app::{App, Parts};
 pub(crate) use watchfire_runtime::http::{HostNames, is_host_name};
 
 /// How long a request may take once its header is there, body included.
@@ -29,7 +31,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Answers one request.
 pub(crate) async fn handle(app: Arc<App>, peer: Peer, request: Request<Body>) -> Response<Body> {
     let method = request.method().clone();
-    let answered = app.clock.within(REQUEST_TIME, answer(&app, peer, request)).await;
+    let answered = app.clock.within(REQUEST_TIME, answer(&app, peer.clone(), request)).await;
     let (route, mut response) = answered.unwrap_or_else(|| {
         ("", reply::closing(StatusCode::REQUEST_TIMEOUT, "the request took too long"))
     });
@@ -53,12 +55,21 @@ async fn answer(
         let words = "send the body with a Content-Length, not with a Transfer-Encoding";
         return ("", reply::closing(StatusCode::BAD_REQUEST, words));
     }
-    if let Err(error) = app.hosts.check(&request) {
+    let caller = who::caller(&peer);
+    if caller == who::Caller::Neighbour {
+        return ("", who::nothing_for_neighbours());
+    }
+    let normal = path::normal(request.uri());
+    let route = routes::name(normal.path());
+    // A hub may call this machine by any name, and it is no browser that a name
+    // could lead astray: it has shown its certificate or has to show a secret.
+    let by_browser = caller == who::Caller::Stranger
+        && !(route == watchfire_api::enrol::ADOPT_PATH && peer.tls.is_some());
+    if by_browser && let Err(error) = app.hosts.check(&request) {
         return ("", reply::closing(error.status(), foreign_host(error)));
     }
     let mut request = request;
-    *request.uri_mut() = path::normal(request.uri());
-    let route = routes::name(request.uri().path());
+    *request.uri_mut() = normal;
     request.extensions_mut().insert(peer);
     request.extensions_mut().insert(Arc::clone(app));
     let answer = app.router().oneshot(request).await;

@@ -2,30 +2,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use axum::{Extension, Json, Router};
 use watchfire_api::agent::{ProcessRow, StatsReply};
+use watchfire_api::enrol::ADOPT_PATH;
 use watchfire_identity::Scope;
+use watchfire_runtime::socket::upgrade;
 use watchfire_runtime::task;
 
 use super::auth::{Place, authorise};
 use super::processes::Question;
 use super::reply::Refusal;
-use super::{App, Peer, details, login, metrics, reply};
+use super::who::{self, Opener};
+use super::{App, Peer, adopt, details, login, metrics, reply};
 use crate::sampler::with_rates;
-use crate::stream;
+use crate::uplink;
+use crate::uplink::session::{self, Begun};
 
 /// How long the first callers wait for the second reading, which has rates.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Every path that the agent answers. `/healthz` and `/login` need no token;
-/// `tests/access.rs` holds the whole table.
-const PATHS: [&str; 7] =
-    ["/healthz", "/login", "/stats", "/processlist", "/run", "/metrics", "/stream"];
+/// Every path that the agent answers. `/healthz` and `/login` need no token,
+/// `/adopt` an open invitation, and `/stream` none of the hub's own certificate;
+/// `tests/access.rs` and `tests/tls.rs` hold the whole table.
+const PATHS: [&str; 8] =
+    ["/healthz", "/login", "/stats", "/processlist", "/run", "/metrics", "/stream", ADOPT_PATH];
 
 /// The name of a path for the log.
 pub(super) fn name(path: &str) -> &'static str {
@@ -43,6 +47,7 @@ pub(super) fn all() -> Router {
         .route("/run", any(run))
         .route("/metrics", any(metrics_route))
         .route("/stream", any(stream_route))
+        .route(ADOPT_PATH, any(adopt_route))
         .fallback(nothing_here)
 }
 
@@ -110,24 +115,49 @@ async fn metrics_route(
     metrics::metrics(&app, peer, &parts).await
 }
 
-async fn stream_route(Extension(app): TheApp, request: Request<Body>) -> Answer {
-    let (mut parts, _) = request.into_parts();
-    let claims = authorise(&app, &parts, Place::Header, &[Scope::Stream])?;
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await.map_err(|_| {
+/// A hub that comes with an invitation.
+async fn adopt_route(
+    Extension(app): TheApp,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Answer {
+    adopt::adopt(app, peer, request).await
+}
+
+/// A hub that shows its certificate needs no token.
+async fn stream_route(
+    Extension(app): TheApp,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let begun = match who::opener(&app, &peer, &parts)? {
+        Opener::Hub { pulse_key } => Begun::Taken { pulse_key },
+        Opener::User(user) => Begun::Token { user },
+    };
+    let request = Request::from_parts(parts, body);
+    let place = app.take_stream();
+    let Ok((response, opening)) = upgrade(request, uplink::LIMITS) else {
         let words = "this path is a WebSocket: ask for an upgrade with GET";
-        reply::message(StatusCode::UPGRADE_REQUIRED, words)
-    })?;
-    let place = app.take_stream().ok_or_else(|| {
+        return Err(reply::message(StatusCode::UPGRADE_REQUIRED, words).into());
+    };
+    let place = place.ok_or_else(|| {
         app.counters.streams_refused.add(1);
         let words = "all streams of this agent are taken: close another one";
         reply::message(StatusCode::SERVICE_UNAVAILABLE, words)
     })?;
-    Ok(stream::limit(upgrade).on_upgrade(move |socket| async move {
-        // A task of our own, so that a panic in it is seen and counted.
-        let streamed = stream::run(socket, Arc::clone(&app), claims.user);
-        let _ = task::spawn("stream", streamed).join().await;
+    let up = Arc::clone(&app.uplink);
+    let streamed = async move {
+        match opening.await {
+            Ok(socket) => drop(session::run(up, socket, begun).await),
+            Err(error) => tracing::debug!(%error, "a stream did not begin"),
+        }
         drop(place);
-    }))
+    };
+    // A task of our own, so that a panic in it is seen and counted.
+    task::spawn("stream", async move { drop(task::spawn("session", streamed).join().await) })
+        .detach();
+    Ok(response)
 }
 
 async fn nothing_here() -> Response<Body> {

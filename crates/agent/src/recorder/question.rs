@@ -11,6 +11,9 @@ use super::sequence::Sequence;
 pub(super) enum Question {
     /// Everything from here on.
     From(Sequence),
+    /// Everything from the start of the chain on that the first answer of
+    /// [`Question::From`] is in, with nothing left out.
+    Onward(Sequence),
     /// What was taken between two times of the wall clock, both included.
     Between { from_ms: i64, to_ms: i64, kinds: [bool; Kind::ALL.len()] },
 }
@@ -28,7 +31,7 @@ impl Question {
     /// False when a sealed segment has no answer.
     pub(super) fn may_be_in(&self, segment: u64, seal: Option<&Seal>) -> bool {
         match self {
-            Self::From(from) => segment >= from.segment(),
+            Self::From(from) | Self::Onward(from) => segment >= from.segment(),
             Self::Between { from_ms, to_ms, kinds } => seal.is_none_or(|seal| {
                 let overlaps = |span: &Span| span.first_ms <= *to_ms && span.last_ms >= *from_ms;
                 seal.0.iter().zip(kinds).any(|(span, &asked)| asked && overlaps(span))
@@ -38,14 +41,14 @@ impl Question {
 
     fn asks(&self, segment: u64, entry: &Entry) -> bool {
         match self {
-            Self::From(from) => Sequence::new(segment, entry.index) >= *from,
+            Self::From(from) | Self::Onward(from) => Sequence::new(segment, entry.index) >= *from,
             Self::Between { from_ms, to_ms, .. } => (*from_ms..=*to_ms).contains(&entry.at.unix_ms),
         }
     }
 
     fn wants(&self, kind: Kind) -> bool {
         match self {
-            Self::From(_) => true,
+            Self::From(_) | Self::Onward(_) => true,
             Self::Between { kinds, .. } => kinds[kind.place()],
         }
     }
@@ -58,6 +61,14 @@ impl Question {
             self.pick_kind(kind, scan, &mut picks);
         }
         picks.sort_unstable_by_key(|pick| pick.entry);
+        if let (Self::Onward(_), Some(first)) = (self, picks.first()) {
+            let asked = |place: usize| self.asks(scan.header.number, &scan.records[place]);
+            let known = |place: &usize| Kind::from_number(scan.records[*place].kind).is_some();
+            return (first.entry..scan.records.len())
+                .filter(known)
+                .map(|entry| Pick { entry, asked: asked(entry) })
+                .collect();
+        }
         picks
     }
 

@@ -106,6 +106,64 @@ impl RecordReader {
         Ok(Records::new(self.clone(), segments, Question::From(from)))
     }
 
+    /// As [`RecordReader::records_from`], with nothing left out between the
+    /// start of the first chain and the first answer: what is handed on can be
+    /// decoded, and shows where records are missing. Records of a kind that
+    /// this version does not know are left out all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Io`] when the folder cannot be listed.
+    pub fn records_onward(&self, from: Sequence) -> Result<Records, RecorderError> {
+        let segments = list_beside_writer(&self.folder)?;
+        Ok(Records::new(self.clone(), segments, Question::Onward(from)))
+    }
+
+    /// The sequence with which a ring begins; `None` when there is nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Io`] when the folder cannot be listed.
+    pub fn oldest(&self, ring: [u8; 16]) -> Result<Option<Sequence>, RecorderError> {
+        Ok(self.of_ring(ring)?.first().map(|listed| Sequence::new(listed.number, 0)))
+    }
+
+    /// The newest record of a ring. It reads the newest segment.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Io`] when the folder cannot be listed.
+    pub fn newest(&self, ring: [u8; 16]) -> Result<Option<Sequence>, RecorderError> {
+        Ok(self.of_ring(ring)?.iter().rev().find_map(|listed| self.last_in(listed)))
+    }
+
+    /// The last record of the segment before this one of the ring; `None` when
+    /// there is none, or when it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Io`] when the folder cannot be listed.
+    pub fn end_before(
+        &self,
+        ring: [u8; 16],
+        segment: u64,
+    ) -> Result<Option<Sequence>, RecorderError> {
+        let before = self.of_ring(ring)?.into_iter().rfind(|listed| listed.number < segment);
+        Ok(before.and_then(|listed| self.last_in(&listed)))
+    }
+
+    fn of_ring(&self, ring: [u8; 16]) -> Result<Vec<Listed>, RecorderError> {
+        let of_ring = |(listed, outline): (Listed, Option<Outline>)| {
+            outline?.header.ok().filter(|header| header.ring == ring).map(|_| listed)
+        };
+        Ok(self.outlines()?.into_iter().filter_map(of_ring).collect())
+    }
+
+    fn last_in(&self, listed: &Listed) -> Option<Sequence> {
+        let loaded = self.load(listed, &mut Losses::default())?;
+        loaded.scan.records.last().map(|last| Sequence::new(listed.number, last.index))
+    }
+
     /// The records of these kinds whose wall clock was between the two times,
     /// both in milliseconds since 1970 and both included, in the order of
     /// their sequence. Where a clock was set back, both passes are given.

@@ -30,6 +30,12 @@ impl Sequence {
         self.0
     }
 
+    /// The place within the segment, from 0 on.
+    #[must_use]
+    pub fn index(self) -> u64 {
+        self.0 & u64::from(Self::MAX_RECORDS - 1)
+    }
+
     /// The number of the segment.
     #[must_use]
     pub fn segment(self) -> u64 {

@@ -93,6 +93,12 @@ impl Recorder {
         Ok(recorder)
     }
 
+    /// True when records can be appended; false while it rests after a
+    /// failure. It tries to go on where the rest is over.
+    pub fn is_ready(&mut self, now: Moment) -> bool {
+        self.begin(now).is_ok()
+    }
+
     /// True when the next record of this kind must start a chain: whole schema
     /// and key tick, whole table. Ask before encoding.
     ///

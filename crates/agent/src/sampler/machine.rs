@@ -186,6 +186,7 @@ impl Machine {
         if let Some(counters) = self.keeper.counters() {
             self.own.recorder(&counters);
         }
+        self.own.uplink(self.keeper.feed().counters());
         let processes = *self.shared.processes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(summary) = processes {
             self.own.processes(&summary);

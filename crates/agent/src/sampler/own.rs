@@ -4,6 +4,7 @@ use watchfire_collect::{
 
 use crate::distress::Distress;
 use crate::recorder::RecorderCounters;
+use crate::uplink::UplinkCounters;
 
 static DISTRESS: Family = Family::gauge(
     "watchfire_agent_distress_level",
@@ -82,6 +83,97 @@ static RECORDER: &Told<RecorderCounters> = &[
     ),
 ];
 
+static UPLINK: &Told<UplinkCounters> = &[
+    (counter("watchfire_agent_streams_total", "Streams to hubs that began."), |uplink| {
+        uplink.streams.get()
+    }),
+    (
+        counter("watchfire_agent_dials_failed_total", "Dials to the hub that came to no stream."),
+        |uplink| uplink.dials_failed.get(),
+    ),
+    (
+        counter(
+            "watchfire_agent_streams_quiet_total",
+            "Streams given up because neither they nor the pulses said anything.",
+        ),
+        |uplink| uplink.quiet.get(),
+    ),
+    (
+        counter("watchfire_agent_live_records_total", "Records sent to hubs as they were made."),
+        |uplink| uplink.live_records.get(),
+    ),
+    (
+        counter(
+            "watchfire_agent_live_records_acknowledged_total",
+            "Records sent as they were made that a hub has on its disk.",
+        ),
+        |uplink| uplink.acknowledged.get(),
+    ),
+    (
+        Family::gauge(
+            "watchfire_agent_live_records_unacknowledged",
+            "Records sent on the present streams that no hub has on its disk yet.",
+            &[],
+        ),
+        |uplink| uplink.unacknowledged.get(),
+    ),
+    (
+        counter("watchfire_agent_unrecorded_total", "Records sent live that no recorder took."),
+        |uplink| uplink.unrecorded.get(),
+    ),
+    (
+        counter(
+            "watchfire_agent_fallen_behind_total",
+            "Times that a stream fell behind and left records to backfill.",
+        ),
+        |uplink| uplink.fallen_behind.get(),
+    ),
+    (counter("watchfire_agent_backfilled_records_total", "Records handed in later."), |uplink| {
+        uplink.backfilled.get()
+    }),
+    (
+        counter(
+            "watchfire_agent_hub_requests_refused_total",
+            "What hubs sent that was refused, not asked for, or held up for coming too fast.",
+        ),
+        |uplink| {
+            let refused = uplink.backfills_refused.get() + uplink.ignored.get();
+            refused + uplink.held_up.get() + uplink.too_large.get()
+        },
+    ),
+    (counter("watchfire_agent_pulses_sent_total", "Pulses sent to the hub."), |uplink| {
+        uplink.pulses_sent.get()
+    }),
+    (counter("watchfire_agent_pulse_echoes_total", "Echoes of pulses that came back."), |uplink| {
+        uplink.echoes.get()
+    }),
+    (
+        counter("watchfire_agent_pulses_answered_total", "Pulses of hubs that were answered."),
+        |uplink| uplink.pulses_answered.get(),
+    ),
+    (
+        counter(
+            "watchfire_agent_pulses_refused_total",
+            "Datagrams that were no valid pulse: forged, replayed, or of no stream.",
+        ),
+        |uplink| uplink.pulses_refused.get(),
+    ),
+    (counter("watchfire_agent_probes_total", "Neighbours looked at for a hub."), |uplink| {
+        uplink.probes.get()
+    }),
+    (
+        counter("watchfire_agent_probes_declined_total", "Probes for hubs that were declined."),
+        |uplink| uplink.probes_declined.get(),
+    ),
+    (
+        counter(
+            "watchfire_agent_renewals_failed_total",
+            "Renewed certificates that could not be used or kept.",
+        ),
+        |uplink| uplink.renewals_failed.get(),
+    ),
+];
+
 const fn counter(name: &'static str, help: &'static str) -> Family {
     Family::counter(name, help, &[])
 }
@@ -115,6 +207,16 @@ impl OwnSamples {
 
     pub(super) fn recorder(&mut self, counters: &RecorderCounters) {
         for (family, value) in RECORDER {
+            self.put(family, as_f64(value(counters)));
+        }
+    }
+
+    /// An agent that no hub asks and that asks none has nothing to tell.
+    pub(super) fn uplink(&mut self, counters: &UplinkCounters) {
+        if counters.streams.get() + counters.dials_failed.get() == 0 {
+            return;
+        }
+        for (family, value) in UPLINK {
             self.put(family, as_f64(value(counters)));
         }
     }

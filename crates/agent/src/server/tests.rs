@@ -13,8 +13,11 @@ use super::*;
 use crate::boot::Boot;
 use crate::config::CollectConfig;
 use crate::counters::Counters;
-use crate::http::{About, HostNames, Parts};
+use crate::http::{HostNames, Parts};
+use crate::identity::Identity;
 use crate::sampler::{Keeper, Samplers};
+use crate::uplink::goodbye::Goodbye;
+use crate::uplink::{self, About, Uplink};
 
 struct Server {
     address: SocketAddr,
@@ -28,21 +31,40 @@ async fn start(limits: HttpLimits) -> Server {
     let (shutdown, end) = Shutdown::new();
     let root = watchfire_collect::Root::recorded("nowhere");
     let boot = Boot::read(Path::new("nowhere"), &root);
+    let goodbye = Goodbye::new(Path::new("nowhere"), &root);
+    let keeper = Keeper::default();
+    let feed = keeper.feed().clone();
     let (_, samples) =
-        Samplers::new(clock.clone(), root, CollectConfig::default(), Keeper::default(), boot);
+        Samplers::new(clock.clone(), root, CollectConfig::default(), keeper, boot.clone());
     let counters = Arc::<Counters>::default();
-    let app = App::new(Parts {
-        clock,
+    let about = About {
+        server: String::new(),
+        boot_id: String::new(),
+        agent_id: String::new(),
+        labels: Labels::new(),
+    };
+    let uplink = Uplink::new(uplink::Parts {
+        clock: clock.clone(),
         shutdown: shutdown.clone(),
+        counters: Arc::clone(&counters),
+        samples: samples.clone(),
+        about: about.clone(),
+        feed,
+        record_folder: "nowhere".into(),
+        boot,
+        goodbye,
+        identity: None,
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let identity = Identity::open(folder.path(), None, clock.clone()).expect("opens");
+    let app = App::new(Parts {
+        identity,
+        clock,
         counters: Arc::clone(&counters),
         samples,
         hosts: HostNames::new([]),
-        about: About {
-            server: String::new(),
-            boot_id: String::new(),
-            agent_id: String::new(),
-            labels: Labels::new(),
-        },
+        about,
+        uplink,
         key: TokenKey::from_bytes([1; 32]),
         users: Vec::new(),
         token_lives: Duration::from_secs(60),
@@ -50,7 +72,7 @@ async fn start(limits: HttpLimits) -> Server {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let task = task::spawn("server", serve(listener, app, shutdown, limits));
+    let task = task::spawn("server", serve(listener, app, Plain::Anywhere, shutdown, limits));
     Server { address, counters, end, task }
 }
 

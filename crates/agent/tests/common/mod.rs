@@ -72,6 +72,15 @@ pub(crate) async fn start() -> Running {
 }
 
 pub(crate) async fn start_with(change: impl FnOnce(&mut AgentConfig)) -> Running {
+    start_at(Moment { monotonic: Duration::from_secs(1000), unix_ms: START_MS }, change).await
+}
+
+/// One whose time begins now, as TLS checks certificates by the machine's clock.
+pub(crate) async fn start_today(change: impl FnOnce(&mut AgentConfig)) -> Running {
+    start_at(Clock::system().now(), change).await
+}
+
+async fn start_at(start: Moment, change: impl FnOnce(&mut AgentConfig)) -> Running {
     let folder = tempfile::tempdir().expect("a folder");
     symlink(recorded(0), folder.path().join("root")).expect("a link");
     let mut config = AgentConfig::new(folder.path().join("data"));
@@ -80,7 +89,6 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut AgentConfig)) -> Running
     // A ring is some megabytes, and has tests of its own.
     config.record.enabled = false;
     change(&mut config);
-    let start = Moment { monotonic: Duration::from_secs(1000), unix_ms: START_MS };
     let (clock, hand) = Clock::manual(start);
     let agent = Agent::bind(config, clock.clone()).await.expect("it binds");
     let (shutdown, end) = Shutdown::new();

@@ -72,8 +72,22 @@ impl FilesystemCollector {
             self.mounts = with_data(text);
             self.text.clear();
             self.text.extend_from_slice(text);
+            self.see_past_our_service(root);
         }
         Ok(())
+    }
+
+    /// A hardened service sees every filesystem read-only. What is true of the
+    /// machine is what the first process sees at the same place.
+    fn see_past_our_service(&mut self, root: &Root) {
+        let Ok(text) = self.first.read(root) else { return };
+        if text == self.text {
+            return;
+        }
+        for theirs in with_data(text) {
+            let same = self.mounts.iter_mut().filter(|ours| ours.is_same_place(&theirs));
+            same.for_each(|ours| ours.read_only = theirs.read_only);
+        }
     }
 }
 
@@ -167,6 +181,24 @@ mod tests {
 ";
     const STATFS: &str =
         "/\t1000\t300\t400\t50\t25\n/data\t10\t1\t1\t0\t0\n/empty\t0\t0\t0\t0\t0\n";
+
+    #[test]
+    fn a_hardened_service_does_not_make_filesystems_read_only() {
+        let own = "1 0 254:0 / / ro - ext4 /dev/vda rw\n2 1 8:1 / /data ro - xfs /dev/sda1 rw\n\
+                   3 1 8:9 / /own ro - xfs /dev/sdz rw\n";
+        let first = "1 0 254:0 / / rw - ext4 /dev/vda rw\n2 1 8:1 / /data ro - xfs /dev/sda1 rw\n\
+                     3 1 8:8 / /own rw - xfs /dev/sdy rw\n";
+        let mut bench = Bench::new(&[
+            ("proc/self/mountinfo", own),
+            ("proc/1/mountinfo", first),
+            ("recorded/statfs", "/\t1000\t300\t400\t50\t25\n"),
+        ]);
+        let lines = bench.read(&mut FilesystemCollector::new(), 0);
+        let read_only = below(&lines, "node_filesystem_readonly");
+        let ends: Vec<_> = read_only.iter().filter_map(|line| line.rsplit(' ').next()).collect();
+        // In the order of their names: /data, /own, and the root.
+        assert_eq!(ends, ["1", "1", "0"], "{read_only:?}");
+    }
 
     #[test]
     fn space_is_known_or_an_error_is_told() {

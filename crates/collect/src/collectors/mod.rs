@@ -65,6 +65,7 @@ use crate::{CollectError, Fault, Root};
 pub use containers::{CONTAINERS_PATH, container_table};
 pub(crate) use filesystems::asked_mount_points;
 pub(crate) use mounts::without_secrets as mounts_without_secrets;
+pub(crate) use systemd::is_stopping as systemd_is_stopping;
 pub use systemd::{SYSTEMD_PATH, systemd_table};
 pub use timex::TIMEX_PATH;
 pub(crate) use timex::live_text as timex_text;

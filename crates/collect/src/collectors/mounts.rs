@@ -152,6 +152,11 @@ impl Mount {
         Some(Self { device_id, mount_point, kind, source, read_only, may_ask, base })
     }
 
+    /// True for the same device at the same mount point, as another process sees it.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        (&self.device_id, &self.mount_point) == (&other.device_id, &other.mount_point)
+    }
+
     /// True for a stacked filesystem whose answer comes from a local one. Those
     /// of containers are not asked for in any case. In a container the folders
     /// are named as its host sees them, and so belong to no mount but the

@@ -68,7 +68,10 @@ mod tests {
             if let Some(name) = header {
                 headers.insert(name, HeaderValue::from_static(""));
             }
-            is_own_program(Peer { remote: address.parse().expect("an address") }, &headers)
+            is_own_program(
+                Peer { remote: address.parse().expect("an address"), tls: None },
+                &headers,
+            )
         };
         for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert!(own(address, None), "{address}");

@@ -51,6 +51,18 @@ pub(super) fn read_units(
     refused.map_or(Ok(()), |name| Err(io::Error::other(format!("it refused to tell: {name}"))))
 }
 
+/// Asks for the state of systemd alone.
+pub(super) fn read_state(bus: &mut Bus<'_>) -> io::Result<String> {
+    let mut state = String::new();
+    bus.ask(&[property(MANAGER_PATH, &[MANAGER, "SystemState"])], |_, answer| {
+        if let Ok((signature, body)) = answer {
+            string(signature, body)?.clone_into(&mut state);
+        }
+        Ok(())
+    })?;
+    Ok(state)
+}
+
 /// Asks for the types of services, which are `untyped`.
 ///
 /// A type that systemd does not tell is empty for good. When it answers

@@ -9,17 +9,18 @@ mod tests;
 mod units;
 
 use std::path::Path;
+use std::time::Duration;
 
 use self::bus::Bus;
-use self::manager::{Manager, read_details, read_types, read_units};
+use self::manager::{Manager, read_details, read_state, read_types, read_units};
 use self::units::{STATES, Units};
 use super::local_socket::{Deadline, WITHIN};
 use super::{Collector, Outcome, Pace, Reading};
-use crate::CollectError;
 use crate::record::RecordedPath;
 use crate::series::Family;
 use crate::source::Source;
 use crate::text::fraction;
+use crate::{CollectError, Root};
 
 pub use self::recorded::SYSTEMD_PATH;
 pub use self::recorded::systemd_table;
@@ -48,6 +49,21 @@ static VERSION: Family =
 
 /// There while systemd runs as the first process (`sd_booted(3)`).
 const BOOTED: &str = "run/systemd/system";
+/// How long an agent that ends waits for systemd to say whether the machine does.
+const LAST_QUESTION: Duration = Duration::from_millis(300);
+
+/// True when systemd says that it shuts the live machine down. Without an answer
+/// it does not.
+pub(crate) fn is_stopping(root: &Root) -> bool {
+    if !root.is_live() || !root.join(BOOTED).is_dir() {
+        return false;
+    }
+    let state = Deadline::begin(LAST_QUESTION).map_err(drop).and_then(|deadline| {
+        let (mut bus, _) = Bus::open(root, &deadline).map_err(drop)?;
+        read_state(&mut bus).map_err(drop)
+    });
+    state.is_ok_and(|state| state == "stopping")
+}
 
 /// The state of units, and how often services were restarted.
 ///
