@@ -1,4 +1,4 @@
-//! Hands over what the outbox holds. Each lane (one user, one incident) is in
+//! Hands over what the outbox holds. Each lane (one user, one incident or thread) is in
 //! order and by itself, so a stuck delivery delays no other user's.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{Batch, LaneKey, PendingLane, Store};
+use watchfire_store::{Batch, LaneAbout, LaneKey, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
@@ -154,6 +154,11 @@ impl Courier {
             Err(_) => failed(),
         };
         self.lanes().end(&key, &ended);
+        // What was held and is let go is older than what a thread has already: the
+        // lane's numbers do not show that it came meanwhile.
+        if matches!(key.about, LaneAbout::Thread(_)) {
+            self.arrived.notify_one();
+        }
         self.done.notify_one();
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use watchfire_alert::message_id;
 use watchfire_model::{Moment, NotificationKind};
 use watchfire_runtime::{Clock, Shutdown, task};
-use watchfire_store::{NewNotification, Store, StoreError};
+use watchfire_store::{NewNotification, Store, StoreError, Thread};
 
 use crate::config::User;
 use crate::fleet::Fleet;
@@ -82,6 +82,8 @@ impl Daily {
         let kind = NotificationKind::Report;
         let letter = NewNotification {
             incident: None,
+            thread: Thread::OfIncident,
+            held: false,
             user: user.name.clone(),
             kind,
             channels: user.channels.clone(),

@@ -10,17 +10,20 @@ mod rarely;
 mod stream;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use watchfire_model::Sight;
 use watchfire_runtime::Clock;
 use watchfire_runtime::net::{Resolver, Unresolved};
+use watchfire_runtime::tls::TlsClient;
 
 pub(crate) use descriptors::page_limits;
 pub(crate) use login::log_in;
-use rarely::Rarely;
-pub(crate) use stream::open_stream;
+pub(crate) use pace::{FRAMES_PER_SECOND, Pace, TooFast};
+pub(crate) use rarely::Rarely;
+pub(crate) use stream::{connect_tls, open_stream, open_tls_stream};
 
 /// For how long a server's last good addresses serve when no lookup succeeds.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -74,6 +77,9 @@ impl Failed {
     }
 }
 
+/// Gives the dialling side of TLS with the hub's newest certificate.
+pub(crate) type TlsSource = Arc<dyn Fn() -> TlsClient + Send + Sync>;
+
 /// What all links of a hub dial with. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Dialer {
@@ -81,22 +87,31 @@ pub(crate) struct Dialer {
     resolver: Resolver,
     /// Dials that failed for a want of the hub's own.
     own: Rarely,
-    /// Frames that an agent sent too fast and that were read later.
-    held_up: Rarely,
+    /// The hub's certificate for dialing; `None` while it has none.
+    tls: Option<TlsSource>,
 }
 
 impl Dialer {
     /// A dialer that asks the machine's resolver.
     pub(crate) fn new(clock: Clock) -> Self {
         let resolver = Resolver::system(KEPT, clock.clone());
-        Self { clock, resolver, own: Rarely::default(), held_up: Rarely::default() }
+        Self { clock, resolver, own: Rarely::default(), tls: None }
     }
 
     /// A dialer with a resolver of a test's own.
     #[cfg(test)]
     pub(crate) fn with_lookup(lookup: watchfire_runtime::net::Lookup, clock: Clock) -> Self {
         let resolver = Resolver::new(lookup, KEPT, clock.clone());
-        Self { clock, resolver, own: Rarely::default(), held_up: Rarely::default() }
+        Self { clock, resolver, own: Rarely::default(), tls: None }
+    }
+
+    /// The same, for agents that know the hub by its certificate: the newest one.
+    pub(crate) fn with_tls(self, tls: TlsSource) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    fn tls(&self) -> Option<TlsClient> {
+        self.tls.as_ref().map(|tls| tls())
     }
 
     /// The clock that all its limits are measured by.
@@ -105,7 +120,7 @@ impl Dialer {
     }
 
     /// Connects to `host:port`, trying the host's addresses.
-    async fn connect(&self, address: &str) -> Result<TcpStream, Failed> {
+    pub(crate) async fn connect(&self, address: &str) -> Result<TcpStream, Failed> {
         let connected = match self.resolve(address).await {
             Ok(addresses) => race::connect_first(&addresses, &self.clock).await,
             Err(failed) => Err(failed),

@@ -1,5 +1,6 @@
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +9,34 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::password::PasswordHash;
-use watchfire_model::{Channel, Incident, TimelineEntry, TimelineKind};
+use watchfire_identity::pulse::PulseKey;
+use watchfire_model::{Channel, Incident, ServerName, TimelineEntry, TimelineKind};
 use watchfire_notify::Notifier;
-use watchfire_runtime::http::serve;
+use watchfire_runtime::http::{Transport, serve};
+use watchfire_runtime::socket::CloseReason;
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, task};
-use watchfire_store::{Store, StoreError};
+use watchfire_store::{Store, StoreError, StoredAgent};
 
 use crate::accounts::{self, Account, Accounts};
-use crate::config::{HubConfig, User};
+use crate::address::{join_address, public_names};
+use crate::agents::{self, Agents};
+use crate::config::{HubConfig, User, WatchedServer};
 use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
+use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::{http, terminal, uplink, watch};
+use crate::identity::{HubIdentity, HubTls, IdentityError};
+use crate::session::Peer;
+use crate::streams::Streams;
+use crate::{http, terminal, watch};
 
 /// Where the hub's own random name is kept; it makes Message-IDs unique.
 const HUB_ID: &str = "hub_id";
+/// Where the hub keeps how agents find it, for commands beside it.
+const JOIN_ADDRESS: &str = "join_address";
 /// The file in the data folder that one running hub holds locked.
 const LOCK: &str = "hub.lock";
 /// Closed incidents older than this go, oldest first.
@@ -38,12 +49,21 @@ const PRUNE_PAUSE: Duration = Duration::from_secs(600);
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
 
+/// How long the end waits for the historian.
+const HISTORIAN_END: Duration = Duration::from_secs(2);
+
 /// A hub that listens and is ready to run.
 pub struct Hub {
     listener: TcpListener,
     address: SocketAddr,
     config: HubConfig,
     store: Store,
+    /// The agents that had enrolled when it started.
+    stored: Vec<StoredAgent>,
+    identity: Arc<HubIdentity>,
+    tls: Arc<HubTls>,
+    /// Where agents find it.
+    join_address: String,
     open: Vec<Incident>,
     accounts: Vec<Account>,
     first: Option<FirstPassword>,
@@ -93,6 +113,9 @@ pub enum HubError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The hub's keys cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The mail settings cannot be used.
     #[error("notifications cannot be sent: {0}")]
     Channel(#[from] watchfire_notify::ChannelError),
@@ -115,7 +138,12 @@ impl Hub {
             .map_err(|source| HubError::Listen { address: listen, source })?;
         let address =
             listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
-        let Data { store, lock, open, accounts, hub_id } = Data::open(&config, &clock)?;
+        let Data { store, lock, stored, open, accounts, hub_id } = Data::open(&config, &clock)?;
+        let identity = Arc::new(HubIdentity::open(&config.data, clock.now())?);
+        let names = public_names(&config.public_url, address);
+        let tls = Arc::new(HubTls::new(identity.clone(), names, &clock)?);
+        let join_address = join_address(&config.public_url, address);
+        keep_join_address(&store, &join_address)?;
         let notifier = Notifier::new(config.mail.clone(), clock.clone())?;
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
@@ -127,6 +155,10 @@ impl Hub {
             address,
             config,
             store,
+            stored,
+            identity,
+            tls,
+            join_address,
             open,
             accounts,
             first,
@@ -164,7 +196,8 @@ impl Hub {
         let clock = self.clock;
         let config = self.config;
         let limits = PresenceLimits::with_down_after(config.down_after);
-        let fleet = Fleet::new(config.servers, limits, &self.open, clock.clone(), events.clone());
+        let servers = agents::merge(&config.servers, &self.stored);
+        let fleet = Fleet::new(servers, limits, &self.open, clock.clone(), events.clone());
         let fleet = Arc::new(fleet);
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
@@ -181,6 +214,7 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
+        let desk = Arc::new(desk);
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -201,18 +235,52 @@ impl Hub {
                 "watch",
                 Box::pin(watch::watch(fleet.clone(), clock.clone(), shutdown.clone())),
             ),
-            critical("desk", Box::pin(Arc::new(desk).run(clock.clone(), shutdown.clone()))),
+            critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
             task::spawn("prune", prune(self.store.clone(), clock.clone(), shutdown.clone())),
         ];
-        let (page, dialer) = (page_limits(fleet.len()), Dialer::new(clock.clone()));
-        for index in 0..fleet.len() {
-            let make = {
-                let (fleet, dialer, shutdown) = (fleet.clone(), dialer.clone(), shutdown.clone());
-                move || uplink::keep(fleet.clone(), index, dialer.clone(), shutdown.clone())
-            };
-            tasks.push(task::spawn_restarting("uplink", clock.clone(), make));
-        }
+        let page = page_limits(fleet.places());
+        let place = (config.data.as_path(), self.address);
+        let told = (self.store.clone(), desk.clone());
+        let streams = Streams::open(fleet.clone(), place, told, clock.clone());
+        let sessions = streams.sessions.clone();
+        let tls = self.tls.clone();
+        let dialer = Dialer::new(clock.clone()).with_tls(Arc::new(move || tls.client()));
+        let running = streams.start(dialer, &shutdown);
+        tasks.extend(running.tasks);
+        let (store, closing) = (self.store.clone(), (desk, clock.clone(), sessions.clone()));
+        let on_gone = Box::new(move |index: usize, server: &ServerName| {
+            let (desk, clock, sessions) = &closing;
+            sessions.close(index, CloseReason::Forbidden);
+            if let Err(error) = desk.server_gone(server, clock.now()) {
+                tracing::warn!(%server, %error, "its incident stays open until the next start");
+            }
+        });
+        let agents =
+            Agents::new(store.clone(), fleet.clone(), config.servers, &self.stored, on_gone);
+        let agents = Arc::new(agents);
+        let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
+        let enrolment = Arc::new(enrolment);
+        sessions.set_renewal(Box::new(enrolment.clone()));
+        tasks.push(task::spawn_restarting("agents", clock.clone(), {
+            let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
+            move || agents.clone().keep(clock.clone(), shutdown.clone())
+        }));
+        let transport = Transport { tls: Some(self.tls.server()), plain: config.plain };
+        tasks.push(task::spawn("certificate", self.tls.keep(clock.clone(), shutdown.clone())));
+        let ends = shutdown.clone();
+        let on_stream: http::OnStream = Arc::new(move |accepted: http::Accepted| {
+            let (sessions, ends) = (sessions.clone(), ends.clone());
+            Box::pin(async move {
+                let pulse_key = Some(PulseKey::from_exported(accepted.pulse_key));
+                let (index, remote) = (accepted.index, accepted.remote);
+                let peer = Peer { index, agent: Some(accepted.agent), pulse_key, remote };
+                tokio::select! {
+                    () = ends.requested() => {}
+                    () = sessions.accept(accepted.socket, peer) => {}
+                }
+            })
+        });
         let app = http::router(http::Parts {
             fleet,
             store: self.store,
@@ -223,13 +291,19 @@ impl Hub {
             trusted_proxies: config.trusted_proxies,
             hosts,
             shutdown: shutdown.clone(),
+            agents,
+            enrolment,
+            installer: http::Installer::new(self.join_address),
+            on_stream,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
-        serve(self.listener, answer, page, counters, clock.clone(), shutdown).await;
+        serve(self.listener, transport, answer, page, counters, clock.clone(), shutdown).await;
         // What is being sent is to be recorded, or it would be sent again. The
         // courier keeps its own limit; this one is for a store that hangs.
         let _ = clock.within(COURIER_END, courier.join()).await;
+        // What is not stored then, agents hand in again.
+        let _ = clock.within(HISTORIAN_END, running.historian.join()).await;
         drop(tasks);
     }
 }
@@ -238,6 +312,7 @@ impl Hub {
 struct Data {
     store: Store,
     lock: File,
+    stored: Vec<StoredAgent>,
     open: Vec<Incident>,
     accounts: Accounts,
     hub_id: String,
@@ -258,7 +333,8 @@ impl Data {
                 tracing::error!(
                     why, kept = %kept.join("watchfire.db").display(),
                     "watchfire.db was damaged: it is kept, and a fresh one takes its place. \
-                     Its incidents, unsent notifications and stored users are not in the fresh one"
+                     Its incidents, unsent notifications, stored users and enrolled servers are \
+                     not in the fresh one: those servers must enrol again"
                 );
                 Self::open_once(config, clock, &mut Some(held))
             }
@@ -277,18 +353,20 @@ impl Data {
         if held.is_none() {
             *held = Some(lock(&config.data)?);
         }
-        let open = open_incidents(&store, config, clock)?;
+        let stored = store.agents()?;
+        let servers = agents::merge(&config.servers, &stored);
+        let open = open_incidents(&store, &servers, clock)?;
         let accounts = accounts::load(&store, &config.users)?;
         let hub_id = hub_id(&store)?;
         let lock = held.take().expect("it was locked just above");
-        Ok(Self { store, lock, open, accounts, hub_id })
+        Ok(Self { store, lock, stored, open, accounts, hub_id })
     }
 }
 
 /// Keeps every other hub away from `folder` for as long as the file is open.
 fn lock(folder: &Path) -> Result<File, HubError> {
     let path = folder.join(LOCK);
-    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = opened.map_err(|source| HubError::Lock { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -316,15 +394,14 @@ fn recipients(users: &[User]) -> Vec<Recipient> {
         .collect()
 }
 
-/// The incidents that go on. Those of servers that the config has no more are closed.
+/// The incidents that go on. Those of servers that are watched no more are closed.
 fn open_incidents(
     store: &Store,
-    config: &HubConfig,
+    servers: &[WatchedServer],
     clock: &Clock,
 ) -> Result<Vec<Incident>, StoreError> {
-    let watched = |incident: &Incident| {
-        config.servers.iter().any(|watched| watched.server.name == incident.server)
-    };
+    let watched =
+        |incident: &Incident| servers.iter().any(|watched| watched.server.name == incident.server);
     let (open, gone): (Vec<_>, Vec<_>) = store.open_incidents()?.into_iter().partition(watched);
     if !gone.is_empty() {
         let at = clock.now();
@@ -350,6 +427,19 @@ fn hub_id(store: &Store) -> Result<String, StoreError> {
     let made = format!("{}.watchfire", watchfire_identity::random_hex(8));
     store.write(|batch| batch.put_secret(HUB_ID, made.as_bytes()))?;
     Ok(made)
+}
+
+/// Where agents find the hub, as it said at its last start.
+pub(crate) fn kept_join_address(store: &Store) -> Result<Option<String>, StoreError> {
+    let kept = store.secret(JOIN_ADDRESS)?;
+    Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
+}
+
+fn keep_join_address(store: &Store, address: &str) -> Result<(), StoreError> {
+    if kept_join_address(store)?.as_deref() == Some(address) {
+        return Ok(());
+    }
+    store.write(|batch| batch.put_secret(JOIN_ADDRESS, address.as_bytes()))
 }
 
 async fn prune(store: Store, clock: Clock, shutdown: Shutdown) {

@@ -4,7 +4,7 @@
 //! How it hangs together:
 //!
 //! ```text
-//! uplink (one a server) --sign of life, status--> fleet --transitions--> desk
+//! session (one a server), pulses --signs, ticks--> fleet --transitions--> desk
 //! watch (timers) ---------------checks----------> fleet                   |
 //!                                                          one transaction v
 //! page <--http-- store, fleet                    courier <--outbox-- store
@@ -18,23 +18,40 @@
 //! stored before.
 
 mod accounts;
+mod address;
+mod admin;
+mod adopt;
+mod aftermath;
+mod agents;
 mod config;
 mod courier;
 mod daily;
 mod desk;
 mod dial;
+mod enrolment;
 mod events;
 mod fleet;
+mod historian;
 mod http;
 mod hub;
+mod identity;
+mod links;
+mod opinion;
+mod pulses;
 mod report;
+mod session;
 mod stall;
+mod streams;
 mod terminal;
 #[cfg(test)]
 mod testing;
 mod uplink;
 mod watch;
 
+pub use address::join_address;
+pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, TokenWish};
+pub use adopt::AdoptError;
 pub use config::{HubConfig, Login, OVERRIDABLE, User, WatchedServer, show};
 pub use hub::{FirstPassword, Hub, HubError};
+pub use identity::IdentityError;
 pub use report::{Reported, report_now};

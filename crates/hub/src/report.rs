@@ -12,7 +12,9 @@ use crate::config::{HubConfig, User, WatchedServer};
 use crate::dial::Dialer;
 use crate::events::Events;
 use crate::fleet::{Fleet, Snapshot};
-use crate::{terminal, uplink, watch};
+use crate::session::Sessions;
+use crate::uplink::{self, Reach};
+use crate::{terminal, watch};
 
 /// How often a report from the command line is tried on each channel.
 const TRIES: u32 = 3;
@@ -79,14 +81,15 @@ pub(crate) fn write(
     public_url: &str,
     user: &User,
 ) -> Content {
-    let snapshots: Vec<(usize, Snapshot)> = (0..fleet.len())
-        .filter(|index| scope.holds(&fleet.config(*index).server.labels))
-        .map(|index| (index, fleet.snapshot(index)))
+    let configs = fleet.indices().into_iter().map(|index| (index, fleet.config(index)));
+    let snapshots: Vec<(Arc<WatchedServer>, Snapshot)> = configs
+        .filter(|(_, config)| scope.holds(&config.server.labels))
+        .map(|(index, config)| (config, fleet.snapshot(index)))
         .collect();
     let rows: Vec<ReportRow<'_>> = snapshots
         .iter()
-        .map(|(index, snapshot)| ReportRow {
-            server: &fleet.config(*index).server,
+        .map(|(config, snapshot)| ReportRow {
+            server: &config.server,
             presence: snapshot.presence,
             since: Some(snapshot.since),
             status: snapshot.status.as_ref().map(|(_, status)| status.as_ref()),
@@ -102,11 +105,17 @@ pub(crate) fn write(
 async fn ask_everyone(fleet: &Arc<Fleet>, clock: &Clock, longest: Duration) {
     let (shutdown, end) = Shutdown::new();
     let dialer = Dialer::new(clock.clone());
+    let sessions = Sessions::without_history(fleet.clone(), clock.clone());
     let deadline = clock.now().after(longest);
-    let mut links: Vec<task::Task<()>> = (0..fleet.len())
-        .map(|index| {
-            let link = uplink::keep(fleet.clone(), index, dialer.clone(), shutdown.clone());
-            task::spawn("uplink", link)
+    let mut links: Vec<task::Task<()>> = fleet
+        .indices()
+        .into_iter()
+        .filter_map(|index| {
+            let reach = Reach::of(&fleet.config(index))?;
+            let (dialer, sessions) = (dialer.clone(), sessions.clone());
+            let link =
+                uplink::keep(fleet.clone(), index, reach, dialer, sessions, shutdown.clone());
+            Some(task::spawn("uplink", link))
         })
         .collect();
     links.push(task::spawn("watch", watch::watch(fleet.clone(), clock.clone(), shutdown)));
@@ -117,7 +126,7 @@ async fn ask_everyone(fleet: &Arc<Fleet>, clock: &Clock, longest: Duration) {
         let rated = now.status.is_some_and(|(_, status)| status.cpu_percent().is_some());
         known && (rated || now.presence.is_trouble())
     };
-    while !(0..fleet.len()).all(settled) && clock.now().monotonic < deadline.monotonic {
+    while !fleet.indices().into_iter().all(settled) && clock.now().monotonic < deadline.monotonic {
         clock.sleep(LOOK).await;
     }
     end.request();

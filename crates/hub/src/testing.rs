@@ -37,8 +37,9 @@ pub(crate) fn watched(text: &str, address: &str) -> WatchedServer {
     labels.insert("team", &text[..1]).expect("a good label");
     WatchedServer {
         server: Server::new(name(text), labels),
-        address: address.to_owned(),
-        login: Login { user: "hub".to_owned(), password: Secret::new("the-agents-password") },
+        address: Some(address.to_owned()),
+        login: Some(Login { user: "hub".to_owned(), password: Secret::new("the-agents-password") }),
+        agent: None,
     }
 }
 
@@ -106,6 +107,8 @@ pub(crate) fn letter(
     };
     NewNotification {
         incident,
+        thread: watchfire_store::Thread::OfIncident,
+        held: false,
         user: user.to_owned(),
         kind,
         channels: channels.iter().map(|channel| Channel::new(channel)).collect(),

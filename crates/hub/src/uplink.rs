@@ -1,32 +1,72 @@
-//! One server's link: dials, logs in, reads the stream, and dials again.
+//! One server's link, where the hub dials: dials, proves itself, keeps the session,
+//! and dials again.
 //! Nothing in here waits for another server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchfire_identity::certificate::AgentId;
 use watchfire_model::Sight;
 use watchfire_runtime::backoff::Backoff;
+use watchfire_runtime::socket::Socket;
 use watchfire_runtime::{Secret, Shutdown};
-use watchfire_wire::{GoodbyeReason, Message};
 
-use crate::dial::{Dialer, Failed, Tells, log_in, open_stream};
+use crate::config::{Login, WatchedServer};
+use crate::dial::{Dialer, Failed, Tells, log_in, open_stream, open_tls_stream};
 use crate::fleet::Fleet;
+use crate::session::{Peer, Sessions};
 
-/// A stream that was quiet for this long is given up and dialed anew: the new
-/// connection is the probe, and it does not share the old one's stuck packets.
-const QUIET_LIMIT: Duration = Duration::from_secs(3);
 /// The first pause between dials, and the longest: a server that is back is
 /// noticed within two seconds.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(800));
+/// A session that was over sooner does not forgive the failures before it: an agent
+/// that says hello and ends at once must not be dialed ten times a second.
+const LASTED: Duration = Duration::from_secs(10);
 /// The longest pause after a refused login, which guessing must not look like.
 const LOGIN_PAUSE: Duration = Duration::from_secs(15);
 /// The longest pause after an agent asked for one: its limit on logins is over
 /// within seconds, and its server is unwatched meanwhile.
 const LATER_PAUSE: Duration = Duration::from_secs(2);
 
+/// Where an agent is, and how the hub and it know each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    pub(crate) address: String,
+    pub(crate) by: By,
+}
+
+/// How hub and agent know each other.
+#[derive(Debug, Clone)]
+pub(crate) enum By {
+    /// By a password, over plain HTTP.
+    Login(Login),
+    /// By their certificates.
+    Certificate(AgentId),
+}
+
+impl Reach {
+    /// `None` for a server that is reached in another way.
+    pub(crate) fn of(watched: &WatchedServer) -> Option<Self> {
+        let address = watched.address.clone()?;
+        let by = match (watched.agent, &watched.login) {
+            (Some(agent), _) => By::Certificate(agent),
+            (None, Some(login)) => By::Login(login.clone()),
+            (None, None) => return None,
+        };
+        Some(Self { address, by })
+    }
+}
+
 /// Keeps the link of the server at `index` until the end is asked for.
-pub(crate) async fn keep(fleet: Arc<Fleet>, index: usize, dialer: Dialer, shutdown: Shutdown) {
-    let mut uplink = Uplink { fleet, index, dialer, token: None };
+pub(crate) async fn keep(
+    fleet: Arc<Fleet>,
+    index: usize,
+    reach: Reach,
+    dialer: Dialer,
+    sessions: Sessions,
+    shutdown: Shutdown,
+) {
+    let mut uplink = Uplink { fleet, index, reach, dialer, sessions, token: None };
     tokio::select! {
         () = shutdown.requested() => {}
         () = uplink.dial_for_ever() => {}
@@ -36,7 +76,9 @@ pub(crate) async fn keep(fleet: Arc<Fleet>, index: usize, dialer: Dialer, shutdo
 struct Uplink {
     fleet: Arc<Fleet>,
     index: usize,
+    reach: Reach,
     dialer: Dialer,
+    sessions: Sessions,
     token: Option<Secret>,
 }
 
@@ -44,50 +86,56 @@ impl Uplink {
     async fn dial_for_ever(&mut self) {
         let mut pauses = Pauses::new();
         loop {
-            let mut heard = false;
-            let failed = self.session(&mut heard).await;
-            let name = &self.fleet.config(self.index).server.name;
-            tracing::debug!(server = %name, tells = ?failed.tells, why = failed.why, "link");
+            let (mut heard, begun) = (false, self.dialer.clock().now());
+            let failed = match self.open().await {
+                Ok((socket, peer)) => self.sessions.dialed(socket, peer, &mut heard).await,
+                Err(failed) => failed,
+            };
+            let watched = self.fleet.config(self.index);
+            tracing::debug!(server = %watched.server.name, tells = ?failed.tells, why = failed.why, "link");
             match failed.tells {
                 Tells::Saw(saw) => self.fleet.observed(self.index, saw),
                 Tells::HubsOwn => self.fleet.blind(self.index),
                 Tells::Nothing => {}
             }
-            if heard {
+            if heard && self.dialer.clock().now().since(begun) >= LASTED {
                 pauses = Pauses::new();
             }
             self.dialer.clock().sleep(pauses.after(failed.tells)).await;
         }
     }
 
-    /// One session: from the dial to the end of the stream, which is what it returns.
-    async fn session(&mut self, heard: &mut bool) -> Failed {
-        match self.try_session(heard).await {
-            Err(failed) => failed,
-            Ok(never) => match never {},
+    async fn open(&mut self) -> Result<(Socket, Peer), Failed> {
+        let Reach { address, by } = self.reach.clone();
+        match by {
+            By::Login(login) => self.open_plain(&address, &login).await,
+            By::Certificate(agent) => {
+                let (fleet, index) = (self.fleet.clone(), self.index);
+                let mut silent = || fleet.observed(index, Sight::Silent);
+                let opened = open_tls_stream(&self.dialer, &address, agent, &mut silent).await?;
+                let (socket, remote, key) = opened;
+                let (agent, pulse_key) = (Some(agent), Some(key));
+                Ok((socket, Peer { index, agent, pulse_key, remote }))
+            }
         }
     }
 
-    async fn try_session(&mut self, heard: &mut bool) -> Result<std::convert::Infallible, Failed> {
-        let fleet = self.fleet.clone();
-        let watched = fleet.config(self.index);
-        let index = self.index;
+    async fn open_plain(&mut self, address: &str, login: &Login) -> Result<(Socket, Peer), Failed> {
+        let (fleet, index) = (self.fleet.clone(), self.index);
         let mut silent = || fleet.observed(index, Sight::Silent);
         let had_token = self.token.is_some();
         let token = match self.token.take() {
             Some(token) => token,
-            None => log_in(&self.dialer, &watched.address, &watched.login, &mut silent).await?,
+            None => log_in(&self.dialer, address, login, &mut silent).await?,
         };
-        let opened = open_stream(&self.dialer, &watched.address, &token, &mut silent).await;
-        let mut stream = match opened {
+        let opened = open_stream(&self.dialer, address, &token, &mut silent).await;
+        let (socket, remote) = match opened {
             // An old token that is refused only needs another login.
             Err(failed) if had_token && failed.saw() == Some(Sight::LoginRefused) => {
-                let token = log_in(&self.dialer, &watched.address, &watched.login, &mut silent);
-                let token = token.await?;
-                let stream = open_stream(&self.dialer, &watched.address, &token, &mut silent);
-                let stream = stream.await?;
+                let token = log_in(&self.dialer, address, login, &mut silent).await?;
+                let opened = open_stream(&self.dialer, address, &token, &mut silent).await?;
                 self.token = Some(token);
-                stream
+                opened
             }
             Err(failed) => {
                 if failed.saw() != Some(Sight::LoginRefused) {
@@ -95,41 +143,12 @@ impl Uplink {
                 }
                 return Err(failed);
             }
-            Ok(stream) => {
+            Ok(opened) => {
                 self.token = Some(token);
-                stream
+                opened
             }
         };
-        loop {
-            let message = self.dialer.clock().within(QUIET_LIMIT, stream.next()).await;
-            // Quiet on an old stream says nothing of the host; the next dial will.
-            let message = message.ok_or_else(|| {
-                let why = format!("nothing came for {} s", QUIET_LIMIT.as_secs());
-                Failed::new(Sight::StreamClosed, why)
-            })??;
-            self.take(message)?;
-            *heard = true;
-        }
-    }
-
-    fn take(&self, message: Message) -> Result<(), Failed> {
-        match message {
-            Message::Hello(hello) => {
-                let talks = watchfire_wire::PROTOCOL.talks_with(hello.version());
-                talks.map_err(|error| Failed::new(Sight::NotAnAgent, error.to_string()))?;
-                self.fleet.heard(self.index);
-            }
-            Message::Status(status) => self.fleet.status(self.index, status),
-            Message::Processes(table) => self.fleet.processes(self.index, table),
-            Message::Alive(_) => self.fleet.heard(self.index),
-            Message::Goodbye(GoodbyeReason::Reboot | GoodbyeReason::Upgrade) => {
-                self.fleet.goodbye(self.index);
-            }
-            // An agent that was simply stopped leaves its server unwatched, and
-            // its person wants to know that like any other end.
-            Message::Goodbye(GoodbyeReason::Stop | GoodbyeReason::Unknown) => {}
-        }
-        Ok(())
+        Ok((socket, Peer { index, agent: None, pulse_key: None, remote }))
     }
 }
 

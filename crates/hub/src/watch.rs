@@ -21,16 +21,22 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Judges every server on time until the end is asked for.
 pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
     let mut timers: BinaryHeap<Reverse<(Moment, usize)>> = BinaryHeap::new();
-    for index in 0..fleet.len() {
-        timers.push(Reverse((clock.now(), index)));
-    }
+    let mut known = 0;
     loop {
         let now = clock.now();
+        // Servers come while the hub runs.
+        let places = fleet.places();
+        timers.extend((known..places).map(|index| Reverse((now, index))));
+        known = places;
+        fleet.doubt_itself(now);
         while let Some(Reverse((due, index))) = timers.peek().copied() {
             if due.monotonic > now.monotonic {
                 break;
             }
             timers.pop();
+            if !fleet.is_in(index) {
+                continue;
+            }
             let look = now.after(LOOK);
             let next = fleet.check(index, now).map_or(look, |next| next.min(look));
             // A machine that asks for the past would keep this loop busy for ever.

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn report() -> NewNotification {
     NewNotification {
         incident: None,
+        thread: watchfire_store::Thread::OfIncident,
+        held: false,
         user: "ann".to_owned(),
         kind: NotificationKind::Report,
         channels: vec![Channel::new("mailto:ann@people.test")],

@@ -4,6 +4,7 @@
 mod command;
 mod exit;
 mod screen;
+mod service;
 mod settings;
 mod when;
 

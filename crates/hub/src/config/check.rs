@@ -2,6 +2,7 @@
 //! all are told together.
 
 mod mail;
+mod plain;
 mod proxies;
 mod secret;
 mod server;
@@ -20,6 +21,8 @@ use watchfire_runtime::config::{
     Located, Outside, Overrides, Place, Problem, Problems, Source, Spanned, duration,
     socket_address,
 };
+
+pub(super) use plain::WORDS;
 
 use super::file::HubFile;
 use super::{HubConfig, User, WatchedServer};
@@ -76,6 +79,7 @@ impl<'a> Checker<'a> {
         let public_url = file.public_url.map(|url| self.source.locate(url));
         let public_url = self.overrides.pick("public_url", public_url);
         let public_url = self.public_url(public_url, listen);
+        let plain = self.plain(file.plain);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let has_mail = file.mail.is_some();
@@ -94,6 +98,7 @@ impl<'a> Checker<'a> {
                 data: data?,
                 down_after: down_after?,
                 public_url: public_url?,
+                plain: plain?,
                 trusted_proxies,
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
                 users: users.into_iter().map(|(user, _)| user).collect(),

@@ -13,6 +13,7 @@ pub(super) struct HubFile {
     pub(super) data: Option<Spanned<String>>,
     pub(super) down_after: Option<Spanned<String>>,
     pub(super) public_url: Option<Spanned<String>>,
+    pub(super) plain: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<Spanned<String>>,

@@ -11,14 +11,17 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use watchfire_identity::Role;
+use watchfire_identity::certificate::AgentId;
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Scope, Server};
 use watchfire_notify::MailSettings;
 use watchfire_runtime::Secret;
 use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
+use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
 pub use show::show;
+pub(crate) use warn::is_loopback;
 
 /// The keys that environment and flags may set.
 pub const OVERRIDABLE: [&str; 4] = ["listen", "data", "down_after", "public_url"];
@@ -34,6 +37,8 @@ pub struct HubConfig {
     pub down_after: Duration,
     /// What links in mails begin with, without a slash at the end.
     pub public_url: String,
+    /// From where page and API answer without TLS; over TLS they always do.
+    pub plain: Plain,
     /// The proxies before the page: what they say of whom they speak for is
     /// believed.
     pub trusted_proxies: Vec<Network>,
@@ -52,10 +57,14 @@ pub struct HubConfig {
 pub struct WatchedServer {
     /// Its name and labels.
     pub server: Server,
-    /// `host:port` of its agent.
-    pub address: String,
-    /// The agent's user for the hub.
-    pub login: Login,
+    /// `host:port` of its agent, which the hub dials; `None` where the agent
+    /// dials the hub.
+    pub address: Option<String>,
+    /// The agent's user for the hub, where the hub logs in with a password over
+    /// plain HTTP. `None` where both prove themselves with certificates.
+    pub login: Option<Login>,
+    /// The agent that enrolled for it; its certificate is how the hub knows it.
+    pub agent: Option<AgentId>,
 }
 
 /// The login of the hub at an agent.

@@ -5,6 +5,7 @@ use watchfire_notify::MailServer;
 use watchfire_runtime::net::Network;
 
 use super::HubConfig;
+use super::check::WORDS;
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -15,6 +16,9 @@ pub fn show(config: &HubConfig) -> String {
     let _ = writeln!(text, "data = {:?}", config.data.display().to_string());
     let _ = writeln!(text, "down_after = {:?}", duration(config.down_after));
     let _ = writeln!(text, "public_url = {:?}", config.public_url);
+    let plain =
+        WORDS.iter().find(|(_, plain)| *plain == config.plain).map_or("", |(word, _)| *word);
+    let _ = writeln!(text, "plain = {plain:?}");
     if !config.trusted_proxies.is_empty() {
         let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
@@ -23,7 +27,9 @@ pub fn show(config: &HubConfig) -> String {
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
         let _ = writeln!(text, "name = {:?}", watched.server.name.as_str());
-        let _ = writeln!(text, "address = {:?}", watched.address);
+        if let Some(address) = &watched.address {
+            let _ = writeln!(text, "address = {address:?}");
+        }
         let own = |name: &str| matches!(name, "name" | "instance");
         let labels: Vec<String> = watched
             .server
@@ -35,7 +41,9 @@ pub fn show(config: &HubConfig) -> String {
         if !labels.is_empty() {
             let _ = writeln!(text, "labels = {{ {} }}", labels.join(", "));
         }
-        let _ = writeln!(text, "login = {{ user = {:?}, password = \"***\" }}", watched.login.user);
+        if let Some(login) = &watched.login {
+            let _ = writeln!(text, "login = {{ user = {:?}, password = \"***\" }}", login.user);
+        }
     }
     show_users(&mut text, config);
     text

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use watchfire_model::{Server, ServerName};
+use watchfire_runtime::http::Plain;
 
 use super::HubConfig;
 
@@ -15,16 +16,20 @@ impl HubConfig {
             .iter()
             .map(|server| format!("nobody is told about server {:?}", server.as_str()))
             .collect();
-        if !self.listen.ip().to_canonical().is_loopback() {
+        if self.plain == Plain::Anywhere && !self.listen.ip().to_canonical().is_loopback() {
             cautions.push(format!(
-                "the page is served at {} without TLS: put a proxy that speaks TLS before it",
+                "the page is served at {} without TLS as well: write plain = \"loopback\" and use \
+                 https:// there, or put a proxy that speaks TLS before it",
                 self.listen
             ));
         }
-        let open = self.servers.iter().filter(|watched| !is_loopback(&watched.address)).count();
+        let logs_in = self.servers.iter().filter(|watched| watched.login.is_some());
+        let open = logs_in.filter_map(|watched| watched.address.as_deref());
+        let open = open.filter(|address| !is_loopback(address)).count();
         if open > 0 {
             cautions.push(format!(
-                "the logins at {open} agents cross the network without TLS: use a tunnel or a VPN"
+                "the logins at {open} agents cross the network without TLS: enrol these servers \
+                 with `watchfire hub token` and leave `login` out, or use a tunnel or a VPN"
             ));
         }
         cautions
@@ -43,7 +48,7 @@ impl HubConfig {
 }
 
 /// True for an agent's address on this machine.
-fn is_loopback(address: &str) -> bool {
+pub(crate) fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
@@ -80,6 +85,9 @@ mod tests {
         assert!(cautions(&server("10.0.0.11:5000"))[0].contains("the logins at 1 agents"));
         let open = format!("listen = \"0.0.0.0:5100\"\n{}", server("127.0.0.1:5000"));
         assert!(cautions(&open)[0].contains("0.0.0.0:5100 without TLS"));
+        for closed in ["loopback", "never"] {
+            assert_eq!(cautions(&format!("plain = \"{closed}\"\n{open}")), [""; 0], "{closed}");
+        }
     }
 
     #[test]

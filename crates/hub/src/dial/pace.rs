@@ -3,7 +3,7 @@ use std::time::Duration;
 use watchfire_model::Moment;
 
 /// Frames a second that are read of one agent. An honest one sends three or four.
-pub(super) const FRAMES_PER_SECOND: u32 = 64;
+pub(crate) const FRAMES_PER_SECOND: u32 = 64;
 /// Frames that may come at once, after a quiet time or a freeze of either side.
 const BURST: u32 = FRAMES_PER_SECOND;
 /// How long an agent may send more than is read before its stream is given up.
@@ -14,7 +14,7 @@ const MAX_BEHIND: Duration = Duration::from_secs(5);
 /// How fast one stream is read. What is too much stays in the socket, where it
 /// holds up the agent that sent it and nobody else.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// When all that was read would be read at the steady pace, on the
     /// monotonic clock.
     even: Duration,
@@ -24,11 +24,11 @@ pub(super) struct Pace {
 
 /// The agent sent too much for too long.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooFast;
+pub(crate) struct TooFast;
 
 impl Pace {
     /// How long to wait before the next frame is read.
-    pub(super) fn wait(&mut self, now: Moment) -> Result<Duration, TooFast> {
+    pub(crate) fn wait(&mut self, now: Moment) -> Result<Duration, TooFast> {
         let ahead = self.even.saturating_sub(now.monotonic);
         let wait = ahead.saturating_sub(one() * (BURST - 1));
         if wait.is_zero() {
@@ -40,7 +40,7 @@ impl Pace {
     }
 
     /// A frame was read.
-    pub(super) fn read(&mut self, now: Moment) {
+    pub(crate) fn read(&mut self, now: Moment) {
         self.even = self.even.max(now.monotonic) + one();
     }
 }

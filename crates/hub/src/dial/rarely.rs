@@ -19,7 +19,7 @@ struct Count {
 
 impl Rarely {
     /// Counts one more. It gives the number so far when the log is to be told.
-    pub(super) fn note(&self, now: Moment) -> Option<u64> {
+    pub(crate) fn note(&self, now: Moment) -> Option<u64> {
         let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         count.times = count.times.saturating_add(1);
         let due = count.told.is_none_or(|told| now.since(told) >= TELL_EVERY);

@@ -1,17 +1,13 @@
 //! What each kind of broken agent looks like from the hub.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt};
-use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::Message as Frame;
 use watchfire_runtime::Secret;
 use watchfire_runtime::net::Lookup;
+use watchfire_runtime::socket::Socket;
 use watchfire_testkit::hole::{accept_silently, black_hole_addr};
 use watchfire_testkit::http::{Answer, Stub};
 use watchfire_testkit::ports;
-use watchfire_wire::{Alive, Message, encode};
 
 use super::*;
 use crate::config::Login;
@@ -32,8 +28,9 @@ async fn try_login(address: &str) -> (Result<Secret, Failed>, usize) {
     (token, silent)
 }
 
-async fn try_stream(address: &str) -> Result<stream::Stream, Failed> {
-    open_stream(&dialer(), address, &Secret::new("a-token"), &mut || {}).await
+async fn try_stream(address: &str) -> Result<Socket, Failed> {
+    let opened = open_stream(&dialer(), address, &Secret::new("a-token"), &mut || {}).await;
+    opened.map(|(socket, _)| socket)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,10 +39,7 @@ async fn a_refused_connection_proves_a_host() {
     let (refused, silent) = try_login(&address).await;
     assert_eq!(refused.expect_err("nobody listens").saw(), Some(Sight::Refused));
     assert_eq!(silent, 0);
-    assert_eq!(
-        try_stream(&address).await.err().expect("nobody listens").saw(),
-        Some(Sight::Refused)
-    );
+    assert_eq!(try_stream(&address).await.expect_err("nobody listens").saw(), Some(Sight::Refused));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +57,7 @@ async fn one_that_accepts_and_never_answers_is_silent_and_said_so_early() {
     let ((login, early), stream) = tokio::join!(try_login(&address), try_stream(&address));
     assert_eq!(login.expect_err("it says nothing").saw(), Some(Sight::Silent));
     assert_eq!(early, 1, "the verdict must not wait for the last limit");
-    assert_eq!(stream.err().expect("it says nothing").saw(), Some(Sight::Silent));
+    assert_eq!(stream.expect_err("it says nothing").saw(), Some(Sight::Silent));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,80 +129,12 @@ async fn answers_to_opening_a_stream() {
     ] {
         let stub = Stub::start();
         stub.always(answer.clone());
-        let failed = try_stream(&stub.addr().to_string()).await.err().expect("no stream");
+        let failed = try_stream(&stub.addr().to_string()).await.expect_err("no stream");
         assert_eq!(failed.tells, tells, "{answer:?}: {failed:?}");
         assert!(!failed.why.contains("a-token"), "{failed:?}");
         let request = &stub.requests()[0];
         assert_eq!(request.path, "/stream", "no token in an address");
         assert_eq!(request.header("authorization"), Some("Bearer a-token"));
-    }
-}
-
-/// An agent that sends `frames` and closes.
-async fn agent_that_sends(frames: Vec<Frame>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-    let address = listener.local_addr().expect("bound").to_string();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.expect("the hub comes");
-        let mut stream = tokio_tungstenite::accept_async(stream).await.expect("it asks well");
-        for frame in frames {
-            if stream.send(frame).await.is_err() {
-                return;
-            }
-        }
-        let _ = stream.close(None).await;
-    });
-    address
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_gives_its_messages_and_then_its_end() {
-    let alive = Message::Alive(Alive::default());
-    let frames =
-        vec![Frame::Text("words are passed over".into()), Frame::Binary(encode(&alive).into())];
-    let address = agent_that_sends(frames).await;
-    let mut stream = try_stream(&address).await.expect("an agent");
-    assert_eq!(stream.next().await, Ok(alive));
-    assert_eq!(stream.next().await.expect_err("it closed").saw(), Some(Sight::StreamClosed));
-}
-
-#[tokio::test]
-async fn an_agent_that_floods_is_read_at_a_pace_and_no_other_waits_for_it() {
-    let log = crate::testing::Log::new();
-    let (clock, hand) = crate::testing::manual_clock();
-    let dialer = Dialer::new(clock);
-    let open = async |count| {
-        let alive = Frame::Binary(encode(&Message::Alive(Alive::default())).into());
-        let address = agent_that_sends(vec![alive; count]).await;
-        let token = Secret::new("a-token");
-        open_stream(&dialer, &address, &token, &mut || {}).await.expect("an agent")
-    };
-    let mut flood = open(100).await;
-    for frame in 0..64 {
-        assert!(flood.next().await.is_ok(), "{frame}");
-    }
-    assert_eq!(dialer.held_up.times(), 0);
-    let mut next = Box::pin(flood.next());
-    for _ in 0..100 {
-        crate::testing::settle().await;
-        assert!((&mut next).now_or_never().is_none(), "the clock stands still");
-    }
-    let mut other = open(1).await;
-    assert!(other.next().await.is_ok(), "nobody else is held up");
-    hand.advance(Duration::from_secs(1) / 64);
-    assert!(next.await.is_ok(), "it counts as a sign of life all the same");
-    assert_eq!(dialer.held_up.times(), 1);
-    assert!(log.holds("64 frames a second"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nonsense_and_too_much_end_a_stream() {
-    let huge = vec![0_u8; watchfire_wire::MAX_FRAME_BYTES + 1];
-    for (bytes, saw) in [(vec![0xff; 64], Sight::NotAnAgent), (huge, Sight::StreamClosed)] {
-        let address = agent_that_sends(vec![Frame::Binary(bytes.into())]).await;
-        let mut stream = try_stream(&address).await.expect("an agent");
-        let ended = tokio::time::timeout(Duration::from_secs(60), stream.next()).await;
-        assert_eq!(ended.expect("it ends").expect_err("no message").saw(), Some(saw));
     }
 }
 

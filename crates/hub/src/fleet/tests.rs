@@ -83,3 +83,25 @@ fn an_agent_that_floods_the_hub_does_not_flood_the_pages() {
     let told = std::iter::from_fn(|| page.try_recv().ok()).count();
     assert_eq!(told, 2, "the first one, and the one after the pause");
 }
+
+#[test]
+fn addresses_of_this_machine_are_known() {
+    let own = |ip: &str| link::is_own(ip.parse().expect("an address"));
+    assert!(own("127.0.0.1") && own("127.9.9.9") && own("::1") && own("::ffff:127.0.0.1"));
+    assert!(!own("203.0.113.9") && !own("2001:db8::9"));
+}
+
+#[test]
+fn the_second_stream_after_a_reboot_says_the_same_as_the_first() {
+    let mut link = LinkState::default();
+    let greet = |link: &mut LinkState, boot: &str| {
+        link.greet(Greeting { boot: boot.to_owned(), skew_ms: 0 })
+    };
+    assert_eq!(greet(&mut link, "one"), None);
+    link.trouble_begins();
+    assert_eq!(greet(&mut link, "two"), Some(true));
+    assert_eq!(greet(&mut link, "two"), Some(true), "the first stream was over at once");
+    link.trouble_begins();
+    assert_eq!(greet(&mut link, "two"), Some(false), "it was cut off this time");
+    assert_eq!(greet(&mut link, "three"), Some(true));
+}

@@ -65,6 +65,11 @@ fn hello() -> Sent {
 fn show(app: &AppState, caller: &Caller, event: &Event) -> Option<Sent> {
     let fleet = &app.parts.fleet;
     match event {
+        Event::Server(index) if !fleet.is_in(*index) => {
+            let config = fleet.config(*index);
+            let name = config.server.name.as_str();
+            caller.sees(&config.server.labels).then(|| Sent::default().event("gone").data(name))
+        }
         Event::Server(index) => {
             let seen = caller.sees(&fleet.config(*index).server.labels);
             let row = seen.then(|| rows::row(fleet, *index))?;

@@ -3,6 +3,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use watchfire_api::enrol::ENROL_PATH;
+use watchfire_runtime::http::Peer;
+
 use super::reply::{self, Refusal};
 use super::{AppState, REQUEST_TIME};
 
@@ -10,6 +13,9 @@ use super::{AppState, REQUEST_TIME};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
      base-uri 'none'";
+
+/// The paths that only agents and scripts ask for.
+const FOR_MACHINES: [&str; 4] = [ENROL_PATH, "/install", "/install/watchfire", "/stream"];
 
 /// Query keys that would put a secret into logs and histories.
 const SECRET_KEYS: [&str; 3] = ["token", "access_token", "auth_token"];
@@ -37,11 +43,22 @@ pub(super) async fn guard(State(app): State<AppState>, request: Request, next: N
 }
 
 fn refusal(app: &AppState, request: &Request) -> Option<Refusal> {
-    if let Err(error) = app.parts.hosts.check(request) {
+    if !is_for_machines(request)
+        && let Err(error) = app.parts.hosts.check(request)
+    {
         return Some(reply::wrong_host(error));
     }
     let message = "a token does not belong into an address: log in for a session";
     has_secret(request.uri().query()).then(|| Refusal::new(StatusCode::BAD_REQUEST, message))
+}
+
+/// Agents and scripts may know the hub by a name that it does not know itself.
+/// What they ask for over TLS depends on no session, so a page whose name was
+/// made to point here gains nothing by it.
+fn is_for_machines(request: &Request) -> bool {
+    let path = request.uri().path();
+    let over_tls = request.extensions().get::<Peer>().is_some_and(|peer| peer.tls.is_some());
+    over_tls && FOR_MACHINES.contains(&path)
 }
 
 /// A key with an escape in it counts as well: none of ours needs one, and it

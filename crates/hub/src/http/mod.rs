@@ -3,16 +3,19 @@
 //! may not know of is answered like what does not exist.
 
 mod client;
+mod enrol;
 mod events;
 mod guard;
 mod headers;
 mod incidents;
+mod install;
 mod login;
 mod page;
 mod reply;
 mod rows;
 mod servers;
 mod session;
+mod stream;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,6 +28,8 @@ use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use watchfire_api::enrol::{ENROL_PATH, MAX_BODY_BYTES};
+use watchfire_identity::certificate::HUB_NAME;
 use watchfire_identity::limit::LoginLimiter;
 use watchfire_model::Moment;
 use watchfire_runtime::http::{HostNames, Peer};
@@ -33,9 +38,15 @@ use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
+use crate::address::host_and_port;
+use crate::agents::Agents;
+use crate::dial::Rarely;
+use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
+pub(crate) use install::Installer;
 use session::Sessions;
+pub(crate) use stream::{Accepted, OnStream};
 
 /// How long a request may take once its header is there, body included. A live
 /// stream has begun its answer by then.
@@ -52,7 +63,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 10] = [
+const ROUTES: [Route; 14] = [
     ("/healthz", || get(healthz)),
     ("/api/login", || post(login::log_in)),
     ("/api/logout", || post(login::log_out)),
@@ -63,6 +74,10 @@ const ROUTES: [Route; 10] = [
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
     ("/api/events", || get(events::stream)),
+    (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
+    ("/install", || get(install::script)),
+    ("/install/watchfire", || get(install::program)),
+    ("/stream", || get(stream::stream)),
 ];
 
 /// What the API answers from.
@@ -78,6 +93,10 @@ pub(crate) struct Parts {
     /// The names that it answers to.
     pub(crate) hosts: HostNames,
     pub(crate) shutdown: Shutdown,
+    pub(crate) agents: Arc<Agents>,
+    pub(crate) enrolment: Arc<Enrolment>,
+    pub(crate) installer: Installer,
+    pub(crate) on_stream: OnStream,
 }
 
 struct App {
@@ -87,18 +106,19 @@ struct App {
     limiter: Mutex<LoginLimiter>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    /// Streams of agents that were removed.
+    removed: Rarely,
 }
 
 type AppState = Arc<App>;
 
-/// The names that the hub answers to: the one in `public_url`, and this machine's.
+/// The names that the hub answers to: the one in `public_url`, this machine's,
+/// and the one that its certificate has for agents.
 pub(crate) fn hosts(public_url: &str) -> HostNames {
-    let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or("");
-    let public = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let public = host_and_port(public_url).0;
     let uname = rustix::system::uname();
     let own = uname.nodename().to_str().unwrap_or("");
-    HostNames::new([public, own])
+    HostNames::new([public, own, HUB_NAME])
 }
 
 /// Answers requests by `router`.
@@ -127,6 +147,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         limiter: Mutex::new(LoginLimiter::new()),
         hashing: Arc::new(Semaphore::new(MAX_HASHING)),
         waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+        removed: Rarely::default(),
     });
     let routes = Router::new().merge(page::routes());
     let routes = ROUTES.iter().fold(routes, |router, (path, answer)| router.route(path, answer()));

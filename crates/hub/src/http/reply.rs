@@ -31,6 +31,12 @@ impl Refusal {
         self
     }
 
+    /// For what is only said over TLS (RFC 9110 section 15.5.22).
+    pub(super) fn tls_only() -> Self {
+        let message = "this is answered over TLS only: use https:// with the same host and port";
+        Self::new(StatusCode::UPGRADE_REQUIRED, message)
+    }
+
     /// For a fault of the hub itself: the details go to the log alone.
     pub(super) fn fault(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");

@@ -1,8 +1,11 @@
 use watchfire_api::agent::StatsReply;
-use watchfire_api::hub::{ServerDetail, ServerRow};
-use watchfire_model::Moment;
+use watchfire_api::hub::{KernelEventRow, ServerDetail, ServerRow};
+use watchfire_model::{Event, Moment};
 
 use crate::fleet::{Fleet, Snapshot};
+
+/// The difference of two clocks that is worth a word.
+const SHOWN_SKEW_MS: i64 = 2000;
 
 /// The row of the server at `index`.
 pub(super) fn row(fleet: &Fleet, index: usize) -> ServerRow {
@@ -15,6 +18,7 @@ pub(super) fn detail(fleet: &Fleet, index: usize, now: Moment) -> ServerDetail {
     let age = snapshot.status.as_ref().map(|(at, _)| now.since(*at).as_secs_f64());
     ServerDetail {
         row: row_of(fleet, index, &snapshot),
+        events: snapshot.link.events.iter().map(event).collect(),
         status: snapshot.status.map(|(_, status)| StatsReply::from(&*status)),
         status_age_seconds: age,
     }
@@ -22,6 +26,9 @@ pub(super) fn detail(fleet: &Fleet, index: usize, now: Moment) -> ServerDetail {
 
 fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
     let config = fleet.config(index);
+    let link = &snapshot.link;
+    let pulses = link.quality.as_ref().map(|quality| quality.shown(fleet.now()));
+    let pulses = pulses.unwrap_or_default();
     let own = |name: &str| matches!(name, "name" | "instance");
     let labels = config.server.labels.iter().filter(|(name, _)| !own(name));
     let status = snapshot.status.as_ref().map(|(_, status)| status.as_ref());
@@ -29,7 +36,7 @@ fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
     ServerRow {
         name: config.server.name.to_string(),
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        address: config.address.clone(),
+        address: config.address.clone().unwrap_or_default(),
         presence: snapshot.presence.to_string(),
         since_unix_ms: snapshot.since.unix_ms,
         last_sign_unix_ms: snapshot.last_sign.map(|at| at.unix_ms),
@@ -41,5 +48,23 @@ fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
         disk_mount: fullest.map(|filesystem| filesystem.mount_point.clone()),
         load1: status.map(|status| status.load.one),
         uptime_seconds: status.map(|status| status.uptime.as_secs()),
+        pulse: link.connected.then(|| if pulses.fresh { "datagrams" } else { "stream" }.to_owned()),
+        loss_percent: pulses.loss_percent,
+        rtt_ms: pulses.rtt_ms,
+        clock_skew_seconds: link.skew_ms.filter(|skew| skew.abs() > SHOWN_SKEW_MS).map(seconds),
+        two_agents: link.twins,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is shown")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn event(event: &Event) -> KernelEventRow {
+    KernelEventRow {
+        at_unix_ms: event.at.unix_ms,
+        kind: event.kind.name().to_owned(),
+        text: event.text.clone(),
     }
 }

@@ -22,7 +22,9 @@ pub(super) async fn list(
 ) -> Result<Json<ServerList>, Refusal> {
     caller.may(Action::ViewFleet)?;
     let fleet = &app.parts.fleet;
-    let mut servers: Vec<_> = (0..fleet.len())
+    let mut servers: Vec<_> = fleet
+        .indices()
+        .into_iter()
         .filter(|index| caller.sees(&fleet.config(*index).server.labels))
         .map(|index| rows::row(fleet, index))
         .collect();

@@ -2,6 +2,8 @@
 
 mod access;
 mod edges;
+mod enrol;
+mod install;
 mod logins;
 mod stream;
 
@@ -18,18 +20,24 @@ use watchfire_identity::Role;
 use watchfire_identity::limit::HOLD;
 use watchfire_identity::password::{self, PasswordHash};
 use watchfire_model::{IncidentId, ProcessTable, Scope, Status};
-use watchfire_runtime::http::Peer;
+use watchfire_runtime::http::{Peer, TlsPeer};
 use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
+use super::install::Installer;
 use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
 use crate::accounts::Account;
+use crate::agents::Agents;
+use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::testing::{fleet_of, manual_clock, open_incident, settle, team};
+use crate::identity::HubIdentity;
+use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
 const PASSWORD: &str = "correct horse battery staple";
+/// What the hub hands out as its own program.
+const PROGRAM: &[u8] = b"#!/bin/sh\necho watchfire\n";
 /// Hashing costs a while, so all tests share one hash.
 static HASH: LazyLock<PasswordHash> =
     LazyLock::new(|| password::hash(PASSWORD).expect("there is memory"));
@@ -43,9 +51,12 @@ struct House {
     events: Events,
     hand: ManualClock,
     end: ShutdownHandle,
+    agents: Arc<Agents>,
+    enrolment: Arc<Enrolment>,
+    identity: Arc<HubIdentity>,
     incident_a: IncidentId,
     incident_b: IncidentId,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read to its end.
@@ -71,12 +82,25 @@ impl House {
         let (incident_a, incident_b) =
             (open_incident(&store, "a-1", 0), open_incident(&store, "b-1", 0));
         let fleet = fleet_of(&["a-1", "b-1"], &[], &clock);
-        for index in 0..fleet.len() {
+        for index in fleet.indices() {
             fleet.status(index, Status::default());
             fleet.processes(index, ProcessTable::default());
         }
         let events = Events::new();
         let (shutdown, end) = Shutdown::new();
+        let identity = HubIdentity::open(folder.path(), clock.now()).expect("is made");
+        let identity = Arc::new(identity);
+        // Servers of hub.toml: b-1 with a login, new-1 without an agent as yet.
+        let mut configured = vec![watched("b-1", "127.0.0.1:9"), watched("new-1", "127.0.0.1:9")];
+        configured[1].login = None;
+        let agents =
+            Agents::new(store.clone(), fleet.clone(), configured, &[], Box::new(|_, _| {}));
+        let agents = Arc::new(agents);
+        let enrolment =
+            Enrolment::new(identity.clone(), store.clone(), agents.clone(), clock.clone());
+        let enrolment = Arc::new(enrolment);
+        let program = folder.path().join("program");
+        std::fs::write(&program, PROGRAM).expect("room");
         let app = router(Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -90,13 +114,34 @@ impl House {
             trusted_proxies: vec!["192.0.2.200".parse().expect("an address")],
             hosts: hosts("https://hub.test:5100/watch"),
             shutdown,
+            agents: agents.clone(),
+            enrolment: enrolment.clone(),
+            installer: Installer::of(std::fs::File::open(&program), "hub.test:5100".to_owned()),
+            on_stream: Arc::new(|_| Box::pin(async {})),
         });
-        Self { app, fleet, store, events, hand, end, incident_a, incident_b, _folder: folder }
+        Self {
+            app,
+            fleet,
+            store,
+            events,
+            hand,
+            end,
+            incident_a,
+            agents,
+            enrolment,
+            identity,
+            incident_b,
+            folder,
+        }
     }
 
     /// Sends a request from the address 192.0.2.`host`.
-    async fn send_from(&self, host: u8, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(peer(host));
+    async fn send_from(&self, host: u8, request: Request<Body>) -> Answer {
+        self.send_as(peer(host), request).await
+    }
+
+    async fn send_as(&self, peer: Peer, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(peer);
         let localhost = HeaderValue::from_static("localhost:5100");
         request.headers_mut().entry(header::HOST).or_insert(localhost);
         let answer = self.app.clone().oneshot(request).await.expect("a router answers always");
@@ -104,6 +149,12 @@ impl House {
         let body = to_bytes(body, 1 << 20).await.expect("a short body");
         let body = String::from_utf8(body.to_vec()).expect("text");
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request over TLS, without a certificate, from 192.0.2.`host`.
+    async fn send_over_tls(&self, host: u8, request: Request<Body>) -> Answer {
+        let tls = TlsPeer { certificate: None, pulse_key: [0; 32] };
+        self.send_as(Peer { tls: Some(Arc::new(tls)), ..peer(host) }, request).await
     }
 
     /// Sends a login that is held up: it has no answer until [`HOLD`] is over.
@@ -160,7 +211,7 @@ fn account(name: &str, role: Role, scope: Scope) -> Account {
 /// A connection from the address 192.0.2.`host`.
 fn peer(host: u8) -> Peer {
     let remote = SocketAddr::from(([192, 0, 2, host], 4000));
-    Peer { remote }
+    Peer { remote, tls: None }
 }
 
 fn asking(method: Method, path: &str, seat: Option<&Seat>) -> Request<Body> {

@@ -8,7 +8,7 @@ use watchfire_alert::PresenceLimits;
 use watchfire_model::{Presence, Status, Transition};
 use watchfire_runtime::{Clock, ShutdownHandle, task, task::Task};
 use watchfire_testkit::http::{Answer, Stub};
-use watchfire_wire::{Alive, Hello, encode};
+use watchfire_wire::{Alive, GoodbyeReason, Hello, Message, encode};
 
 use super::*;
 use crate::events::Events;
@@ -30,7 +30,10 @@ impl Link {
         let server = watched("a-1", address);
         let fleet = Fleet::new(vec![server], limits, &[], clock, Events::new());
         let (fleet, (shutdown, end)) = (Arc::new(fleet), Shutdown::new());
-        let link = task::spawn("link", keep(fleet.clone(), 0, dialer, shutdown));
+        let reach = Reach::of(&fleet.config(0)).expect("it has a login");
+        let sessions = Sessions::without_history(fleet.clone(), Clock::system());
+        let link = keep(fleet.clone(), 0, reach, dialer, sessions, shutdown);
+        let link = task::spawn("link", link);
         Self { fleet, _end: end, _link: link }
     }
 
@@ -70,7 +73,8 @@ async fn accept_stream(listener: &TcpListener) -> WebSocketStream<TcpStream> {
 }
 
 async fn say(stream: &mut WebSocketStream<TcpStream>, message: Message) {
-    stream.send(Frame::Binary(encode(&message).into())).await.expect("open");
+    let bytes = encode(&message).expect("it fits");
+    stream.send(Frame::Binary(bytes.into())).await.expect("open");
 }
 
 async fn listener() -> (TcpListener, String) {

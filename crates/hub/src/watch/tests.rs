@@ -82,7 +82,7 @@ async fn a_server_that_dies_soon_after_a_planned_stop_is_judged_on_time() {
     let mut tower = Tower::new(&["a-1"]).await;
     tower.fleet.heard(0);
     tower.until(1_000).await;
-    tower.fleet.goodbye(0);
+    tower.fleet.said_goodbye(0, watchfire_model::Goodbye::Reboot);
     tower.until(20_000).await;
     assert_eq!(tower.of(0).last(), Some(&(1_000, Presence::Leaving)));
     tower.fleet.heard(0);

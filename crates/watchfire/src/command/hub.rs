@@ -1,3 +1,5 @@
+mod token;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -10,7 +12,10 @@ use crate::settings;
 pub(super) const USUAL_CONFIG: &str = "/etc/watchfire/hub.toml";
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Hub {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The config file [default: /etc/watchfire/hub.toml]
     #[arg(long, short, env = "WATCHFIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -28,8 +33,17 @@ pub(super) struct Hub {
     check: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Make a token and print the line that enrols a server with it
+    Token(token::Token),
+}
+
 impl Hub {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if let Some(Action::Token(token)) = self.action {
+            return token.run();
+        }
         let mut overrides = settings::environment(&OVERRIDABLE)?;
         overrides.flag("listen", "--listen", self.listen);
         overrides.flag("data", "--data", self.data);

@@ -1,13 +1,22 @@
 //! The command line: one file a command.
 
+mod adopt;
 mod agent;
+mod beside;
+mod demo;
 mod events;
 mod hub;
+mod install;
+mod invite;
+mod join;
 mod metrics;
 mod passwd;
 mod past;
 mod ps;
+mod relaunch;
 mod report;
+mod server;
+mod sim;
 mod stats;
 mod up;
 
@@ -54,8 +63,16 @@ enum Command {
     Up(up::Up),
     /// Run the agent: answers for this machine's status and processes
     Agent(agent::Agent),
+    /// Enrol this server at a hub, with a token that was made there
+    Join(join::Join),
+    /// Let a hub that can reach this server adopt it: prints the line to run there
+    Invite(invite::Invite),
     /// Run the hub: watches the servers of hub.toml and tells its users
     Hub(hub::Hub),
+    /// Take in a server that invited this hub
+    Adopt(adopt::Adopt),
+    /// List, rename and remove the hub's servers
+    Server(server::Server),
     /// Print the metrics of this machine, or of a recorded one, once
     Metrics(metrics::Metrics),
     /// Make a password hash for agent.toml or hub.toml
@@ -68,6 +85,10 @@ enum Command {
     Events(events::Events),
     /// Mail the status of all servers to their users, once
     Report(report::Report),
+    /// Show a hub with a simulated fleet in which things go wrong: for a first look
+    Demo(demo::Demo),
+    /// Simulate a fleet that streams to a hub, and what may happen to it
+    Sim(sim::Sim),
 }
 
 impl Arguments {
@@ -86,13 +107,19 @@ impl Arguments {
         match self.command {
             Command::Up(up) => up.run(),
             Command::Agent(agent) => agent.run(),
+            Command::Join(join) => join.run(),
+            Command::Invite(invite) => invite.run(),
             Command::Hub(hub) => hub.run(),
+            Command::Adopt(adopt) => adopt.run(),
+            Command::Server(server) => server.run(),
             Command::Metrics(metrics) => metrics.run(),
             Command::Passwd(passwd) => passwd.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),
             Command::Report(report) => report.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Sim(sim) => sim.run(),
         }
     }
 }

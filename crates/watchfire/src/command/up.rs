@@ -118,9 +118,14 @@ fn add_this_machine(
         .ok()
         .filter(|name| !taken(name))
         .map_or_else(|| ServerName::new("this-machine"), Ok)?;
-    let login = Login { user: HUB_USER.to_owned(), password: Secret::new(secret) };
+    let login = Some(Login { user: HUB_USER.to_owned(), password: Secret::new(secret) });
     let server = Server::new(name.clone(), Labels::new());
-    config.servers.push(WatchedServer { server, address: address.to_string(), login });
+    config.servers.push(WatchedServer {
+        server,
+        address: Some(address.to_string()),
+        login,
+        agent: None,
+    });
     Ok(name)
 }
 

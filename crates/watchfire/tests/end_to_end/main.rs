@@ -9,6 +9,7 @@
 
 mod crash;
 mod crowd;
+mod enrolment;
 mod fixture;
 mod frozen_hub;
 mod mail_trouble;

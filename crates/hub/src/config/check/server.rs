@@ -21,30 +21,21 @@ impl Checker<'_> {
             self.note_twice("server", name.as_str(), &name_place);
         }
         let labels = self.labels(table.labels);
-        let address = match table.address {
-            Some(address) => {
-                let address = self.source.locate(address);
-                self.noted(check_address(&address))
-            }
-            None => {
-                let problem = Problem::new(place.clone(), "this server has no address");
-                self.problems
-                    .push(problem.hint("add address = \"10.0.0.11:5000\": the hub dials it"));
-                None
-            }
-        };
-        let login = match table.login {
-            Some(login) => self.login(login),
-            None => {
-                let problem = Problem::new(place, "this server has no login");
-                self.problems.push(problem.hint(
-                    "add login = { user = \"hub\", password = \"${file:/etc/watchfire/web-1}\" }",
-                ));
-                None
-            }
-        };
+        let address = table.address.map(|address| {
+            let address = self.source.locate(address);
+            self.noted(check_address(&address))
+        });
+        let login = table.login.map(|login| self.login(login));
+        if login.is_some() && address.is_none() {
+            let problem = Problem::new(place, "this server has a login and no address");
+            let hint = "add address = \"10.0.0.11:5000\": the hub dials it to log in";
+            self.problems.push(problem.hint(hint));
+        }
+        // What is there and wrong was told; without it there is no server.
+        let address = or_wrong(address)?;
+        let login = or_wrong(login)?;
         let watched =
-            WatchedServer { server: Server::new(name?, labels?), address: address?, login: login? };
+            WatchedServer { server: Server::new(name?, labels?), address, login, agent: None };
         Some((watched, name_place))
     }
 
@@ -82,6 +73,11 @@ impl Checker<'_> {
         }
         Some(Login { user: user.value, password: secret })
     }
+}
+
+/// What is left out is right; what is there may be wrong, and is `None` then.
+fn or_wrong<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    given.map_or(Some(None), |checked| checked.map(Some))
 }
 
 /// A host name or IP address and a port; IPv6 addresses stand in brackets.

@@ -4,10 +4,10 @@ use super::*;
 
 /// The paths that need no session, besides the page's own files. Whoever adds
 /// one here opens it to everybody who can reach the hub.
-const OPEN: [&str; 2] = ["/healthz", "/api/login"];
+const OPEN: [&str; 5] = ["/healthz", "/api/login", "/enrol", "/install", "/install/watchfire"];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 10] = [
+const VIEWER: [(&str, u16, u16); 14] = [
     ("/healthz", 200, 200),
     ("/api/login", 405, 405),
     ("/api/logout", 405, 405),
@@ -18,6 +18,11 @@ const VIEWER: [(&str, u16, u16); 10] = [
     ("/api/incidents", 200, 200),
     ("/api/incidents/{id}", 200, 404),
     ("/api/events", 200, 200),
+    ("/enrol", 405, 405),
+    // They are asked without TLS here; see the tests of each.
+    ("/install", 426, 426),
+    ("/install/watchfire", 426, 426),
+    ("/stream", 401, 401),
 ];
 
 const METHODS: [Method; 8] = [
@@ -54,7 +59,8 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
         }
         let answer = house.get(&house.of_team_a(path), None).await;
         let expected = match path {
-            "/api/login" | "/api/logout" => 405,
+            "/api/login" | "/api/logout" | "/enrol" => 405,
+            "/install" | "/install/watchfire" => 426,
             path if is_open(path) => 200,
             _ => 401,
         };

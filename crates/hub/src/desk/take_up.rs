@@ -1,0 +1,78 @@
+//! What a run of the hub left to the next one.
+
+use std::collections::HashMap;
+
+use watchfire_model::{
+    IncidentId, Notification, NotificationId, NotificationKind, NotificationState,
+};
+use watchfire_store::StoreError;
+
+use super::book::{About, Cut, Entry};
+use super::tell::LONGEST_WAIT;
+use super::{Desk, without};
+
+impl Desk {
+    /// Takes up what the last run of the hub left: letters that it held, and a cut
+    /// whose end it did not live to tell.
+    pub(super) fn take_up(&self) -> Result<(), StoreError> {
+        let (held, cuts) = (self.store.held()?, self.store.cuts_not_ended()?);
+        // On a copy: what is tried again must not find half of it there.
+        let mut book = self.book().clone();
+        let now = self.fleet.now();
+        let mut newest: HashMap<(String, IncidentId), NotificationId> = HashMap::new();
+        for letter in held {
+            let incident = match letter.incident {
+                Some(id) => without(self.store.incident(id), "an incident is unreadable")?,
+                None => None,
+            };
+            match incident.flatten() {
+                Some(incident) => {
+                    // The notice that a server flaps and what waits for the next digest:
+                    // the later one says how its incident stands.
+                    let known = (letter.user.clone(), incident.id);
+                    if letter.kind != NotificationKind::Corrected
+                        && let Some(earlier) = newest.insert(known, letter.id)
+                    {
+                        self.store.write(|batch| batch.merge_held(earlier, None))?;
+                        book.take(&letter.user, earlier);
+                    }
+                    let at = now.before(LONGEST_WAIT);
+                    let entry = Entry {
+                        letter: letter.id,
+                        incident: incident.id,
+                        server: incident.server,
+                        kind: letter.kind,
+                        at,
+                        since: at,
+                        flaps: None,
+                    };
+                    book.hold(&letter.user, about(&letter), entry);
+                }
+                None => self
+                    .store
+                    .write(|batch| batch.set_state(letter.id, NotificationState::Pending))?,
+            }
+        }
+        for letter in cuts {
+            let cut = Cut {
+                letter: letter.id,
+                message_id: letter.message_id,
+                before_start: Some(letter.created),
+            };
+            book.cuts.insert(letter.user, cut);
+        }
+        book.wake_at(now);
+        *self.due() = book.next;
+        *self.book() = book;
+        Ok(())
+    }
+}
+
+/// What a letter that was held waits for after a start of the hub.
+fn about(letter: &Notification) -> About {
+    match (letter.kind, letter.thread) {
+        (NotificationKind::Corrected, _) => About::Corrections,
+        (_, Some(thread)) => About::Thread(thread),
+        (_, None) => About::News,
+    }
+}

@@ -1,0 +1,100 @@
+//! A server that comes and goes (fault F25).
+
+use super::*;
+
+const MINUTE: u64 = 60_000;
+
+/// Down and up each 12 s for ten minutes, then half an hour of calm; every second
+/// the desk looks and the courier sends. The letters, each with its second.
+fn ten_minutes(ends_down: bool) -> (Room, Vec<(u64, Notification)>) {
+    let room = Room::new(&["a-1"], &[("ann", team("a"))]);
+    let mut letters = Vec::new();
+    for second in 0..40 * 60 {
+        let ms = second * 1000;
+        match second % 12 {
+            0 if second < 600 => room.record(&[down("a-1", ms)]),
+            6 if second < 600 - 6 * u64::from(ends_down) => room.record(&[back("a-1", ms)]),
+            _ => {}
+        }
+        letters.extend(room.deliver("ann").into_iter().map(|letter| (second, letter)));
+        room.advance(1000);
+    }
+    (room, letters)
+}
+
+#[test]
+fn the_first_is_told_at_once_and_then_one_notice_in_five_minutes() {
+    let (room, letters) = ten_minutes(false);
+    let seconds: Vec<u64> = letters.iter().map(|(second, _)| *second).collect();
+    assert_eq!(seconds, [0, 6, 12, 18, 24, 30, 36, 336, 636]);
+    use NotificationKind::Flapping;
+    assert!(letters[6..].iter().all(|(_, letter)| letter.kind == Flapping));
+    let subjects: Vec<&str> =
+        letters[6..].iter().map(|(_, letter)| letter.content.subject.as_str()).collect();
+    assert_eq!(subjects[0], "[FLAPPING] a-1: down 4 times in 36 s");
+    assert!(subjects[1].starts_with("[FLAPPING] a-1: down 24 times more"), "{subjects:?}");
+    assert!(subjects[2].ends_with("up now"), "the final state: {subjects:?}");
+    let first = &letters[6].1;
+    for (_, digest) in &letters[7..] {
+        assert_eq!(
+            (digest.thread, &digest.references),
+            (Some(first.id), &vec![first.message_id.clone()])
+        );
+    }
+    assert_eq!(room.store.held().expect("readable"), []);
+    assert!(room.desk.book().flaps.is_empty() && room.desk.book().flap_threads.is_empty());
+}
+
+#[test]
+fn one_that_stays_down_in_the_end_is_told_so_and_its_return_later() {
+    let (room, letters) = ten_minutes(true);
+    let last = &letters.last().expect("letters").1;
+    assert!(last.content.subject.ends_with("down now"), "{}", last.content.subject);
+    room.record(&[back("a-1", 40 * MINUTE)]);
+    let sent = room.deliver("ann");
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].content.subject.starts_with("[UP] a-1: "), "{}", sent[0].content.subject);
+    assert_eq!(sent[0].thread, last.thread, "it arrives after the digest");
+}
+
+#[test]
+fn a_crash_of_the_hub_while_a_server_flaps_tells_its_last_state() {
+    let (servers, users) = (["a-1"], [("ann", team("a"))]);
+    let room = Room::new(&servers, &users);
+    for outage in 0..5 {
+        room.record(&[down("a-1", outage * 12_000)]);
+        room.deliver("ann");
+        room.hand.advance(Duration::from_secs(6));
+        room.record(&[back("a-1", outage * 12_000 + 6000)]);
+        room.hand.advance(Duration::from_secs(6));
+        room.deliver("ann");
+    }
+    assert_eq!(room.store.held().expect("readable").len(), 1, "one letter waits, not four");
+    let room = room.restart(&servers, &users);
+    room.advance(0);
+    let [subject] = room.subjects("ann").try_into().expect("one");
+    assert!(subject.contains("up again"), "{subject}");
+}
+
+#[test]
+fn a_rack_that_flaps_is_two_letters_in_five_minutes() {
+    let names: Vec<String> = (0..50).map(|n| format!("a-{n:02}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let room = Room::new(&refs, &[("ann", team("a"))]);
+    let all = |make: fn(&str, u64) -> Transition, ms| -> Vec<Transition> {
+        names.iter().map(|name| make(name, ms)).collect()
+    };
+    let mut sent = Vec::new();
+    for second in 0..20 * 60 {
+        match second % 12 {
+            0 if second < 600 => room.record(&all(down, second * 1000)),
+            6 if second < 600 => room.record(&all(back, second * 1000)),
+            _ => {}
+        }
+        sent.extend(room.deliver("ann").into_iter().map(|_| second));
+        room.advance(1000);
+    }
+    assert!(sent.len() <= 10, "{sent:?}");
+    let digests: Vec<u64> = sent.iter().copied().filter(|second| *second > 60).collect();
+    assert_eq!(digests, [336, 636], "all of them are in the same state");
+}

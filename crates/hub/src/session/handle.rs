@@ -1,0 +1,37 @@
+use tokio::sync::{mpsc, oneshot};
+use watchfire_runtime::socket::CloseReason;
+use watchfire_wire::{Probe, ProbeResult};
+
+/// How many orders may wait for a session. More are refused.
+pub(super) const MAX_ORDERS: usize = 32;
+
+/// What others want of a session.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Ask the agent what it sees of another server. The id is given on the way.
+    Probe(Probe, oneshot::Sender<ProbeResult>),
+    /// End it.
+    Close(CloseReason),
+}
+
+/// A session, for those who want something of its agent. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionHandle {
+    pub(super) orders: mpsc::Sender<Order>,
+}
+
+impl SessionHandle {
+    /// Asks the agent what it sees of a server. The answer does not come when the
+    /// session ends first or is busy; the caller keeps the limit of time.
+    pub(crate) fn probe(&self, probe: Probe) -> oneshot::Receiver<ProbeResult> {
+        let (sender, receiver) = oneshot::channel();
+        // What has no room is as good as no answer.
+        let _ = self.orders.try_send(Order::Probe(probe, sender));
+        receiver
+    }
+
+    /// Ends the session. False when it is too busy to be told.
+    pub(crate) fn close(&self, why: CloseReason) -> bool {
+        self.orders.try_send(Order::Close(why)).is_ok()
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use watchfire_model::Moment;
+use watchfire_runtime::socket::CloseReason;
+
+use super::handle::{MAX_ORDERS, Order, SessionHandle};
+
+/// A session that gave a sign within this time is alive: a second one of the same
+/// server is refused.
+const ALIVE: Duration = Duration::from_secs(2);
+/// A sign so long after a second stream was refused cannot have been on its way:
+/// then there are two agents.
+const TWIN_AFTER: Duration = Duration::from_millis(1500);
+
+/// The sessions by the place of their servers: one each.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    seats: Arc<Mutex<HashMap<usize, Seat>>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Seat {
+    number: u64,
+    handle: SessionHandle,
+    signs: Arc<Signs>,
+}
+
+/// When a session was last heard, and challenged by another one.
+#[derive(Debug)]
+pub(super) struct Signs(Mutex<Times>);
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    last: Moment,
+    challenged: Option<Moment>,
+}
+
+/// A session's place in the registry. It is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Entered {
+    index: usize,
+    number: u64,
+    seats: Arc<Mutex<HashMap<usize, Seat>>>,
+    pub(super) signs: Arc<Signs>,
+    pub(super) orders: mpsc::Receiver<Order>,
+}
+
+impl Registry {
+    /// Takes the seat of a server. `None` when another session sits there and is
+    /// alive; one that is quiet has to leave.
+    pub(super) fn enter(&self, index: usize, now: Moment) -> Option<Entered> {
+        let mut seats = lock(&self.seats);
+        if let Some(seat) = seats.get(&index) {
+            if seat.signs.is_alive(now) {
+                seat.signs.challenge(now);
+                return None;
+            }
+            // One that is too busy to be told finds its seat taken.
+            seat.handle.close(CloseReason::Replaced);
+        }
+        let (sender, orders) = mpsc::channel(MAX_ORDERS);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let times = Times { last: now, challenged: None };
+        let signs = Arc::new(Signs(Mutex::new(times)));
+        let handle = SessionHandle { orders: sender };
+        seats.insert(index, Seat { number, handle, signs: signs.clone() });
+        let seats = self.seats.clone();
+        Some(Entered { index, number, seats, signs, orders })
+    }
+
+    pub(super) fn handle(&self, index: usize) -> Option<SessionHandle> {
+        lock(&self.seats).get(&index).map(|seat| seat.handle.clone())
+    }
+}
+
+impl Signs {
+    pub(super) fn heard(&self, now: Moment) {
+        let mut times = lock(&self.0);
+        times.last = times.last.max(now);
+    }
+
+    pub(super) fn last(&self) -> Moment {
+        lock(&self.0).last
+    }
+
+    /// True once when this session was heard long after another one of its agent
+    /// had come: both live.
+    pub(super) fn has_twin(&self) -> bool {
+        let mut times = lock(&self.0);
+        let twin = times.challenged.is_some_and(|at| times.last.since(at) >= TWIN_AFTER);
+        if twin {
+            times.challenged = None;
+        }
+        twin
+    }
+
+    fn is_alive(&self, now: Moment) -> bool {
+        now.since(self.last()) < ALIVE
+    }
+
+    fn challenge(&self, now: Moment) {
+        lock(&self.0).challenged.get_or_insert(now);
+    }
+}
+
+impl Entered {
+    /// False once another session took the seat.
+    pub(super) fn is_seated(&self) -> bool {
+        lock(&self.seats).get(&self.index).is_some_and(|seat| seat.number == self.number)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut seats = lock(&self.seats);
+        if seats.get(&self.index).is_some_and(|seat| seat.number == self.number) {
+            seats.remove(&self.index);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
