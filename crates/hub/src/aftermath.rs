@@ -19,7 +19,7 @@ use crate::historian::Historian;
 use evidence::Evidence;
 
 /// Returns that wait to be looked into. More are left as they are told.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: usize = 16_384;
 /// The pause before an incident is looked for again, and how often: the desk may
 /// wait for the disk.
 const RETRY: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@
 mod again;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use watchfire_runtime::socket::Socket;
 use watchfire_runtime::tls::PULSE_LABEL;
 
 use self::again::Again;
+use self::told::Told;
 use super::session::{self, Begun, End};
 use super::{LIMITS, Uplink};
 use crate::identity::Enrolment;
@@ -65,11 +67,12 @@ enum DialError {
 /// time: another certificate serves from the next dial on, another hub at once.
 pub(crate) async fn keep(up: Arc<Uplink>, enrolled: watch::Receiver<Option<Arc<Enrolment>>>) {
     let resolver = Resolver::system(KEPT, up.clock.clone());
-    Dialer { up, resolver, enrolled }.keep().await;
+    Dialer { up, told: Told::default(), resolver, enrolled }.keep().await;
 }
 
 struct Dialer {
     up: Arc<Uplink>,
+    told: Told,
     resolver: Resolver,
     enrolled: watch::Receiver<Option<Arc<Enrolment>>>,
 }
@@ -123,10 +126,15 @@ impl Dialer {
             dialed = self.dial(me, hub) => dialed,
         };
         match dialed {
-            Ok((socket, begun)) => Some(session::run(Arc::clone(&self.up), socket, begun).await),
+            Ok((socket, begun)) => {
+                self.told.forget();
+                Some(session::run(Arc::clone(&self.up), socket, begun).await)
+            }
             Err(error) => {
                 self.up.counters.dials_failed.add(1);
-                tracing::info!(hub, %error, "no stream to the hub");
+                if self.told.is_due(&error.to_string(), self.up.clock.now()) {
+                    tracing::info!(hub, %error, "no stream to the hub; it is tried again");
+                }
                 None
             }
         }

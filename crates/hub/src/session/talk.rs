@@ -30,8 +30,9 @@ use crate::pulses::Pulsing;
 const MAX_PROBES: usize = 16;
 /// How often an agent may ask for a certificate.
 const RENEW_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
-/// A schema that did not change is stored again after this long.
-const SCHEMA_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+/// A schema that did not change is stored again after this long: what was stored
+/// first goes first, and records whose keys are gone cannot be read.
+const SCHEMA_EVERY: std::time::Duration = std::time::Duration::from_secs(300);
 /// How long a return waits for what the agent recorded meanwhile.
 const AFTERMATH_LIMIT: std::time::Duration = std::time::Duration::from_secs(180);
 
