@@ -8,7 +8,7 @@ mod quality;
 mod sending;
 mod session;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -56,7 +56,38 @@ struct Table {
     own: HashMap<u64, Arc<PulseSession>>,
     /// Sessions that an agent named, with the address it listens at.
     theirs: HashMap<(u64, SocketAddr), Arc<PulseSession>>,
+    /// Sessions of the hub's naming whose streams have ended, oldest first, and until
+    /// when their pulses are taken.
+    orphans: VecDeque<(Moment, u64)>,
 }
+
+impl Table {
+    /// A stream ended; its agent may be opening another, on a way that loses packets.
+    fn orphan(&mut self, id: u64, now: Moment) {
+        self.orphans.push_back((now.after(ORPHAN_LIVES), id));
+        if self.orphans.len() > MAX_ORPHANS {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_old(&mut self, now: Moment) {
+        while self.orphans.front().is_some_and(|(until, _)| until.monotonic <= now.monotonic) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, id)) = self.orphans.pop_front() {
+            self.own.remove(&id);
+        }
+    }
+}
+
+/// For how long the pulses of a stream that ended are taken: opening another on a way
+/// that loses a third of all packets takes some seconds, in which the agent lives.
+const ORPHAN_LIVES: Duration = Duration::from_secs(20);
+/// The most of such sessions; the oldest make room.
+const MAX_ORPHANS: usize = 65_536;
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -141,7 +172,10 @@ impl Pulses {
         SystemRandomness.fill(&mut bytes);
         let id = u64::from_ne_bytes(bytes);
         let session = Arc::new(PulseSession::new(index, id, key, None));
-        self.write().own.insert(id, session.clone());
+        let mut sessions = self.write();
+        sessions.forget_old(self.0.clock.now());
+        sessions.own.insert(id, session.clone());
+        drop(sessions);
         Some(Pulsing { pulses: self.clone(), key: Key::Own(id), session })
     }
 
@@ -217,6 +251,13 @@ impl Pulses {
     /// The pulses that are to be sent now.
     pub(crate) fn due(&self) -> Vec<(SocketAddr, Datagram)> {
         let now = self.0.clock.now();
+        let has_orphans = {
+            let sessions = self.0.sessions.read().unwrap_or_else(PoisonError::into_inner);
+            !sessions.orphans.is_empty()
+        };
+        if has_orphans {
+            self.write().forget_old(now);
+        }
         self.sending().due(now)
     }
 
@@ -282,7 +323,7 @@ impl Drop for Pulsing {
     fn drop(&mut self) {
         let mut sessions = self.pulses.write();
         match self.key {
-            Key::Own(id) => drop(sessions.own.remove(&id)),
+            Key::Own(id) => sessions.orphan(id, self.pulses.0.clock.now()),
             Key::Theirs(id, to) => {
                 // Another stream of this agent may have begun meanwhile.
                 let known = sessions.theirs.get(&(id, to));

@@ -51,8 +51,10 @@ impl PulseFlags {
     pub const ECHO: Self = Self(1);
     /// The sender is about to leave.
     pub const LEAVING: Self = Self(2);
+    /// The stream that it belongs to has ended, and the sender opens another.
+    pub const ORPHAN: Self = Self(4);
 
-    const KNOWN: u8 = Self::ECHO.0 | Self::LEAVING.0;
+    const KNOWN: u8 = Self::ECHO.0 | Self::LEAVING.0 | Self::ORPHAN.0;
 
     /// True when all of `flags` are set.
     #[must_use]

@@ -18,7 +18,7 @@ pub(crate) mod testing;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use watchfire_model::Labels;
@@ -33,7 +33,7 @@ pub(crate) use self::counters::UplinkCounters;
 use self::feed::Feed;
 use self::goodbye::Goodbye;
 use self::probe::Prober;
-use self::pulse::PulseDesk;
+use self::pulse::{PulseDesk, Pulses};
 use crate::boot::Boot;
 use crate::counters::Counters;
 use crate::identity::Identity;
@@ -44,6 +44,8 @@ use crate::sampler::Samples;
 const MAX_INCOMING_BYTES: usize = 64 << 10;
 /// How long one frame may take to leave.
 const SEND_TIME: Duration = Duration::from_secs(10);
+/// For how long the pulses of a stream that ended go on. The hub takes them as long.
+const OLD_PULSES_LIVE: Duration = Duration::from_secs(20);
 /// The read buffer of one stream, in bytes.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -70,6 +72,8 @@ pub(crate) struct Uplink {
     pub(crate) shutdown: Shutdown,
     pub(crate) counters: Arc<UplinkCounters>,
     pub(crate) pulses: Arc<PulseDesk>,
+    /// The pulses of the last stream, while another is being opened.
+    old_pulses: Mutex<Option<Task<()>>>,
     /// The counters of the streams that get samples.
     samples_skipped: Arc<Counters>,
     samples: Samples,
@@ -106,6 +110,7 @@ impl Uplink {
         let prober = Prober::new(parts.clock.clone(), me, Arc::clone(&counters));
         Arc::new(Self {
             pulses: Arc::new(PulseDesk::new(Arc::clone(&counters))),
+            old_pulses: Mutex::default(),
             clock: parts.clock,
             shutdown: parts.shutdown,
             counters,
@@ -119,6 +124,24 @@ impl Uplink {
             prober: Arc::new(prober),
             identity: parts.identity,
         })
+    }
+
+    /// Lets the pulses of a stream that ended go on while another is being opened: on
+    /// a way that loses a third of all packets that takes longer than a server may
+    /// be quiet.
+    pub(crate) fn outlive(&self, pulses: Pulses) {
+        pulses.outlive_stream();
+        let clock = self.clock.clone();
+        let task = task::spawn("old pulses", async move {
+            clock.sleep(OLD_PULSES_LIVE).await;
+            drop(pulses);
+        });
+        *self.old_pulses.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// A new stream has its own pulses.
+    pub(crate) fn forget_old_pulses(&self) {
+        *self.old_pulses.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Answers pulses beside the listener, and dials the hub where there is one.

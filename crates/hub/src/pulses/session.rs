@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchfire_identity::pulse::{PulseKey, ReplayWindow};
 use watchfire_model::Moment;
-use watchfire_wire::pulse::Pulse;
+use watchfire_wire::pulse::{Pulse, PulseFlags};
 
 use super::Quality;
 
@@ -37,6 +37,11 @@ impl PulseSession {
         }
         let newest = window.newest().unwrap_or(pulse.counter);
         drop(window);
+        // It says that the agent lives, and nothing of the stream it came with: a
+        // seat must not look taken by it.
+        if pulse.flags.contains(PulseFlags::ORPHAN) {
+            return true;
+        }
         let round = self.to.and_then(|_| round(pulse.sent_us, now));
         self.quality.came(newest, round, now);
         true

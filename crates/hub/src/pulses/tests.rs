@@ -51,8 +51,25 @@ fn a_pulse_is_a_sign_of_life_and_is_answered() {
     let presences = || [0, 1].map(|index| room.fleet.snapshot(index).presence);
     assert_eq!(presences(), [Presence::Up, Presence::Unknown]);
     drop(pulsing);
-    let next = datagram(&key(1), echo.session, 2, PulseFlags::default());
-    assert_eq!(room.pulses.take(&next, from(4000)), None, "the session is over");
+    let next = |counter| datagram(&key(1), echo.session, counter, PulseFlags::ORPHAN);
+    let seconds = std::time::Duration::from_secs;
+    room.hand.advance(seconds(19));
+    room.pulses.due();
+    assert!(room.pulses.take(&next(2), from(4000)).is_some(), "another stream is being opened");
+    assert_eq!(room.fleet.snapshot(0).last_sign, Some(room.clock.now()), "and it lives");
+    room.hand.advance(seconds(1));
+    room.pulses.due();
+    assert_eq!(room.pulses.take(&next(3), from(4000)), None, "the session is over");
+}
+
+#[test]
+fn a_pulse_without_its_stream_does_not_hold_the_seat() {
+    let room = room(&["a-1"]);
+    let pulsing = room.pulses.listen(0, key(1)).expect("open");
+    let orphan = datagram(&key(1), pulsing.id(), 1, PulseFlags::ORPHAN);
+    assert!(room.pulses.take(&orphan, from(4000)).is_some());
+    assert_eq!(room.fleet.snapshot(0).presence, Presence::Up);
+    assert_eq!(pulsing.last(), None, "the stream beside it may be dead");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod frozen_hub;
 mod mail_trouble;
 mod mailgun;
 mod metrics;
+mod network;
 mod seed_calls;
 mod three_ways;
 mod time_travel;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +72,7 @@ pub(crate) struct Pulses {
     sender: Arc<Mutex<Sender>>,
     to: SocketAddr,
     signs: Arc<Signs>,
+    orphaned: Arc<AtomicBool>,
     _task: Task<()>,
 }
 
@@ -91,7 +93,9 @@ impl Pulses {
             }
         };
         let (sender, signs) = (Arc::new(Mutex::new(sender)), Arc::<Signs>::default());
+        let orphaned = Arc::<AtomicBool>::default();
         let work = Work {
+            orphaned: Arc::clone(&orphaned),
             socket: Arc::clone(&socket),
             sender: Arc::clone(&sender),
             to,
@@ -100,12 +104,17 @@ impl Pulses {
             counters,
         };
         let task = task::spawn("pulses", work.run());
-        Some(Self { socket, sender, to, signs, _task: task })
+        Some(Self { socket, sender, to, signs, orphaned, _task: task })
     }
 
     /// When echoes were heard.
     pub(crate) fn signs(&self) -> Arc<Signs> {
         Arc::clone(&self.signs)
+    }
+
+    /// The stream beside has ended. The pulses go on until this is dropped, and say so.
+    pub(crate) fn outlive_stream(&self) {
+        self.orphaned.store(true, Ordering::Relaxed);
     }
 
     /// Says that this side leaves.
@@ -120,6 +129,7 @@ impl Pulses {
 }
 
 struct Work {
+    orphaned: Arc<AtomicBool>,
     socket: Arc<Datagrams>,
     sender: Arc<Mutex<Sender>>,
     to: SocketAddr,
@@ -136,9 +146,11 @@ impl Work {
                 (datagram, _) = self.socket.recv::<DATAGRAM_BYTES>() => self.hear(&datagram),
                 () = self.clock.sleep_until(next) => {
                     let now = self.clock.now();
+                    let is_orphan = self.orphaned.load(Ordering::Relaxed);
+                    let flags = if is_orphan { PulseFlags::ORPHAN } else { PulseFlags::default() };
                     let (datagram, period) = {
                         let mut sender = lock(&self.sender);
-                        (sender.next(PulseFlags::default(), now), sender.period(now))
+                        (sender.next(flags, now), sender.period(now))
                     };
                     let sent = self.socket.send(&datagram, self.to);
                     self.counters.pulses_sent.add(u64::from(sent));

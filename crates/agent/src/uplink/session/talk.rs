@@ -106,10 +106,16 @@ impl Session {
 
     /// Talks until the stream is over, and says why it is.
     pub(crate) async fn talk(mut self) -> End {
-        match self.converse().await {
+        let end = match self.converse().await {
             Ok(never) => match never {},
             Err(end) => end,
+        };
+        if let Some(pulses) = self.pulses.take()
+            && end != End::Leaving
+        {
+            self.up.outlive(pulses);
         }
+        end
     }
 
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
@@ -323,6 +329,7 @@ impl Session {
             let counters = Arc::clone(&self.up.counters);
             self.pulses = Pulses::begin(sender, *hub, &self.up.clock, counters);
             self.signs = self.pulses.as_ref().map(Pulses::signs);
+            self.up.forget_old_pulses();
         }
     }
 
