@@ -3,10 +3,8 @@
 //! real processes, sockets and SMTP. See `bench/README.md`.
 
 mod chance;
-mod facts;
 mod field;
 mod page;
-mod percentile;
 mod table;
 mod trials;
 

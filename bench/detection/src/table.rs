@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
-use crate::facts;
-use crate::percentile::percentile;
+use watchfire_testkit::figures::{self, percentile};
+
 use crate::trials::{Measured, Settings};
 
 /// The result, ready for `docs/benchmarks.md`.
@@ -13,7 +13,7 @@ pub(crate) fn markdown(settings: &Settings, measured: &[Measured]) -> String {
         settings.trials,
         settings.agents,
         settings.stagger.as_millis(),
-        facts::machine()
+        figures::machine()
     );
     for one in measured {
         let rows = [

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use watchfire_api::hub::IncidentDetail;
+use watchfire_testkit::figures;
 use watchfire_testkit::smtp::Mail;
 
 use crate::chance::Chance;
-use crate::facts;
 use crate::field::{Fault, Field};
 
 /// How long a mail may be on its way before it counts as lost.
@@ -62,7 +62,7 @@ pub(crate) fn measure(settings: &Settings, fault: Fault) -> anyhow::Result<Measu
     eprintln!("{}: starting {} agents and a hub", fault.name(), settings.agents);
     let mut field = Field::start(&settings.binary, settings.agents, fault)?;
     let began = Instant::now();
-    let cpu_before = facts::cpu_seconds(field.hub.id()).unwrap_or(0.0);
+    let cpu_before = figures::cpu_seconds(field.hub.id()).unwrap_or(0.0);
     let mut faults = Faults::new();
     let mut chance = Chance::new();
     let mut done = 0;
@@ -75,7 +75,7 @@ pub(crate) fn measure(settings: &Settings, fault: Fault) -> anyhow::Result<Measu
         eprintln!("{}: {done} of {} trials", fault.name(), settings.trials);
     }
     let took = began.elapsed();
-    let hub_cpu = facts::cpu_seconds(field.hub.id()).unwrap_or(0.0) - cpu_before;
+    let hub_cpu = figures::cpu_seconds(field.hub.id()).unwrap_or(0.0) - cpu_before;
     let incidents = field.page.incidents()?;
     let mails = field.sink.mails();
     Ok(figures(fault, &faults, &incidents, &mails, hub_cpu, took))

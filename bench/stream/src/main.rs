@@ -5,7 +5,6 @@
 mod facts;
 mod field;
 mod kills;
-mod percentile;
 mod table;
 mod told;
 mod window;

@@ -1,9 +1,10 @@
 use std::fmt::Write;
 
+use watchfire_testkit::figures::{self, percentile};
+
+use crate::Arguments;
 use crate::kills::Kills;
-use crate::percentile::percentile;
 use crate::window::Window;
-use crate::{Arguments, facts};
 
 /// The result, ready for `docs/benchmarks.md`.
 pub(crate) fn markdown(arguments: &Arguments, window: &Window, kills: &Kills) -> String {
@@ -11,7 +12,7 @@ pub(crate) fn markdown(arguments: &Arguments, window: &Window, kills: &Kills) ->
     let mut text = format!(
         "`cargo run --release -p bench-stream -- --servers {servers} --seconds {seconds} \
          --trials {trials}`\n\n{}\n\n| figure | value |\n|---|--:|\n",
-        facts::machine()
+        figures::machine()
     );
     let each = |bytes: u64| bytes as f64 / servers as f64;
     let counted = window.after.ticks - window.before.ticks;

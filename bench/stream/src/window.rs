@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use watchfire_testkit::figures;
 
 use crate::facts;
 use crate::field::Field;
@@ -27,8 +28,8 @@ pub(crate) struct Window {
 /// Measures for so long.
 pub(crate) fn measure(field: &Field, time: Duration) -> anyhow::Result<Window> {
     eprintln!("measuring for {} s", time.as_secs());
-    let hub = || facts::cpu_seconds(field.hub.id()).context("the hub ended");
-    let fleet = || facts::cpu_seconds(field.fleet.id()).context("the fleet ended");
+    let hub = || figures::cpu_seconds(field.hub.id()).context("the hub ended");
+    let fleet = || figures::cpu_seconds(field.fleet.id()).context("the fleet ended");
     let (first, before) = last_counts(field)?;
     let (began, hub_before, fleet_before) = (Instant::now(), hub()?, fleet()?);
     let bytes_before = facts::loopback_bytes()?;

@@ -24,6 +24,7 @@ pub mod ask;
 pub mod clock;
 pub mod conditions;
 mod door;
+pub mod figures;
 pub mod golden;
 pub mod hole;
 pub mod http;
