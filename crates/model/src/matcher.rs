@@ -73,10 +73,33 @@ impl Matcher {
         Ok(Self { label: label.to_owned(), op, value: value.to_owned(), regex })
     }
 
+    /// The label it is about.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// How it compares.
+    #[must_use]
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// What it compares with: a text, or a regular expression.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
     /// True when `labels` satisfies the condition.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.label).unwrap_or("");
+        self.holds(labels.get(&self.label).unwrap_or(""))
+    }
+
+    /// True when a label of this value, empty for one that is not there, satisfies the condition.
+    #[must_use]
+    pub fn holds(&self, value: &str) -> bool {
         let by_regex = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));
         match self.op {
             MatchOp::Equal => value == self.value,

@@ -40,6 +40,25 @@ impl StatusView {
     /// [`StatusView::read`] into a status of any server before, of which
     /// nothing is left but the memory: who reads many has no need to allocate.
     pub fn read_into(&mut self, schema: &Schema, tick: &Tick, status: &mut Status) {
+        self.look_into(schema, tick, status);
+        self.index.places.remember(tick);
+    }
+
+    /// The status at `tick`, as [`StatusView::read`] would give it, for those who
+    /// are seldom asked: they call [`StatusView::remember`] before each next tick.
+    pub fn look(&mut self, schema: &Schema, tick: &Tick) -> Status {
+        let mut status = Status::default();
+        self.look_into(schema, tick, &mut status);
+        status
+    }
+
+    /// Takes `tick` as the one before that of the next look.
+    pub fn remember(&mut self, schema: &Schema, tick: &Tick) {
+        self.index.follow(schema);
+        self.index.places.remember(tick);
+    }
+
+    fn look_into(&mut self, schema: &Schema, tick: &Tick, status: &mut Status) {
         self.index.follow(schema);
         let index = &self.index;
         let pair = index.places.pair(tick);
@@ -60,7 +79,6 @@ impl StatusView {
         rows::networks(&pair, index, schema, &mut status.networks);
         rows::host(&pair, index, schema, &mut status.host);
         status.host.cores = u32::try_from(status.cpu.cores.len()).unwrap_or(u32::MAX);
-        self.index.places.remember(tick);
     }
 }
 

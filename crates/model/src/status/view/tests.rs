@@ -53,6 +53,26 @@ fn shares_add_up() {
 }
 
 #[test]
+fn who_looks_seldom_sees_what_a_reader_sees() {
+    let keys = [core(0, "user"), core(0, "idle")];
+    let (mut reader, mut looker) = (StatusView::new(), StatusView::new());
+    let mut before = None;
+    for second in 0..5_u32 {
+        let at = f64::from(second);
+        let (schema, tick) = machine(u64::from(second) * 1000, &cores(&keys, &[at * at, at]));
+        if let Some((schema, tick)) = &before {
+            looker.remember(schema, tick);
+        }
+        let read = reader.read(&schema, &tick);
+        if second != 2 {
+            assert_eq!(looker.look(&schema, &tick), read);
+            assert_eq!(looker.look(&schema, &tick), read, "a look changes nothing");
+        }
+        before = Some((schema, tick));
+    }
+}
+
+#[test]
 fn a_core_that_began_anew_leaves_no_share_and_one_that_is_gone_is_left_out() {
     let keys = [core(0, "user"), core(0, "idle"), core(1, "user"), core(1, "idle")];
     let mut view = StatusView::new();

@@ -1,0 +1,91 @@
+//! A question: asked once or at many moments.
+
+use std::fmt;
+
+use watchfire_model::{Matcher, SeriesSource};
+
+use crate::ast::{Expr, ValueType};
+use crate::eval::{Evaluator, Grid};
+use crate::parse::{self, Features, ParseError};
+use crate::{Answer, Limits, QueryError, print};
+
+/// An expression whose types fit, with the text it was read from.
+#[derive(Debug, Clone)]
+pub struct Query {
+    text: String,
+    expr: Expr,
+}
+
+impl Query {
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// [`ParseError`] with the place and the reason.
+    pub fn parse(text: &str, features: Features) -> Result<Self, ParseError> {
+        Ok(Self { text: text.to_owned(), expr: parse::parse(text, features)? })
+    }
+
+    /// The text that it was read from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it gives at one moment.
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        self.expr.value_type()
+    }
+
+    /// The matchers of all its selectors, from left to right.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<&[Matcher]> {
+        self.expr.selectors()
+    }
+
+    /// The expression over several lines where one would be long, as `/api/v1/format_query` has it.
+    #[must_use]
+    pub fn pretty(&self) -> String {
+        print::pretty(&self.expr)
+    }
+
+    /// The values at one moment, in Unix milliseconds. `out_of_time` is asked often, and the
+    /// answer given up once it says true.
+    ///
+    /// # Errors
+    /// [`QueryError`] when a limit is passed or the series do not allow it.
+    pub fn instant(
+        &self,
+        source: &dyn SeriesSource,
+        at_ms: i64,
+        limits: &Limits,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<Answer, QueryError> {
+        let grid = Grid::one(at_ms)?;
+        Evaluator::new(source, limits, out_of_time, &self.text, grid).instant(&self.expr)
+    }
+
+    /// The values from `start_ms` on every `step_ms` until `end_ms`. `out_of_time` is asked
+    /// often, and the answer given up once it says true.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the moments make no sense, a limit is passed or the series do not
+    /// allow it.
+    pub fn range(
+        &self,
+        source: &dyn SeriesSource,
+        (start_ms, end_ms, step_ms): (i64, i64, i64),
+        limits: &Limits,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<Answer, QueryError> {
+        let grid = Grid::new(start_ms, end_ms, step_ms, limits.steps)?;
+        Evaluator::new(source, limits, out_of_time, &self.text, grid).range(&self.expr)
+    }
+}
+
+/// The expression on one line.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", print::Line(&self.expr))
+    }
+}
