@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::task::Process;
+
 /// Pauses that double from `first` to `longest`, each drawn between half of it and the whole.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -37,8 +39,12 @@ impl Backoff {
 }
 
 /// A random number from 0 to 1. It falls back to a half when the machine gives none.
+/// In a simulated [`Process`] it follows the seed.
 #[must_use]
 pub fn jitter() -> f64 {
+    if let Some(process) = Process::current() {
+        return process.jitter();
+    }
     getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,8 +15,12 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(watch::Receiver<Moment>),
-    Simulated { start: Moment, began: Instant },
+    Simulated { start: Moment, began: Instant, wall: Wall },
 }
+
+/// Moves the wall clock of a simulated [`Clock`]. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Wall(Arc<AtomicI64>);
 
 /// Moves a manual [`Clock`]. Time stands still between the calls.
 #[derive(Debug)]
@@ -39,7 +45,13 @@ impl Clock {
     /// next: a simulation of hours takes seconds, and is the same each time.
     #[must_use]
     pub fn simulated(start: Moment) -> Self {
-        Self(Source::Simulated { start, began: Instant::now() })
+        Self::simulated_beside(start, Wall::default())
+    }
+
+    /// The same with a wall clock that `wall` moves.
+    #[must_use]
+    pub fn simulated_beside(start: Moment, wall: Wall) -> Self {
+        Self(Source::Simulated { start, began: Instant::now(), wall })
     }
 
     /// The present moment.
@@ -48,7 +60,11 @@ impl Clock {
         match &self.0 {
             Source::System => system_now(),
             Source::Manual(receiver) => *receiver.borrow(),
-            Source::Simulated { start, began } => start.after(began.elapsed()),
+            Source::Simulated { start, began, wall } => {
+                let now = start.after(began.elapsed());
+                let jumped = wall.0.load(Ordering::Relaxed);
+                Moment { unix_ms: now.unix_ms.saturating_add(jumped), ..now }
+            }
         }
     }
 
@@ -91,6 +107,13 @@ impl Clock {
             done = work => Some(done),
             () = self.sleep(limit) => None,
         }
+    }
+}
+
+impl Wall {
+    /// Moves the wall clock alone, as an operator or a time server would.
+    pub fn jump(&self, by_ms: i64) {
+        self.0.fetch_add(by_ms, Ordering::Relaxed);
     }
 }
 
@@ -161,6 +184,17 @@ mod tests {
         let hour = Duration::from_secs(3600);
         clock.sleep(hour).await;
         assert_eq!(clock.now(), start.after(hour));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulated_wall_clock_jumps_alone() {
+        let wall = Wall::default();
+        let clock = Clock::simulated_beside(Moment::default(), wall.clone());
+        wall.jump(3_600_000);
+        wall.jump(-600_000);
+        clock.sleep(Duration::from_secs(1)).await;
+        let now = clock.now();
+        assert_eq!((now.monotonic, now.unix_ms), (Duration::from_secs(1), 3_001_000));
     }
 
     #[test]

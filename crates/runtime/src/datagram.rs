@@ -4,13 +4,15 @@
 //! and counted, as the network would do it, and the next pulse tells the same.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sendto};
 use tokio::net::UdpSocket;
+
+use crate::net::{Net, SimulatedDatagrams};
 
 /// The kernel's room for datagrams that were not read yet. Ten thousand agents
 /// send twenty thousand a second, which the kernel books at some 800 bytes each;
@@ -26,9 +28,15 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 /// A UDP socket that takes datagrams of one length from many senders.
 #[derive(Debug)]
 pub struct Datagrams {
-    socket: UdpSocket,
+    socket: Inner,
     misfits: AtomicU64,
     unsent: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Inner {
+    System(UdpSocket),
+    Simulated(Box<dyn SimulatedDatagrams>),
 }
 
 impl Datagrams {
@@ -40,8 +48,15 @@ impl Datagrams {
         let socket = StdSocket::bind(address)?;
         enlarge(&socket);
         socket.set_nonblocking(true)?;
-        let socket = UdpSocket::from_std(socket)?;
-        Ok(Self { socket, misfits: AtomicU64::new(0), unsent: AtomicU64::new(0) })
+        Ok(Self::new(Inner::System(UdpSocket::from_std(socket)?)))
+    }
+
+    pub(crate) fn simulated(socket: Box<dyn SimulatedDatagrams>) -> Self {
+        Self::new(Inner::Simulated(socket))
+    }
+
+    fn new(socket: Inner) -> Self {
+        Self { socket, misfits: AtomicU64::new(0), unsent: AtomicU64::new(0) }
     }
 
     /// Binds any port, to talk to `remote`. The socket stays unconnected, so
@@ -50,11 +65,7 @@ impl Datagrams {
     /// # Errors
     /// When the machine has no such addresses or no free port.
     pub fn towards(remote: SocketAddr) -> io::Result<Self> {
-        Self::bind(if remote.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (Ipv6Addr::UNSPECIFIED, 0).into()
-        })
+        Net::system().datagrams_towards(remote)
     }
 
     /// The address it is bound to.
@@ -62,7 +73,10 @@ impl Datagrams {
     /// # Errors
     /// When the kernel does not tell.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        match &self.socket {
+            Inner::System(socket) => socket.local_addr(),
+            Inner::Simulated(socket) => Ok(socket.local_addr()),
+        }
     }
 
     /// The next datagram of exactly `N` bytes, and its sender's address, which
@@ -91,15 +105,13 @@ impl Datagrams {
     /// Sends at once, or not at all; whether it left this machine. It never
     /// waits, so that one stuck way delays no other.
     pub fn send(&self, bytes: &[u8], to: SocketAddr) -> bool {
-        // Not through tokio: it would say "not now" until it has looked once
-        // whether the socket is ready.
-        let sent = match sendto(&self.socket, bytes, SendFlags::DONTWAIT, &to) {
-            // An ICMP error about an earlier datagram is told by the next call
-            // and used up by it.
-            Err(Errno::CONNREFUSED) => sendto(&self.socket, bytes, SendFlags::DONTWAIT, &to),
-            sent => sent,
+        let whole = match &self.socket {
+            Inner::System(socket) => send_whole(socket, bytes, to),
+            Inner::Simulated(socket) => {
+                socket.send_to(bytes, to);
+                true
+            }
         };
-        let whole = sent.is_ok_and(|sent| sent == bytes.len());
         if !whole {
             self.unsent.fetch_add(1, Ordering::Relaxed);
         }
@@ -119,6 +131,27 @@ impl Datagrams {
     }
 }
 
+impl Inner {
+    async fn recv_from(&self, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self {
+            Self::System(socket) => socket.recv_from(into).await,
+            Self::Simulated(socket) => Ok(socket.recv_from(into).await),
+        }
+    }
+}
+
+/// Not through tokio: it would say "not now" until it has looked once whether the
+/// socket is ready.
+fn send_whole(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> bool {
+    let sent = match sendto(socket, bytes, SendFlags::DONTWAIT, &to) {
+        // An ICMP error about an earlier datagram is told by the next call
+        // and used up by it.
+        Err(Errno::CONNREFUSED) => sendto(socket, bytes, SendFlags::DONTWAIT, &to),
+        sent => sent,
+    };
+    sent.is_ok_and(|sent| sent == bytes.len())
+}
+
 /// The kernel gives what it may without the right to force it; less than asked
 /// for is no failure.
 fn enlarge(socket: &StdSocket) {
@@ -133,6 +166,8 @@ fn enlarge(socket: &StdSocket) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn local() -> Datagrams {
@@ -182,7 +217,8 @@ mod tests {
     #[tokio::test]
     async fn the_buffer_is_enlarged() {
         let hub = local();
-        let room = rustix::net::sockopt::socket_recv_buffer_size(&hub.socket).expect("a size");
+        let Inner::System(socket) = &hub.socket else { panic!("it is the system's") };
+        let room = rustix::net::sockopt::socket_recv_buffer_size(socket).expect("a size");
         let plain = StdSocket::bind("127.0.0.1:0").expect("a free port");
         let before = rustix::net::sockopt::socket_recv_buffer_size(&plain).expect("a size");
         assert!(room > before, "{room} is more than {before}");

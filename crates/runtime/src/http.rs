@@ -14,7 +14,7 @@ mod transport;
 mod turn;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,8 +25,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::net::{Listener, Network, Stream};
 use crate::{Clock, Shutdown, task};
 use guarded::Guarded;
 use seats::{Seat, Seats};
@@ -37,11 +37,19 @@ pub use host::{HostError, HostNames, is_host_name};
 pub use transport::{HANDSHAKE_TIME, Plain, TlsPeer, Transport};
 
 /// How much a stranger may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct HttpLimits {
     /// Connections at the same time. When all are taken, the one that has been
     /// idle the longest makes room.
     pub connections: usize,
+    /// How many of them one client may have: an IPv4 address, or an IPv6 network of 64
+    /// bits. Above that its own longest idle one makes room, and while none is idle,
+    /// or those that are have not had the time for a handshake yet, a further one is
+    /// closed at once. Streams do not count.
+    pub per_client: usize,
+    /// From where many clients come, such as a proxy: for these, and for this
+    /// machine, `per_client` does not hold.
+    pub shared: Arc<[Network]>,
     /// The time for a whole request header, from the end of the request before;
     /// for the first one, from the connection's begin, TLS handshake included.
     pub header_time: Duration,
@@ -53,9 +61,20 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             connections: 512,
+            per_client: 256,
+            shared: Arc::new([]),
             header_time: Duration::from_secs(10),
             stall: Duration::from_secs(10),
         }
+    }
+}
+
+impl HttpLimits {
+    /// The client that `per_client` holds for, if it does.
+    fn client(&self, address: IpAddr) -> Option<Network> {
+        let address = address.to_canonical();
+        let shared = self.shared.iter().any(|network| network.contains(address));
+        (!shared && !address.is_loopback()).then(|| Network::of_client(address))
     }
 }
 
@@ -77,7 +96,7 @@ pub struct HttpCounters {
 }
 
 impl HttpCounters {
-    /// Connections that were closed at once, because all places were busy.
+    /// Connections that were closed at once, because no place could be made for them.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -117,7 +136,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// connections have ended or [`END_TIME`] is over. A connection that was
 /// upgraded is its handler's, and not waited for.
 pub async fn serve<A, F>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     transport: Transport,
     answer: A,
     limits: HttpLimits,
@@ -128,9 +147,11 @@ pub async fn serve<A, F>(
     A: Fn(Peer, Request<Body>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let seats = Seats::new(limits.connections);
+    let listener = listener.into();
+    let handshake_time = HANDSHAKE_TIME.min(limits.header_time);
+    let seats = Seats::new(limits.connections, limits.per_client, handshake_time);
     let house = House { transport, limits, counters, clock, shutdown };
-    let House { counters, clock, shutdown, .. } = &house;
+    let House { limits, counters, clock, shutdown, .. } = &house;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -145,7 +166,8 @@ pub async fn serve<A, F>(
                 continue;
             }
         };
-        let Some((seat, evicted)) = seats.take() else {
+        let Some((seat, evicted)) = seats.take(limits.client(remote.ip()), clock.now().monotonic)
+        else {
             counters.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
@@ -162,11 +184,8 @@ pub async fn serve<A, F>(
 
 /// Without these, a small frame could wait for the next one, and a peer that
 /// vanished would be noticed only once the kernel's send buffer is full.
-fn prepare(stream: &TcpStream, limits: HttpLimits) {
-    let stall_ms = u32::try_from(limits.stall.as_millis()).unwrap_or(u32::MAX);
-    let set = stream.set_nodelay(true).and_then(|()| {
-        rustix::net::sockopt::set_tcp_user_timeout(stream, stall_ms).map_err(Into::into)
-    });
+fn prepare(stream: &Stream, limits: &HttpLimits) {
+    let set = stream.set_nodelay().and_then(|()| stream.set_unheard(limits.stall));
     if let Err(error) = set {
         tracing::debug!(%error, "cannot set socket options");
     }
@@ -183,13 +202,8 @@ struct House {
 }
 
 /// A connection from its begin to its end.
-async fn receive<A, F>(
-    stream: TcpStream,
-    remote: SocketAddr,
-    seat: Arc<Seat>,
-    answer: A,
-    house: House,
-) where
+async fn receive<A, F>(stream: Stream, remote: SocketAddr, seat: Arc<Seat>, answer: A, house: House)
+where
     A: Fn(Peer, Request<Body>) -> F + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -197,9 +211,10 @@ async fn receive<A, F>(
     let first_by = clock.now().after(limits.header_time);
     let time = HANDSHAKE_TIME.min(limits.header_time);
     let opened = tokio::select! {
-        opened = transport.open(stream, time, counters, clock) => opened,
-        () = seat.evicted() => return,
+        biased;
         () = shutdown.requested() => return,
+        () = seat.evicted() => return,
+        opened = transport.open(stream, time, counters, clock) => opened,
     };
     let Some((line, tls)) = opened else { return };
     let answer = transport.allows(&line, remote.ip()).then_some(answer);
@@ -215,8 +230,9 @@ async fn receive<A, F>(
     };
     let talk = converse(line, Peer { remote, tls }, Arc::clone(&seat), answer, asked, &house);
     tokio::select! {
-        () = talk => {}
+        biased;
         () = seat.evicted() => {}
+        () = talk => {}
         () = late => {}
     }
 }
@@ -258,6 +274,7 @@ async fn converse<A, F>(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         () = house.shutdown.requested() => {
             connection.as_mut().graceful_shutdown();

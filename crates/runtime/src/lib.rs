@@ -22,6 +22,6 @@ pub mod socket;
 pub mod task;
 pub mod tls;
 
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, Wall};
 pub use secret::Secret;
 pub use shutdown::{Shutdown, ShutdownHandle};

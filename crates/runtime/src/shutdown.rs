@@ -32,6 +32,7 @@ impl Shutdown {
         let asked = handle.clone();
         task::spawn("signals", async move {
             tokio::select! {
+                biased;
                 _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
                 _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
             }

@@ -39,9 +39,10 @@ pub struct SocketLimits {
 /// Why a stream is over.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// The other side closed it in order.
-    #[error("the other side closed the stream")]
-    Closed,
+    /// The other side closed it in order; why, if it said so in a way that this
+    /// version knows.
+    #[error("the other side closed the stream{}", in_words(*.0))]
+    Closed(Option<CloseReason>),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -61,7 +62,7 @@ pub enum SocketError {
 #[error("this path is a WebSocket: ask for an upgrade with GET")]
 pub struct NoUpgrade;
 
-/// Why we close a stream (RFC 6455, section 7.4.1).
+/// Why a stream is closed (RFC 6455, section 7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
     /// All is said.
@@ -74,6 +75,9 @@ pub enum CloseReason {
     Unsupported,
     /// The other side may not do this (a number of our own: 4403).
     Forbidden,
+    /// The other side speaks an older version than it did before (a number of our own:
+    /// 4426).
+    Older,
     /// Another stream of the same server took its place (a number of our own: 4409).
     Replaced,
 }
@@ -81,6 +85,10 @@ pub enum CloseReason {
 /// An open stream.
 pub struct Socket {
     inner: WebSocketStream<Box<dyn Connection>>,
+    slim: Slim,
+    /// Once the other side has closed it: why, if that is known. Whoever receives is
+    /// told so also when an earlier call was cancelled while the answer left.
+    closed: Option<Option<CloseReason>>,
 }
 
 impl fmt::Debug for Socket {
@@ -109,7 +117,7 @@ impl Socket {
         let opening =
             tokio_tungstenite::client_async_with_config(request, connection, Some(config(limits)));
         match opening.await {
-            Ok((inner, _)) => Ok(Self { inner }),
+            Ok((inner, _)) => Ok(Self::over(inner, limits)),
             Err(error) => Err(of(error)),
         }
     }
@@ -119,7 +127,7 @@ impl Socket {
         let connection: Box<dyn Connection> = Box::new(connection);
         let inner =
             WebSocketStream::from_raw_socket(connection, Role::Server, Some(config(limits)));
-        Self { inner: inner.await }
+        Self::over(inner.await, limits)
     }
 
     /// The client's end over a connection whose handshake is done already.
@@ -127,7 +135,11 @@ impl Socket {
         let connection: Box<dyn Connection> = Box::new(connection);
         let inner =
             WebSocketStream::from_raw_socket(connection, Role::Client, Some(config(limits)));
-        Self { inner: inner.await }
+        Self::over(inner.await, limits)
+    }
+
+    fn over(inner: WebSocketStream<Box<dyn Connection>>, limits: SocketLimits) -> Self {
+        Self { inner, slim: Slim::new(limits), closed: None }
     }
 
     /// Sends one frame and waits until the kernel took it.
@@ -144,10 +156,21 @@ impl Socket {
     /// [`SocketError`] when the stream is over. Text is no frame of ours.
     pub async fn recv(&mut self) -> Result<Bytes, SocketError> {
         loop {
+            if let Some(why) = self.closed {
+                // The answer, for which the other side waits, leaves with this.
+                let _ = self.inner.flush().await;
+                return Err(SocketError::Closed(why));
+            }
             match self.inner.next().await {
-                Some(Ok(Message::Binary(frame))) => return Ok(frame),
+                Some(Ok(Message::Binary(frame))) => {
+                    self.slim.came(&frame);
+                    return Ok(frame);
+                }
                 Some(Ok(Message::Text(_))) => return Err(SocketError::Text),
-                Some(Ok(Message::Close(_))) | None => return Err(SocketError::Closed),
+                Some(Ok(Message::Close(frame))) => {
+                    self.closed = Some(frame.and_then(|frame| CloseReason::of(frame.code)));
+                }
+                None => return Err(SocketError::Closed(None)),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Err(error)) => return Err(of(error)),
             }
@@ -160,9 +183,62 @@ impl Socket {
         // The stream is over for us in any case.
         let _ = self.inner.close(Some(frame)).await;
     }
+
+    /// After [`close`](Self::close), waits until the other side has closed its end: a
+    /// connection that is dropped with unread bytes may take the reason with it. The
+    /// caller keeps the limit of time.
+    pub async fn linger(&mut self) {
+        while let Some(Ok(message)) = self.inner.next().await {
+            if message.is_close() {
+                return;
+            }
+        }
+    }
+}
+
+/// Keeps the read buffer small. It grows for a large frame, which a stream mostly
+/// begins with, and would stay so for days: it is used again once no frame lies in it.
+/// While one is held, a new one of the usual size is taken in its place.
+struct Slim {
+    usual: usize,
+    held: Option<Bytes>,
+    /// Where the last frame lay.
+    place: usize,
+}
+
+impl Slim {
+    fn new(limits: SocketLimits) -> Self {
+        Self { usual: limits.read_buffer, held: None, place: 0 }
+    }
+
+    fn came(&mut self, frame: &Bytes) {
+        let place = frame.as_ptr() as usize;
+        // Within one buffer each frame lies behind the one before it.
+        if place <= self.place {
+            self.held = None;
+        }
+        self.place = place;
+        if frame.len() > self.usual {
+            self.held = Some(frame.clone());
+        }
+    }
 }
 
 impl CloseReason {
+    const ALL: [Self; 7] = [
+        Self::Normal,
+        Self::Away,
+        Self::Protocol,
+        Self::Unsupported,
+        Self::Forbidden,
+        Self::Older,
+        Self::Replaced,
+    ];
+
+    fn of(code: CloseCode) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| u16::from(why.code()) == u16::from(code))
+    }
+
     fn code(self) -> CloseCode {
         match self {
             Self::Normal => CloseCode::Normal,
@@ -170,8 +246,22 @@ impl CloseReason {
             Self::Protocol => CloseCode::Protocol,
             Self::Unsupported => CloseCode::Unsupported,
             Self::Forbidden => CloseCode::Library(4403),
+            Self::Older => CloseCode::Library(4426),
             Self::Replaced => CloseCode::Library(4409),
         }
+    }
+}
+
+/// What the log adds to a stream that was closed.
+fn in_words(why: Option<CloseReason>) -> &'static str {
+    match why {
+        None | Some(CloseReason::Normal) => "",
+        Some(CloseReason::Away) => ": it ends",
+        Some(CloseReason::Protocol) => ": it does not understand this side",
+        Some(CloseReason::Unsupported) => ": it takes no text",
+        Some(CloseReason::Forbidden) => ": this side may not do this",
+        Some(CloseReason::Older) => ": this side spoke a newer version before",
+        Some(CloseReason::Replaced) => ": another stream took its place",
     }
 }
 
@@ -227,7 +317,7 @@ fn config(limits: SocketLimits) -> WebSocketConfig {
 
 fn of(error: Error) -> SocketError {
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => SocketError::Closed,
+        Error::ConnectionClosed | Error::AlreadyClosed => SocketError::Closed(None),
         Error::Http(response) => SocketError::Refused(response.status().as_u16()),
         Error::Io(error) => SocketError::Broken(error.to_string()),
         Error::Protocol(
@@ -240,10 +330,15 @@ fn of(error: Error) -> SocketError {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     const LIMITS: SocketLimits =
         SocketLimits { read_buffer: 4096, incoming: 1 << 10, outgoing: 1 << 10 };
+
+    /// Longer than any machine needs for a few frames in memory.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
     async fn pair() -> (Socket, Socket) {
         let (here, there) = tokio::io::duplex(1 << 16);
@@ -257,10 +352,58 @@ mod tests {
         hub.send(vec![3]).await.expect("it is open");
         assert_eq!(hub.recv().await.expect("a frame")[..], [1, 2]);
         assert_eq!(agent.recv().await.expect("a frame")[..], [3]);
-        agent.close(CloseReason::Replaced).await;
-        assert!(matches!(hub.recv().await, Err(SocketError::Closed)));
+        hub.send(vec![4]).await.expect("it is open");
+        let leaving = async {
+            agent.close(CloseReason::Replaced).await;
+            agent.linger().await;
+        };
+        let ((), over) = tokio::join!(leaving, hub.recv());
+        assert!(matches!(over, Err(SocketError::Closed(Some(CloseReason::Replaced)))), "{over:?}");
         drop(hub);
         assert!(agent.recv().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_reason_is_told_after_a_call_that_was_cancelled() {
+        let (here, there) = tokio::io::duplex(64);
+        let mut agent = Socket::begun(here, LIMITS).await;
+        let mut hub = Socket::accepted(there, LIMITS).await;
+        // The agent reads nothing, so that the hub's answer to the end cannot leave.
+        assert!(hub.send(vec![1; 200]).now_or_never().is_none(), "it does not fit");
+        agent.close(CloseReason::Replaced).await;
+        assert!(hub.recv().now_or_never().is_none(), "its answer waits");
+        let both = async { tokio::join!(hub.recv(), agent.linger()) };
+        let (over, ()) = tokio::time::timeout(PATIENCE, both).await.expect("it is over");
+        assert!(matches!(over, Err(SocketError::Closed(Some(CloseReason::Replaced)))), "{over:?}");
+    }
+
+    #[test]
+    fn every_reason_is_known_by_its_number() {
+        for why in CloseReason::ALL {
+            assert_eq!(CloseReason::of(u16::from(why.code()).into()), Some(why));
+        }
+        assert_eq!(u16::from(CloseReason::Forbidden.code()), 4403);
+        assert_eq!(u16::from(CloseReason::Older.code()), 4426);
+        assert_eq!(CloseReason::of(CloseCode::from(4999)), None);
+    }
+
+    #[tokio::test]
+    async fn a_large_frame_leaves_no_large_buffer() {
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let limits = SocketLimits { incoming: 1 << 16, outgoing: 1 << 16, ..LIMITS };
+        let mut agent = Socket::begun(here, limits).await;
+        let mut hub = Socket::accepted(there, limits).await;
+        let mut places = Vec::new();
+        for length in [40_000].into_iter().chain([200; 400]) {
+            agent.send(vec![1; length]).await.expect("it is open");
+            let frame = hub.recv().await.expect("a frame");
+            places.push(frame.as_ptr() as usize);
+        }
+        assert!(hub.slim.held.is_none(), "the large one is let go");
+        let last = &places[200..];
+        let (from, to) = (last.iter().min(), last.iter().max());
+        let used = to.expect("many") - from.expect("many");
+        assert!(used < LIMITS.read_buffer, "frames lie in {used} bytes");
     }
 
     #[tokio::test]

@@ -1,15 +1,22 @@
 //! Starting things: the only place that spawns, so that every task has a name
 //! and a failure policy, and no panic goes unseen.
 
+mod process;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use crate::{Clock, ShutdownHandle, backoff::Backoff};
 
+pub use process::Process;
+
 /// How many tasks have panicked since the program started.
 static PANICS: AtomicU64 = AtomicU64::new(0);
+const PANICKED: &str = "panicked";
 
 /// A running task. It is ended when this is dropped, unless it was detached.
 #[must_use = "a task ends when its handle is dropped"]
@@ -34,7 +41,21 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    Task { name, handle: Some(tokio::spawn(future)) }
+    match Process::current() {
+        None => Task { name, handle: Some(tokio::spawn(counted(name, future))) },
+        Some(process) => process.spawn(name, future),
+    }
+}
+
+/// Nobody may wait for a task, so its panic is told where it happens.
+async fn counted<F: Future>(name: &'static str, future: F) -> F::Output {
+    match AssertUnwindSafe(future).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let _ = panicked(name);
+            resume_unwind(panic)
+        }
+    }
 }
 
 /// Starts a task that the program cannot do without: when it ends with an
@@ -74,7 +95,8 @@ where
     })
 }
 
-/// Runs blocking work on a thread of its own and waits for it.
+/// Runs blocking work on a thread of its own and waits for it. In a simulated
+/// [`Process`] it is done at once, because threads have no order.
 ///
 /// # Errors
 /// [`TaskFailed`] when the work panicked.
@@ -83,14 +105,24 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let handle = tokio::task::spawn_blocking(work);
-    Task { name, handle: Some(handle) }.join().await
+    let counted = move || catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked(name));
+    if Process::current().is_some() {
+        return counted();
+    }
+    let handle = tokio::task::spawn_blocking(counted);
+    Task { name, handle: Some(handle) }.join().await?
 }
 
 /// How many tasks have panicked since the program started.
 #[must_use]
 pub fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
+}
+
+fn panicked(name: &'static str) -> TaskFailed {
+    PANICS.fetch_add(1, Ordering::Relaxed);
+    tracing::error!(task = name, "a task panicked");
+    TaskFailed { name, how: PANICKED }
 }
 
 impl<T> Task<T> {
@@ -105,15 +137,8 @@ impl<T> Task<T> {
         };
         let result = handle.await;
         self.handle = None;
-        result.map_err(|error| {
-            if error.is_panic() {
-                PANICS.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(task = name, "a task panicked");
-                TaskFailed { name, how: "panicked" }
-            } else {
-                TaskFailed { name, how: "was ended" }
-            }
-        })
+        let how = |panicked| if panicked { PANICKED } else { "was ended" };
+        result.map_err(|error| TaskFailed { name, how: how(error.is_panic()) })
     }
 
     /// Lets the task go on by itself until it returns.
@@ -151,6 +176,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_panic_that_nobody_waits_for_is_counted() {
+        for process in [None, Some(Process::new(1))] {
+            let before = panics();
+            let boom = async { panic!("boom") };
+            match process {
+                None => spawn("boom", boom).detach(),
+                Some(process) => process.spawn("boom", boom).detach(),
+            }
+            tokio::task::yield_now().await;
+            assert!(panics() > before);
+        }
+    }
+
+    #[tokio::test]
     async fn a_critical_failure_ends_the_program() {
         let (shutdown, handle) = Shutdown::new();
         let _task = spawn_critical("critical", handle, async { Err::<(), _>("no disk") });
@@ -174,6 +213,7 @@ mod tests {
         let mut second = Box::pin(runs.recv());
         let second = loop {
             tokio::select! {
+                biased;
                 run = &mut second => break run,
                 () = tokio::task::yield_now() => hand.advance(Duration::from_secs(1)),
             }

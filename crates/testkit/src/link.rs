@@ -7,6 +7,7 @@
 //! that connect and send datagrams to each other.
 
 pub mod datagrams;
+mod host;
 pub mod network;
 pub mod stream;
 mod tcp;

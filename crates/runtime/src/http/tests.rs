@@ -1,16 +1,16 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::response::IntoResponse;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite;
 use watchfire_identity::certificate::{self, Authority, HUB_NAME, MachineKey, peer_of};
 use watchfire_model::Moment;
 
+use tokio::net::{TcpListener, TcpStream};
+
 use super::*;
+use crate::socket::{SocketLimits, upgrade};
 use crate::tls::{PULSE_LABEL, TlsClient, TlsError, TlsServer, TlsStream};
 use crate::{Secret, ShutdownHandle};
 
@@ -49,15 +49,16 @@ async fn respond(request: Request<Body>) -> Response<Body> {
     if request.uri().path() != "/stream" {
         return Response::new(Body::from("hello"));
     }
-    let (mut parts, _) = request.into_parts();
-    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade.on_upgrade(|mut socket| async move {
-            while let Some(Ok(Message::Binary(bytes))) = socket.recv().await {
-                let _ = socket.send(Message::Binary(bytes)).await;
-            }
-        }),
-        Err(refused) => refused.into_response(),
-    }
+    let limits = SocketLimits { read_buffer: 4096, incoming: 1 << 20, outgoing: 1 << 20 };
+    let (response, opening) = upgrade(request, limits).expect("it asks for a WebSocket");
+    let echo = async move {
+        let mut socket = opening.await.expect("it opens");
+        while let Ok(frame) = socket.recv().await {
+            let _ = socket.send(frame).await;
+        }
+    };
+    task::spawn("echo", echo).detach();
+    response
 }
 
 struct Fleet {
@@ -158,7 +159,7 @@ async fn plain_http_is_told_to_use_tls() {
 async fn loopback_is_this_machine_in_all_its_spellings() {
     let transport = Transport { tls: None, plain: Plain::Loopback };
     let site = site(Transport::plain(), HttpLimits::default(), &Clock::system()).await;
-    let line = Line::Plain(dial(&site).await);
+    let line = Line::Plain(dial(&site).await.into());
     for (address, allowed) in [
         ("127.0.0.1", true),
         ("127.8.8.8", true),
@@ -211,7 +212,7 @@ async fn silence_and_a_stalled_hello_free_their_seats() {
     let fleet = fleet();
     let (clock, hand) = Clock::manual(Moment::default());
     let limits = HttpLimits { connections: 3, ..HttpLimits::default() };
-    let site = site(fleet.transport(Plain::Anywhere), limits, &clock).await;
+    let site = site(fleet.transport(Plain::Anywhere), limits.clone(), &clock).await;
     let (mut silent, mut stalled) = (dial(&site).await, dial(&site).await);
     // The begin of a record with a ClientHello of 512 bytes.
     stalled.write_all(&[0x16, 3, 1, 2, 0, 1, 0, 1]).await.expect("writes");
@@ -250,7 +251,7 @@ async fn a_slow_first_header_has_no_more_time_over_tls() {
     let (clock, hand) = Clock::manual(Moment::default());
     // hyper's own timer does not stand still; it is not what is looked at here.
     let limits = HttpLimits { header_time: Duration::from_secs(3600), ..HttpLimits::default() };
-    let site = site(fleet.transport(Plain::Anywhere), limits, &clock).await;
+    let site = site(fleet.transport(Plain::Anywhere), limits.clone(), &clock).await;
     let mut stream = dial_tls(&site, &fleet.browser()).await.expect("connects");
     stream.write_all(b"GET / HTTP/1.1\r\n").await.expect("writes");
     // Once this came back, the listener has finished the handshake before it.
@@ -279,7 +280,7 @@ async fn waiting_handshakes_make_room_for_others() {
     let fleet = fleet();
     let (clock, _hand) = Clock::manual(Moment::default());
     let limits = HttpLimits { connections: 4, ..HttpLimits::default() };
-    let site = site(fleet.transport(Plain::Anywhere), limits, &clock).await;
+    let site = site(fleet.transport(Plain::Anywhere), limits.clone(), &clock).await;
     let mut crowd = Vec::new();
     for _ in 0..20 {
         crowd.push(dial(&site).await);

@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::HttpCounters;
 use crate::Clock;
+use crate::net::Stream;
 use crate::tls::{PULSE_LABEL, TlsServer, TlsStream};
 
 /// The time for the first byte and the whole TLS handshake. It counts as a
@@ -73,7 +73,7 @@ impl Transport {
     /// if it is one. `None` when nothing came of it in time.
     pub(super) async fn open(
         &self,
-        stream: TcpStream,
+        mut stream: Stream,
         limit: Duration,
         counters: &HttpCounters,
         clock: &Clock,
@@ -82,9 +82,9 @@ impl Transport {
             return Some((Line::Plain(stream), None));
         };
         let begun = clock.now();
-        match clock.within(limit, begins_tls(&stream)).await {
-            Some(Ok(true)) => {}
-            Some(Ok(false)) => return Some((Line::Plain(stream), None)),
+        match clock.within(limit, stream.first_byte()).await {
+            Some(Ok(Some(HANDSHAKE_RECORD))) => {}
+            Some(Ok(_)) => return Some((Line::Plain(stream), None)),
             Some(Err(_)) => return None,
             None => {
                 counters.handshake_failed();
@@ -118,12 +118,6 @@ impl Transport {
     }
 }
 
-async fn begins_tls(stream: &TcpStream) -> io::Result<bool> {
-    let mut first = [0];
-    let read = stream.peek(&mut first).await?;
-    Ok(read == 1 && first[0] == HANDSHAKE_RECORD)
-}
-
 /// What plain HTTP is told where only TLS is answered (RFC 9110 section 15.5.22).
 pub(super) fn use_tls() -> Response<Body> {
     let text = "This port answers only over TLS: use https:// with the same host and port.\n";
@@ -142,7 +136,7 @@ pub(super) fn use_tls() -> Response<Body> {
 /// A connection, plain or not.
 #[derive(Debug)]
 pub(super) enum Line {
-    Plain(TcpStream),
+    Plain(Stream),
     Tls(TlsStream),
 }
 

@@ -40,6 +40,17 @@ impl Network {
     }
 }
 
+impl Network {
+    /// The network that one client is taken for: an IPv4 address, or the 64 bits that
+    /// whoever has one IPv6 address has all of.
+    #[must_use]
+    pub fn of_client(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let bits = if address.is_ipv4() { 32 } else { 64 };
+        Self { first: masked(address, bits), bits }
+    }
+}
+
 impl FromStr for Network {
     type Err = NetworkError;
 
@@ -107,6 +118,14 @@ mod tests {
 
     fn network(text: &str) -> Network {
         text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_client_has_an_address_or_64_bits_of_one() {
+        let of = |text: &str| Network::of_client(text.parse().expect(text)).to_string();
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
     }
 
     #[test]

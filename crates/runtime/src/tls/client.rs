@@ -7,13 +7,13 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::credentials::{Identity, provider, roots};
 use super::pin::{Pin, Pinned};
 use super::{ALPN, Credentials, CredentialsError, MAX_WAITING_BYTES, TlsError, TlsStream};
 use crate::Clock;
+use crate::net::Stream;
 
 /// The dialling side of TLS. Cheap to clone. After a renewal make a new one.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl TlsClient {
     /// [`TlsError`] says what came of it instead.
     pub async fn connect(
         &self,
-        stream: TcpStream,
+        stream: impl Into<Stream>,
         name: &str,
         limit: Duration,
         clock: &Clock,
@@ -64,7 +64,7 @@ impl TlsClient {
         let server = ServerName::try_from(name).map_err(|_| TlsError::BadName(name.to_owned()))?;
         let connecting = TlsConnector::from(Arc::clone(&self.0)).connect_with(
             server.to_owned(),
-            stream,
+            stream.into(),
             |session| session.set_buffer_limit(Some(MAX_WAITING_BYTES)),
         );
         let connected = clock.within(limit, connecting).await.ok_or(TlsError::Timeout)?;

@@ -64,7 +64,7 @@ impl TlsError {
             // Only our own pin's: webpki puts all that it has no word for into the
             // same place, before it has looked at who signed the certificate.
             CertificateError::Other(OtherError(why)) if why.is::<Mismatch>() => {
-                Self::OtherIdentity(reason.to_string())
+                Self::OtherIdentity(why.to_string())
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotTrusted(format!("{reason}; is this machine's clock right?"))

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use rustls::server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::credentials::{Identity, provider, roots};
 use super::{ALPN, Credentials, CredentialsError, MAX_WAITING_BYTES, TlsError, TlsStream};
 use crate::Clock;
+use crate::net::Stream;
 
 /// The listening side of TLS. Cheap to clone; a renewal reaches all clones.
 ///
@@ -47,13 +47,14 @@ impl TlsServer {
     /// [`TlsError`] says what came of it instead.
     pub async fn accept(
         &self,
-        stream: TcpStream,
+        stream: impl Into<Stream>,
         limit: Duration,
         clock: &Clock,
     ) -> Result<TlsStream, TlsError> {
         let config = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        let accepting = TlsAcceptor::from(config)
-            .accept_with(stream, |session| session.set_buffer_limit(Some(MAX_WAITING_BYTES)));
+        let accepting = TlsAcceptor::from(config).accept_with(stream.into(), |session| {
+            session.set_buffer_limit(Some(MAX_WAITING_BYTES))
+        });
         let accepted = clock.within(limit, accepting).await.ok_or(TlsError::Timeout)?;
         accepted.map(|stream| TlsStream::new(stream.into())).map_err(|error| TlsError::of(&error))
     }

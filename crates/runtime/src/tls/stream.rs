@@ -4,20 +4,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream as Session;
+
+use crate::net::Stream;
 
 /// The label under which both sides of a stream export the key of its pulses
 /// (RFC 8446 section 7.5), without context.
 pub const PULSE_LABEL: &str = "EXPORTER-watchfire-pulse";
 
 /// A TLS connection whose handshake is over.
-pub struct TlsStream(Box<Session<TcpStream>>);
+pub struct TlsStream(Box<Session<Stream>>);
 
 impl TlsStream {
     /// Boxed, because a connection's state is some hundred times as large as a
     /// plain socket, which may stand in the same place.
-    pub(super) fn new(stream: Session<TcpStream>) -> Self {
+    pub(super) fn new(stream: Session<Stream>) -> Self {
         Self(Box::new(stream))
     }
 
@@ -46,7 +47,7 @@ impl TlsStream {
 
     /// The connection below.
     #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn tcp(&self) -> &Stream {
         self.0.get_ref().0
     }
 }

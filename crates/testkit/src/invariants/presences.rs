@@ -129,7 +129,7 @@ impl Presences {
             let wrong = match server.silence(self.healthy.counted) {
                 _ if server.may_be_away(now) => continue,
                 Some(silence) => silence > self.limits.alert_by && !server.is_called_away(),
-                None => server.told.is_some_and(|told| told != Presence::Up),
+                None => server.told != Some(Presence::Up),
             };
             if wrong {
                 let truth = if server.silent { "silent" } else { "alive" };

@@ -186,6 +186,8 @@ fn i6_presences_are_true_thirty_seconds_after_the_healing() {
     assert_eq!(broken_by(&healed(Up), 60.0), None);
     assert_eq!(broken_by(&healed(Down), 60.0), Some((I6, 40.15)));
     assert_eq!(broken_by(&healed(Unknown), 60.0), Some((I6, 40.15)));
+    let never_told = [(0.0, sign()), (0.0, Event::Healed)];
+    assert_eq!(broken_by(&never_told, 60.0).map(|(which, _)| which), Some(I6));
     let mut disturbed = healed(Down).to_vec();
     disturbed.insert(4, (20.0, Event::Disturbed));
     assert_eq!(broken_by(&disturbed, 60.0), None);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::network::Network;
+use super::network::{Network, Seen};
 
 /// Datagrams that are on their way to a socket or wait in it; more are lost
 /// and counted as crowded.
@@ -71,12 +71,15 @@ impl Socket {
             match self.inbox.take(self.network.now()) {
                 Ok(letter) => {
                     self.network.count_delivered(letter.way);
+                    let (from, to, bytes) = (letter.from, self.address, &letter.bytes[..]);
+                    self.network.seen(Seen { arrived: true, from, to, bytes });
                     let length = letter.bytes.len().min(buffer.len());
                     buffer[..length].copy_from_slice(&letter.bytes[..length]);
                     return (length, letter.from);
                 }
                 Err(None) => changed.await,
                 Err(Some(at)) => tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(self.network.instant(at)) => {}
                     () = changed => {}
                 },

@@ -23,9 +23,11 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
@@ -67,11 +69,32 @@ pub struct Listener {
     callers: TurnTaking<mpsc::Receiver<(End, SocketAddr)>>,
 }
 
-#[derive(Debug)]
+/// A datagram that was seen on the network.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// False when it was just sent, true when a socket just handed it out.
+    pub arrived: bool,
+    /// Whose it is.
+    pub from: SocketAddr,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// What is in it.
+    pub bytes: &'a [u8],
+}
+
+type Watcher = Box<dyn Fn(Seen<'_>) + Send + Sync>;
+
 struct Shared {
     epoch: Instant,
     dice: Seeded,
     state: Mutex<State>,
+    watcher: OnceLock<Watcher>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +103,8 @@ struct State {
     conditions: HashMap<(usize, usize), Conditions>,
     ways: HashMap<(usize, usize), Way>,
     pipes: Vec<((usize, usize), Weak<Pipe>)>,
+    /// The bytes that streams handed out.
+    streamed: HashMap<(usize, usize), Arc<AtomicU64>>,
     listeners: HashMap<SocketAddr, mpsc::Sender<(End, SocketAddr)>>,
     inboxes: HashMap<SocketAddr, Arc<Inbox>>,
     connections: u64,
@@ -94,7 +119,27 @@ impl Network {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let state = Mutex::new(State { ports: FIRST_FREE_PORT, ..State::default() });
-        Self(Arc::new(Shared { epoch: Instant::now(), dice: Seeded::new(seed), state }))
+        let (epoch, dice) = (Instant::now(), Seeded::new(seed));
+        Self(Arc::new(Shared { epoch, dice, state, watcher: OnceLock::new() }))
+    }
+
+    /// Calls `watcher` for every datagram that is sent or handed out from now on; only
+    /// the first one. It must not use the network.
+    pub fn watch(&self, watcher: impl Fn(Seen<'_>) + Send + Sync + 'static) {
+        self.0.watcher.get_or_init(|| Box::new(watcher));
+    }
+
+    /// How many bytes of streams one host has read of another so far.
+    #[must_use]
+    pub fn streamed(&self, from: &str, to: &str) -> u64 {
+        let way = (self.host(from).number, self.host(to).number);
+        self.lock().streamed.get(&way).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn seen(&self, seen: Seen<'_>) {
+        if let Some(watcher) = self.0.watcher.get() {
+            watcher(seen);
+        }
     }
 
     /// The host of this name; it is made when it is new.
@@ -189,6 +234,7 @@ impl Network {
     }
 
     pub(super) fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.seen(Seen { arrived: false, from, to, bytes });
         let now = self.now();
         let mut state = self.lock();
         let (Some(source), Some(target)) = (state.number(from.ip()), state.number(to.ip())) else {
@@ -284,21 +330,39 @@ impl Host {
                 self.leg(&mut back, (target, self.number)).await;
                 return Err(io::ErrorKind::ConnectionRefused.into());
             };
-            match listener.try_reserve() {
+            match listener.try_reserve_owned() {
                 Ok(seat) => {
-                    let (left, right) = self.join(target, there, back);
-                    seat.send((right, address(self.number, port)));
-                    let mut answer = Way::new(self.network.0.dice.part(&format!("answer {port}")));
+                    let new = |name| Way::new(self.network.0.dice.part(&format!("{name} {port}")));
+                    let (mut answer, mut thanks) = (new("answer"), new("thanks"));
                     self.leg(&mut answer, (target, self.number)).await;
+                    let (left, right) = self.join(target, there, back);
+                    // The listener has it once the caller has acknowledged the answer, and
+                    // who called does not wait for that.
+                    let caller = self.clone();
+                    tokio::spawn(async move {
+                        caller.leg(&mut thanks, (caller.number, target)).await;
+                        seat.send((right, address(caller.number, port)));
+                    });
                     return Ok(left);
                 }
-                Err(TrySendError::Closed(())) => {}
-                Err(TrySendError::Full(())) => {
+                Err(TrySendError::Closed(_)) => {}
+                Err(TrySendError::Full(_)) => {
                     tokio::time::sleep(patience).await;
                     patience *= 2;
                 }
             }
         }
+    }
+
+    /// Waits for the answer to a ping: for ever where there is no such host. A way
+    /// that loses it is tried again each second, as ping(8) does.
+    pub async fn ping(&self, host: IpAddr) {
+        let Some(target) = self.network.lock().number(host) else {
+            return std::future::pending().await;
+        };
+        let (mut there, mut back, _) = self.new_ways();
+        self.leg(&mut there, (self.number, target)).await;
+        self.leg(&mut back, (target, self.number)).await;
     }
 
     /// The two ways of a connection to be, and its port on this side.
@@ -335,7 +399,8 @@ impl Host {
         let mut state = self.network.lock();
         let mut pipe = |mut way: Way, of| {
             way.set(state.conditions.get(&of).copied().unwrap_or_default());
-            let pipe = Arc::new(Pipe::new(way, self.network.0.epoch));
+            let tally = state.streamed.entry(of).or_default().clone();
+            let pipe = Arc::new(Pipe::new(way, self.network.0.epoch).tallied(tally));
             state.pipes.push((of, Arc::downgrade(&pipe)));
             pipe
         };

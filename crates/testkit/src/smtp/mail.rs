@@ -60,6 +60,12 @@ impl Mail {
         mail
     }
 
+    /// A mail that a server of a test's own took at `received`.
+    #[must_use]
+    pub fn of(mut to: Vec<String>, raw: Vec<u8>, received: Duration) -> Self {
+        Self::new(&mut None, &mut to, raw, received)
+    }
+
     /// The first header of that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

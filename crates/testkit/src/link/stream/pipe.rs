@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::conditions::{Conditions, FIRST_RETRANSMISSION, LONGEST_RETRANSMISSION
 pub(in crate::link) struct Pipe {
     epoch: Instant,
     state: Mutex<State>,
+    /// Counts what is read, with that of other pipes.
+    tally: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -73,7 +76,12 @@ impl Pipe {
             reader: None,
             writer: None,
         };
-        Self { epoch, state: Mutex::new(state) }
+        Self { epoch, state: Mutex::new(state), tally: Arc::default() }
+    }
+
+    /// The same that counts here what is read.
+    pub(in crate::link) fn tallied(self, tally: Arc<AtomicU64>) -> Self {
+        Self { tally, ..self }
     }
 
     /// Changes what happens to everything that is written from now on; a way
@@ -181,6 +189,7 @@ impl Pipe {
         let taken = state.take(now, buffer);
         let writer = state.writer.take();
         drop(state);
+        self.tally.fetch_add(taken as u64, Ordering::Relaxed);
         if taken > 0 {
             writer.into_iter().for_each(Waker::wake);
         }
