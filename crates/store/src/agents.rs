@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use watchfire_model::Labels;
 
 use crate::row::readable;
@@ -30,7 +30,7 @@ pub struct StoredAgent {
     pub enrolled_unix_ms: i64,
     /// When it was removed, in milliseconds since 1970.
     pub removed_unix_ms: Option<i64>,
-    /// The protocol's version that it spoke last.
+    /// The newest version of the protocol that it spoke.
     pub last_protocol: Option<String>,
 }
 
@@ -45,6 +45,14 @@ impl Store {
             readable(connection.prepare_cached(&sql)?.query_and_then([], agent)?, "agent")
         })
     }
+
+    /// The agent of that id, removed or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn agent(&self, id: &str) -> Result<Option<StoredAgent>, StoreError> {
+        self.read(|connection| select(connection, id))
+    }
 }
 
 impl Batch<'_> {
@@ -53,9 +61,7 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn agent(&self, id: &str) -> Result<Option<StoredAgent>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM agent WHERE id = ?1");
-        let mut query = self.connection.prepare_cached(&sql)?;
-        query.query_and_then([id], agent)?.next().transpose()
+        select(self.connection, id)
     }
 
     /// Stores an agent, in place of one with the same id. With `removed_unix_ms`
@@ -112,20 +118,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Remembers a certificate that was renewed and the protocol that is spoken.
+    /// Remembers the newest version of the protocol that an agent spoke; `None`
+    /// forgets it, so that an older one is taken.
     ///
     /// # Errors
     /// [`StoreError::NoAgent`] when there is none of that id that is not removed.
-    pub fn set_agent_contact(
-        &self,
-        id: &str,
-        certificate_not_after: i64,
-        protocol: &str,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE agent SET certificate_not_after = ?2, last_protocol = ?3 \
-             WHERE id = ?1 AND removed_unix_ms IS NULL";
-        let values = params![id, certificate_not_after, protocol];
-        found(self.connection.prepare_cached(sql)?.execute(values)?, id)
+    pub fn set_agent_protocol(&self, id: &str, protocol: Option<&str>) -> Result<(), StoreError> {
+        let sql = "UPDATE agent SET last_protocol = ?2 WHERE id = ?1 AND removed_unix_ms IS NULL";
+        found(self.connection.prepare_cached(sql)?.execute(params![id, protocol])?, id)
     }
 
     fn require_free_name(&self, name: &str, id: &str) -> Result<(), StoreError> {
@@ -152,6 +152,11 @@ impl Batch<'_> {
 
 const COLUMNS: &str = "id, name, labels, address, public_key_fingerprint, certificate_not_after, \
      enrolled_unix_ms, removed_unix_ms, last_protocol";
+
+fn select(connection: &Connection, id: &str) -> Result<Option<StoredAgent>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM agent WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_and_then([id], agent)?.next().transpose()
+}
 
 fn agent(row: &Row<'_>) -> Result<StoredAgent, StoreError> {
     Ok(StoredAgent {

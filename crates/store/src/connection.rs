@@ -11,6 +11,9 @@ use crate::migrations::{self, Format};
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What each reader keeps of the pages that it has read, in KiB. The machine's own page
+/// cache has them as well, so a larger one would hold them twice, once a reader.
+const READER_CACHE_KIB: i64 = 1024;
 /// A database up to this size is looked through when it is opened; beyond it,
 /// that would hold up the start for too long.
 const CHECKED_AT_OPEN_BYTES: i64 = 64 << 20;
@@ -58,6 +61,7 @@ pub(crate) fn open_writer(database: &Path, kind: &Kind) -> Result<Connection, St
 pub(crate) fn open_reader(database: &Path) -> Result<Connection, StoreError> {
     let connection = plain(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)
 }
 
@@ -65,6 +69,13 @@ pub(crate) fn open_reader(database: &Path) -> Result<Connection, StoreError> {
 pub(crate) fn look_through(connection: &Connection, thorough: bool) -> Result<(), StoreError> {
     let check = if thorough { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
     let found: String = connection.query_row(check, [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { why: found }) }
+}
+
+/// Looks for damage in one table and its indexes.
+pub(crate) fn look_through_table(connection: &Connection, table: &str) -> Result<(), StoreError> {
+    let check = format!("PRAGMA integrity_check('{table}')");
+    let found: String = connection.query_row(&check, [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { why: found }) }
 }
 

@@ -4,11 +4,13 @@ use watchfire_model::Labels;
 use crate::agents::{labels_from, labels_text};
 use crate::{Batch, Store, StoreError};
 
-/// The most tokens that may be open at once.
+/// The most tokens that may be open at once: neither used nor expired.
 pub const MAX_ENROL_TOKENS: usize = 10_000;
 /// How long a token is remembered after its end, so that a late or second use
 /// of it is told from a forged one: 30 days, in milliseconds.
 const REMEMBERED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How many tokens that ended are remembered. Of more, those that ended first go.
+const MAX_REMEMBERED: usize = 20_000;
 
 /// A token that lets one agent enrol. The token itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +75,11 @@ impl Batch<'_> {
     }
 
     /// Stores a new token, and forgets those that ended more than 30 days before
-    /// it was made.
+    /// it was made. One that was misused is remembered for as long as the agent that
+    /// used it is enrolled: an operator is to see that.
     ///
     /// # Errors
-    /// [`StoreError::TooMany`] when [`MAX_ENROL_TOKENS`] are remembered.
+    /// [`StoreError::TooMany`] when [`MAX_ENROL_TOKENS`] are open.
     pub fn put_enrol_token(
         &self,
         digest: &[u8; 32],
@@ -84,11 +87,11 @@ impl Batch<'_> {
         created_unix_ms: i64,
         expires_unix_ms: i64,
     ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM enrol_token WHERE expires_unix_ms < ?1";
-        let forgotten = created_unix_ms.saturating_sub(REMEMBERED_MS);
-        self.connection.prepare_cached(sql)?.execute([forgotten])?;
-        let sql = "SELECT count(*) FROM enrol_token";
-        let count: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        self.forget_tokens(created_unix_ms)?;
+        let sql = "SELECT count(*) FROM enrol_token \
+             WHERE used_unix_ms IS NULL AND expires_unix_ms > ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let count: i64 = query.query_row([created_unix_ms], |row| row.get(0))?;
         if !usize::try_from(count).is_ok_and(|count| count < MAX_ENROL_TOKENS) {
             return Err(StoreError::TooMany { what: "enrolment tokens", most: MAX_ENROL_TOKENS });
         }
@@ -96,6 +99,26 @@ impl Batch<'_> {
              VALUES (?1, ?2, ?3, ?4)";
         let values = params![digest, name, created_unix_ms, expires_unix_ms];
         self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn forget_tokens(&self, now_unix_ms: i64) -> Result<(), StoreError> {
+        let forgotten = now_unix_ms.saturating_sub(REMEMBERED_MS);
+        let sql = format!("DELETE FROM enrol_token WHERE expires_unix_ms < ?1 AND NOT ({MARKED})");
+        self.connection.prepare_cached(&sql)?.execute([forgotten])?;
+        // So few that those that ended are not too many, whatever the others are.
+        let all = "SELECT count(*) FROM enrol_token";
+        let all: i64 = self.connection.prepare_cached(all)?.query_row([], |row| row.get(0))?;
+        if usize::try_from(all).is_ok_and(|all| all <= MAX_REMEMBERED) {
+            return Ok(());
+        }
+        let sql = format!(
+            "DELETE FROM enrol_token WHERE digest IN (SELECT digest FROM enrol_token \
+             WHERE (used_unix_ms IS NOT NULL OR expires_unix_ms <= ?1) AND NOT ({MARKED}) \
+             ORDER BY expires_unix_ms DESC LIMIT -1 OFFSET ?2)"
+        );
+        let most = i64::try_from(MAX_REMEMBERED).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(&sql)?.execute(params![now_unix_ms, most])?;
         Ok(())
     }
 
@@ -143,6 +166,10 @@ impl Batch<'_> {
         Ok(Redeemed::Yes)
     }
 }
+
+/// A token that two agents used, of which the first is still the hub's.
+const MARKED: &str = "misused_by IS NOT NULL AND EXISTS (SELECT 1 FROM agent \
+     WHERE agent.id = enrol_token.used_by AND agent.removed_unix_ms IS NULL)";
 
 const COLUMNS: &str = "digest, name, labels, created_unix_ms, expires_unix_ms, used_unix_ms, \
      used_by, misused_unix_ms, misused_by";

@@ -14,6 +14,8 @@ mod prune;
 mod reading;
 mod ring;
 mod room;
+mod turn;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub use prune::Dropped;
 pub use reading::{Gap, MAX_LEAD_IN, MAX_READ_BYTES, StoredChunk, Stretch};
 pub use ring::MAX_RINGS;
 pub use room::MIN_CAP_BYTES;
+pub use verify::Verified;
 
 use counters::Counters;
 use room::Room;

@@ -26,6 +26,7 @@
 
 mod agents;
 mod batch;
+pub mod block;
 mod connection;
 mod connections;
 mod enrol;
@@ -34,6 +35,7 @@ mod folder;
 mod history;
 mod incidents;
 mod lanes;
+mod leaving;
 mod migrations;
 mod outbox;
 mod prune;
@@ -53,10 +55,11 @@ pub use folder::set_aside;
 pub use history::{
     Appended, BadChunk, Chunk, Dropped, Gap, History, HistoryCounters, HistoryError,
     MAX_CHUNK_BYTES, MAX_INTERVALS, MAX_LEAD_IN, MAX_READ_BYTES, MAX_RINGS, MAX_SERVER_KEY_BYTES,
-    MIN_CAP_BYTES, StoredChunk, Stretch,
+    MIN_CAP_BYTES, StoredChunk, Stretch, Verified,
 };
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
+pub use leaving::StoredLeaving;
 pub use outbox::{NewNotification, Teller, Thread};
 pub use prune::Pruned;
 pub use store::Store;

@@ -14,13 +14,22 @@ pub(crate) struct Format {
 
 /// `watchfire.db`, marked "WFir" in ASCII.
 pub(crate) const WATCHFIRE: Format = Format {
-    steps: &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")],
+    steps: &[
+        include_str!("migrations/0001.sql"),
+        include_str!("migrations/0002.sql"),
+        include_str!("migrations/0003.sql"),
+    ],
     application_id: 0x5746_6972,
 };
 
 /// `history.db`, marked "WFhi" in ASCII.
-pub(crate) const HISTORY: Format =
-    Format { steps: &[include_str!("migrations/history_0001.sql")], application_id: 0x5746_6869 };
+pub(crate) const HISTORY: Format = Format {
+    steps: &[
+        include_str!("migrations/history_0001.sql"),
+        include_str!("migrations/history_0002.sql"),
+    ],
+    application_id: 0x5746_6869,
+};
 
 impl Format {
     /// The newest version that this build knows.

@@ -90,6 +90,15 @@ impl Store {
              WHERE kind IN ('cut_off', 'hub_back') GROUP BY user) ORDER BY id";
         self.read(|connection| readable(select(connection, rest, [])?, "notification"))
     }
+
+    /// The letters that told that a server comes and goes, from then on, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn flapping_since(&self, unix_ms: i64) -> Result<Vec<Notification>, StoreError> {
+        let rest = "WHERE kind = 'flapping' AND created_unix_ms >= ?1 ORDER BY id";
+        self.read(|connection| readable(select(connection, rest, [unix_ms])?, "notification"))
+    }
 }
 
 impl Batch<'_> {

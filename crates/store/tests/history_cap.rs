@@ -99,3 +99,24 @@ fn a_removed_server_goes_piece_by_piece_and_comes_back_empty() {
     let other = history.chunks("server-2", i64::MIN, i64::MAX).expect("it can be read");
     assert_eq!(other.chunks.len(), 50);
 }
+
+#[test]
+fn one_server_that_tells_much_pushes_out_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = History::open(folder.path(), MIN_CAP_BYTES).expect("it opens");
+    let first: Vec<Chunk> = (0..20).map(|of| one(of, 0, 2500)).collect();
+    history.append(&first).expect("it can be written");
+    // It fills the history four times over, in several rings.
+    for number in 0..800 {
+        let ring = [u8::try_from(number / 300).expect("few"); 16];
+        let chunk = Chunk { ring, ..one(99, number, 64 << 10) };
+        history.append(&[chunk]).expect("it can be written");
+    }
+    assert!(history.counters().chunks_pruned > 400);
+    for of in 0..20 {
+        let stretch = history.chunks(&format!("server-{of}"), i64::MIN, i64::MAX);
+        assert_eq!(stretch.expect("it can be read").chunks.len(), 1, "server-{of}");
+    }
+    assert_eq!(history.last("server-99"), Ok(Some(time_of(8000))), "its newest stay");
+    history.check().expect("it is whole");
+}

@@ -170,6 +170,70 @@ fn one_process_has_it_at_a_time_and_a_newer_file_is_left_alone() {
     assert!(!folder.path().join("damaged-history").exists());
 }
 
+/// Puts rows of `table` back into it where its index does not see them.
+fn hide(folder: &Path, table: &str, index: &str, rows: &str) {
+    let raw = rusqlite::Connection::open(database(folder)).expect("it opens");
+    raw.execute_batch(&format!(
+        "CREATE TEMP TABLE hidden AS SELECT * FROM {table} WHERE {rows};
+         DELETE FROM {table} WHERE {rows};
+         PRAGMA writable_schema = ON;
+         CREATE TEMP TABLE its_index AS SELECT * FROM sqlite_schema WHERE name = '{index}';
+         DELETE FROM sqlite_schema WHERE name = '{index}';
+         PRAGMA writable_schema = RESET;
+         INSERT INTO {table} SELECT * FROM hidden;
+         PRAGMA writable_schema = ON;
+         INSERT INTO sqlite_schema SELECT * FROM its_index;
+         PRAGMA writable_schema = RESET;"
+    ))
+    .expect("it can be changed");
+}
+
+#[test]
+fn what_an_index_hides_is_found_again() {
+    for (table, index, rows) in
+        [("chunk", "chunk_by_time", "ring = 3"), ("ring", "ring_by_server", "id = 3")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        filled(folder.path());
+        // A file this small is looked through when it is opened: so it is open already.
+        let history = History::open(folder.path(), MIN_CAP_BYTES).expect("it opens");
+        hide(folder.path(), table, index, rows);
+        assert!(!is_sound(folder.path()));
+        let found = || history.chunks(&key(2), 0, i64::MAX).expect("it can be read").chunks.len();
+        assert_eq!(found(), 0, "{index} hides it");
+        // The agent goes on telling: what it tells now is found, beside what was hidden.
+        let next = CHUNKS * 10;
+        let new = chunk(&key(2), 1, next, &[next + 1]);
+        history.append(std::slice::from_ref(&new)).expect("the watching goes on");
+        let (mut from, mut mended) = (Some(0), 0);
+        while let Some(next) = from {
+            let verified = history.verify(next, 2).expect("it can be read");
+            (from, mended) = (verified.next, mended + u32::from(verified.mended));
+        }
+        assert_eq!((mended, history.counters().indexes_mended), (1, 1), "{index}");
+        assert_eq!(found() as u64, CHUNKS + 1, "{index}");
+        history.check().expect("all is sound");
+        assert!(!history.verify(0, 100).expect("it can be read").mended);
+        assert_eq!(history.counters().files_set_aside, 0);
+    }
+}
+
+#[test]
+fn a_sound_history_is_looked_through_piece_by_piece() {
+    let folder = tempfile::tempdir().expect("a folder");
+    filled(folder.path());
+    let history = History::open(folder.path(), MIN_CAP_BYTES).expect("it opens");
+    history.remove_server(&key(1)).expect("it can be written");
+    history.prune(7).expect("some of it goes");
+    let (mut from, mut calls) = (Some(0), 0);
+    while let Some(next) = from {
+        let verified = history.verify(next, 2).expect("it can be read");
+        assert!(!verified.mended, "after {next}");
+        (from, calls) = (verified.next, calls + 1);
+    }
+    assert_eq!(calls, SERVERS / 2 + 1);
+}
+
 /// Whether SQLite's own check of the whole file finds nothing.
 fn is_sound(folder: &Path) -> bool {
     let raw = rusqlite::Connection::open(database(folder)).expect("it opens");

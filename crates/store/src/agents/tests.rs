@@ -27,13 +27,11 @@ fn an_agent_comes_back_as_it_was_stored() {
     let (_folder, store) = opened();
     store.write(|batch| batch.put_agent(&agent("a", "db-1"))).unwrap();
     assert_eq!(store.agents().unwrap(), [agent("a", "db-1")]);
-    store.write(|batch| batch.set_agent_contact("a", 180, "1.1")).unwrap();
-    let renewed = StoredAgent {
-        certificate_not_after: 180,
-        last_protocol: Some("1.1".to_owned()),
-        ..agent("a", "db-1")
-    };
-    assert_eq!(store.write(|batch| batch.agent("a")), Ok(Some(renewed)));
+    store.write(|batch| batch.set_agent_protocol("a", Some("1.1"))).unwrap();
+    let spoke = StoredAgent { last_protocol: Some("1.1".to_owned()), ..agent("a", "db-1") };
+    assert_eq!(store.write(|batch| batch.agent("a")), Ok(Some(spoke)));
+    store.write(|batch| batch.set_agent_protocol("a", None)).unwrap();
+    assert_eq!(store.agents().unwrap(), [agent("a", "db-1")]);
 }
 
 #[test]
@@ -62,7 +60,7 @@ fn what_was_removed_cannot_be_renamed_removed_or_touched() {
         let none = || Err(StoreError::NoAgent { id: id.to_owned() });
         assert_eq!(store.write(|batch| batch.rename_agent(id, "x")), none());
         assert_eq!(store.write(|batch| batch.remove_agent(id, 8)), none());
-        assert_eq!(store.write(|batch| batch.set_agent_contact(id, 8, "1")), none());
+        assert_eq!(store.write(|batch| batch.set_agent_protocol(id, None)), none());
     }
     assert_eq!(store.agents().unwrap()[0].removed_unix_ms, Some(7));
 }

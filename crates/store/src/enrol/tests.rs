@@ -58,18 +58,83 @@ fn an_enrolment_that_fails_leaves_the_token_good() {
 }
 
 #[test]
-fn tokens_that_ended_long_ago_are_forgotten_and_their_number_is_limited() {
+fn tokens_that_ended_long_ago_are_forgotten() {
     let (_folder, store) = with_token();
     let late = 200 + REMEMBERED_MS + 1;
     store.write(|batch| batch.put_enrol_token(&[9; 32], None, late, late + 1)).unwrap();
     assert_eq!(store.enrol_tokens().unwrap().len(), 1);
+}
+
+#[test]
+fn a_misused_token_is_shown_for_as_long_as_its_agent_is_there() {
+    let (_folder, store) = with_token();
+    let agent = crate::StoredAgent {
+        id: "a".to_owned(),
+        name: "db-1".to_owned(),
+        labels: Labels::new(),
+        address: None,
+        public_key_fingerprint: "p".to_owned(),
+        certificate_not_after: 1,
+        enrolled_unix_ms: 150,
+        removed_unix_ms: None,
+        last_protocol: None,
+    };
+    store.write(|batch| batch.put_agent(&agent)).unwrap();
+    redeem(&store, &DIGEST, "a", 150);
+    redeem(&store, &DIGEST, "b", 160);
+    let late = 200 + REMEMBERED_MS + 1;
+    let put = |number: u8| {
+        store.write(|batch| batch.put_enrol_token(&[number; 32], None, late, late + 1)).unwrap();
+        store.enrol_tokens().unwrap().iter().any(|token| token.digest == DIGEST)
+    };
+    assert!(put(1));
+    store.write(|batch| batch.remove_agent("a", late)).unwrap();
+    assert!(!put(2));
+}
+
+/// Puts as many tokens into the store at once, all with the same end.
+fn fill(store: &Store, how_many: usize, expires_unix_ms: i64) {
     let filled = store.write(|batch| {
-        for number in 0..MAX_ENROL_TOKENS {
-            let mut digest = [0; 32];
-            digest[..8].copy_from_slice(&(number as u64).to_le_bytes());
-            batch.put_enrol_token(&digest, None, late, late + 1)?;
+        let sql = "INSERT INTO enrol_token (digest, created_unix_ms, expires_unix_ms) \
+             VALUES (?1, 1000, ?2)";
+        let mut insert = batch.connection.prepare_cached(sql)?;
+        for number in 0..how_many {
+            insert.execute(params![numbered(number), expires_unix_ms])?;
         }
         Ok(())
     });
-    assert!(matches!(filled, Err(StoreError::TooMany { .. })), "{filled:?}");
+    filled.unwrap();
+}
+
+/// The digest of the token with that number.
+fn numbered(number: usize) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&(number as u64).to_le_bytes());
+    digest
+}
+
+#[test]
+fn only_open_tokens_count() {
+    let (_folder, store) = with_token();
+    fill(&store, MAX_ENROL_TOKENS, 2000);
+    let put = |number: usize| {
+        let digest = numbered(number);
+        store.write(|batch| batch.put_enrol_token(&digest, None, 1000, 2000))
+    };
+    assert!(matches!(put(MAX_ENROL_TOKENS), Err(StoreError::TooMany { .. })));
+    assert_eq!(redeem(&store, &numbered(7), "a", 1500), Redeemed::Yes);
+    put(MAX_ENROL_TOKENS).expect("one was used up");
+    assert!(matches!(put(MAX_ENROL_TOKENS + 1), Err(StoreError::TooMany { .. })));
+    let expired = store.write(|batch| batch.put_enrol_token(&[9; 32], None, 2000, 3000));
+    expired.expect("all others have expired");
+}
+
+#[test]
+fn the_number_of_remembered_tokens_is_limited() {
+    let (_folder, store) = with_token();
+    fill(&store, MAX_REMEMBERED + 5, 2000);
+    store.write(|batch| batch.put_enrol_token(&[9; 32], None, 2000, 3000)).unwrap();
+    let kept = store.enrol_tokens().unwrap();
+    assert_eq!(kept.len(), MAX_REMEMBERED + 1, "those that ended, and the open one");
+    assert!(kept.iter().all(|token| token.digest != DIGEST), "the first to end goes first");
 }

@@ -21,6 +21,8 @@ pub struct HistoryCounters {
     pub holes_given_up: u64,
     /// Rings that were dropped because their server had too many of them.
     pub rings_given_up: u64,
+    /// Times that an index hid what is stored, and was made anew.
+    pub indexes_mended: u64,
     /// Damaged files that were set aside.
     pub files_set_aside: u64,
     /// Connections that were closed after an error of the disk.
@@ -38,6 +40,7 @@ pub(super) struct Counters {
     pub(super) damaged_rows: AtomicU64,
     pub(super) holes_given_up: AtomicU64,
     pub(super) rings_given_up: AtomicU64,
+    pub(super) indexes_mended: AtomicU64,
     pub(super) files_set_aside: AtomicU64,
 }
 
@@ -58,6 +61,7 @@ impl Counters {
             damaged_rows: of(&self.damaged_rows),
             holes_given_up: of(&self.holes_given_up),
             rings_given_up: of(&self.rings_given_up),
+            indexes_mended: of(&self.indexes_mended),
             files_set_aside: of(&self.files_set_aside),
             connections_ended,
         }

@@ -82,6 +82,7 @@ fn drop_removed(connection: &Connection, step: usize) -> Result<(usize, bool), S
     let deleted = connection.prepare_cached(sql)?.execute(params![ring, most])?;
     if deleted < step {
         connection.prepare_cached("DELETE FROM interval WHERE ring = ?1")?.execute([ring])?;
+        connection.prepare_cached("DELETE FROM held WHERE ring = ?1")?.execute([ring])?;
         connection.prepare_cached("DELETE FROM ring WHERE id = ?1")?.execute([ring])?;
     }
     Ok((deleted, true))

@@ -1,6 +1,9 @@
+use std::sync::{Mutex, PoisonError};
+
 use rusqlite::Connection;
 
 use super::chunk::{Chunk, Numbers};
+use super::turn::Turn;
 use crate::StoreError;
 
 /// The least room that a history works in; a smaller cap counts as this.
@@ -17,21 +20,26 @@ pub(super) struct Room {
     /// What the pages in use may take.
     pub(super) file_bytes: u64,
     log_bytes: u64,
+    turn: Mutex<Turn>,
 }
 
 impl Room {
     pub(super) fn new(cap_bytes: u64) -> Self {
         let cap = cap_bytes.max(MIN_CAP_BYTES);
         let log_bytes = (cap / 4).min(MOST_FOR_LOG);
-        Self { file_bytes: cap - log_bytes, log_bytes }
+        Self { file_bytes: cap - log_bytes, log_bytes, turn: Mutex::default() }
     }
 
+    /// It holds the upper pages of the indexes and the ends of the rings that are
+    /// written to: 4 MiB of pages (SQLite takes the number as KiB when it is negative).
+    /// What a transaction changes beyond that goes into the log early.
+    ///
     /// The log is written back once it has a quarter of its room, and a
     /// transaction takes about an eighth, so it fits even when a reader holds up
     /// the writing back for a while.
     pub(super) fn for_writer(&self) -> String {
         format!(
-            "PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384; \
+            "PRAGMA secure_delete = FAST; PRAGMA cache_size = -4096; \
              PRAGMA journal_size_limit = {}; PRAGMA wal_autocheckpoint = {}",
             self.log_bytes / 2,
             (self.log_bytes / 4 / PAGE_BYTES).max(16),
@@ -50,7 +58,8 @@ impl Room {
     }
 
     /// Deletes the chunks that are stored longest until `incoming` bytes of
-    /// chunks fit. Returns how many.
+    /// chunks fit. Returns how many. A server that holds far more than the others
+    /// loses its own first.
     ///
     /// The order is that of arrival and not of the agents' clocks: a wrong clock
     /// must not decide whose history goes.
@@ -71,10 +80,10 @@ impl Room {
         bytes: u64,
         most: usize,
     ) -> Result<usize, StoreError> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut deleted = 0;
         while deleted < most && used_bytes(connection)? > bytes {
-            let sql = "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT ?1)";
-            match connection.prepare_cached(sql)?.execute([STEP])? {
+            match turn.delete(connection, STEP)? {
                 0 => break,
                 more => deleted += more,
             }
