@@ -1,17 +1,14 @@
 use watchfire_model::{Evidence, Presence, Sight, Transition};
 
+use crate::human;
+use crate::others::other_servers;
 use crate::sights::{HUB, opinions, reached_by_other, verdict_of};
-use crate::{clean, human};
-
-/// How many observers a sentence names; the timeline has them all.
-const MAX_NAMED: usize = 3;
-/// The longest name of an observer in a sentence.
-const MAX_OBSERVER: usize = 30;
 
 /// What happened, in one plain sentence that can stand alone.
 ///
 /// The part before the first `: ` says what is wrong and is short enough for a
 /// subject; what follows, where there is more to say, says how we know or what to do.
+/// The names of observers are marked: [`crate::for_reader`] makes it for each reader.
 #[must_use]
 pub fn cause(transition: &Transition) -> String {
     let words = match transition.to {
@@ -173,18 +170,9 @@ fn unseen(transition: &Transition) -> &'static str {
     }
 }
 
-/// `db-1`, `db-1 and db-2`, `db-1, db-2, db-3 and 2 more`; `None` for nobody.
+/// The observers, as words for each reader; `None` for nobody.
 fn names(seen: &[&Evidence]) -> Option<String> {
-    let mut all: Vec<String> =
-        seen.iter().map(|seen| clean(&seen.observer, MAX_OBSERVER)).collect();
-    all.sort_unstable();
-    if all.len() > MAX_NAMED {
-        let more = all.len() - MAX_NAMED;
-        all.truncate(MAX_NAMED);
-        return Some(format!("{} and {more} more", all.join(", ")));
-    }
-    let last = all.pop()?;
-    Some(if all.is_empty() { last } else { format!("{} and {last}", all.join(", ")) })
+    other_servers(seen.iter().map(|seen| seen.observer.as_str()))
 }
 
 fn do_or_does(count: usize) -> &'static str {
@@ -195,6 +183,7 @@ fn do_or_does(count: usize) -> &'static str {
 mod tests {
     use super::*;
     use crate::fixtures::{seen, transition};
+    use crate::for_reader;
 
     #[test]
     fn each_verdict_has_its_sentence() {
@@ -364,7 +353,41 @@ mod tests {
             (Presence::Up, Leaving, vec![], "It said goodbye."),
         ];
         for (from, to, evidence, words) in cases {
-            assert_eq!(cause(&transition(from, to, evidence)), words);
+            assert_eq!(for_reader(&cause(&transition(from, to, evidence)), |_| true), words);
+        }
+    }
+
+    #[test]
+    fn a_reader_who_may_not_know_an_observer_is_told_that_there_was_one() {
+        use Presence::{AgentDown, Down, Late, Unreachable};
+        use Sight::{NoAnswer, Reached, Refused};
+        let cases: [(_, Vec<Evidence>, &str); 4] = [
+            (
+                Down,
+                vec![by("hub", NoAnswer), by("db-1", NoAnswer), by("db-2", NoAnswer)],
+                "Nobody reaches it: neither the hub nor 2 other servers.",
+            ),
+            (
+                Unreachable,
+                vec![by("db-1", Reached)],
+                "The hub does not reach it, another server does: the path between them is cut.",
+            ),
+            (
+                Unreachable,
+                vec![by("web-2", Reached), by("db-1", NoAnswer), by("web-3", NoAnswer)],
+                "The hub does not reach it, web-2 does: the path between them is cut \
+                 (web-3 and another server do not).",
+            ),
+            (
+                AgentDown,
+                vec![by("hub", NoAnswer), by("db-1", Refused)],
+                "The host answers, the agent does not run: the connection was refused \
+                 (seen by another server, not by the hub).",
+            ),
+        ];
+        for (to, evidence, words) in cases {
+            let stored = cause(&transition(Late, to, evidence));
+            assert_eq!(for_reader(&stored, |name| name.starts_with("web")), words);
         }
     }
 
@@ -376,6 +399,7 @@ mod tests {
             Presence::Unreachable,
             vec![by(&evil, Sight::Reached)],
         ));
+        let words = for_reader(&words, |_| true);
         assert!(!words.contains(char::is_control), "{words:?}");
         assert!(words.chars().count() < 120, "{words}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchfire_model::Moment;
 
 /// How many outages within [`WINDOW`] are told one by one.
-const TOLD_SINGLY: usize = 3;
+const TOLD_SINGLY: usize = 2;
 /// The time in which outages are counted.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// The least time between two letters about a server that flaps.
@@ -40,8 +40,8 @@ pub struct FlapDigest {
 
 /// The outages of one server, as far as they decide what is told.
 ///
-/// The first three within ten minutes are told at once, with their recoveries. One
-/// more makes the server flap: that is told at once, and from then on one digest each
+/// The first two within ten minutes are told at once, with their recoveries: a second
+/// outage soon after the first is as much news as the first. One more makes the server flap: that is told at once, and from then on one digest each
 /// five minutes at most, until ten minutes went by without a new outage. A digest
 /// that is due is made for every change, so the last state is always told. Only the
 /// monotonic clock counts.
@@ -134,6 +134,14 @@ impl Flaps {
         Some(digest)
     }
 
+    /// A digest was told at `at` by another run of the hub, whose outages are given to
+    /// this one again.
+    pub fn told(&mut self, at: Moment) {
+        if let Some(flapping) = &mut self.flapping {
+            *flapping = Flapping { told: at, untold: 0, changed: false, ..*flapping };
+        }
+    }
+
     /// When [`Flaps::check`] could have something to tell; `None` when only an event can.
     #[must_use]
     pub fn next_check(&self) -> Option<Moment> {
@@ -174,16 +182,16 @@ mod tests {
     const MINUTE: i64 = 60 * SECOND;
 
     #[test]
-    fn three_outages_are_told_one_by_one_and_the_fourth_as_flapping() {
+    fn two_outages_are_told_one_by_one_and_the_third_as_flapping() {
         let mut flaps = Flaps::default();
-        for at in [0, MINUTE, 2 * MINUTE] {
+        for at in [0, 2 * MINUTE] {
             assert_eq!(flaps.down(moment(at)), Tell::Now);
             assert_eq!(flaps.up(moment(at + 7 * SECOND)), Tell::Now);
         }
         let Tell::Flapping(notice) = flaps.down(moment(10 * MINUTE)) else {
-            panic!("the fourth within ten minutes");
+            panic!("the third within ten minutes");
         };
-        assert_eq!((notice.outages, notice.total, notice.since), (4, 4, moment(0)));
+        assert_eq!((notice.outages, notice.total, notice.since), (3, 3, moment(0)));
         assert_eq!(notice.down_since, Some(moment(10 * MINUTE)));
         assert_eq!(flaps.next_check(), None, "nothing is untold");
         assert_eq!(flaps.changed(moment(10 * MINUTE + SECOND)), Tell::Held);
@@ -191,7 +199,7 @@ mod tests {
         assert_eq!(flaps.next_check(), Some(moment(15 * MINUTE)));
         assert_eq!(flaps.check(moment(15 * MINUTE - 1)), None);
         let digest = flaps.check(moment(15 * MINUTE)).expect("the last state is told");
-        assert_eq!((digest.outages, digest.total, digest.down_since), (0, 4, None));
+        assert_eq!((digest.outages, digest.total, digest.down_since), (0, 3, None));
         assert_eq!(digest.longest, Duration::from_secs(60));
         assert_eq!(flaps.check(moment(19 * MINUTE)), None);
         assert!(flaps.is_flapping());
@@ -200,10 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn three_in_ten_minutes_never_flap() {
+    fn two_in_ten_minutes_never_flap() {
         let mut flaps = Flaps::default();
         for outage in 0..50 {
-            let at = outage * (3 * MINUTE + 21 * SECOND);
+            let at = outage * (5 * MINUTE + SECOND);
             assert_eq!(flaps.down(moment(at)), Tell::Now, "outage {outage}");
             assert_eq!(flaps.up(moment(at + MINUTE)), Tell::Now);
         }
@@ -219,7 +227,7 @@ mod tests {
             }
         }
         let digest = flaps.check(moment(6 * MINUTE)).expect("it is due");
-        assert_eq!((digest.outages, digest.down_since), (1, Some(moment(80 * SECOND))));
+        assert_eq!((digest.outages, digest.down_since), (2, Some(moment(80 * SECOND))));
         assert_eq!(flaps.up(moment(60 * MINUTE)), Tell::Now, "it flaps no more");
     }
 
@@ -240,11 +248,11 @@ mod tests {
                 assert!(second < 600 || digest.down_since.is_none(), "the final state");
             }
         }
-        assert_eq!(letters, [0, 6, 12, 18, 24, 30, 36, 336, 636]);
+        assert_eq!(letters, [0, 6, 12, 18, 24, 324, 624]);
     }
 
     proptest! {
-        /// Whatever happens: after the fourth letters at least five minutes lie between
+        /// Whatever happens: from the notice on at least five minutes lie between
         /// two of a flapping server, and what was told last is how it ends.
         #[test]
         fn few_letters_and_the_last_state(gaps in proptest::collection::vec(1_i64..400, 0..120)) {

@@ -24,16 +24,26 @@ impl HubTime {
 pub(crate) struct Anchor {
     awake: Duration,
     stalled: Duration,
+    /// What of the wait lies before the monotonic clock's zero: after a reboot of the
+    /// hub's machine, most of it.
+    earlier: Duration,
 }
 
 impl Anchor {
     pub(crate) fn at(time: HubTime) -> Self {
-        Self { awake: time.awake(), stalled: time.stalled }
+        Self { awake: time.awake(), stalled: time.stalled, earlier: Duration::ZERO }
+    }
+
+    /// A wait that began `ago` before `time`, whether or not the machine ran then.
+    pub(crate) fn before(time: HubTime, ago: Duration) -> Self {
+        let awake = time.awake().saturating_sub(ago);
+        let earlier = ago.saturating_sub(time.awake());
+        Self { awake, stalled: time.stalled, earlier }
     }
 
     /// The awake time since.
     pub(crate) fn quiet(self, now: HubTime) -> Duration {
-        now.awake().saturating_sub(self.awake)
+        now.awake().saturating_sub(self.awake).saturating_add(self.earlier)
     }
 
     /// Moves an anchor out of the future. A standstill that was counted only after
@@ -41,14 +51,15 @@ impl Anchor {
     /// then can have been standstill.
     pub(crate) fn settle(&mut self, now: HubTime) {
         if now.stalled > self.stalled && now.awake() < self.awake {
-            *self = Self::at(now);
+            *self = Self { earlier: self.earlier, ..Self::at(now) };
         }
     }
 
     /// The moment at which the wait has lasted `limit`, if the hub stands still no
     /// longer than it has at `seen`.
     pub(crate) fn due(self, limit: Duration, seen: HubTime) -> Moment {
-        let due = self.awake.saturating_add(limit).saturating_add(seen.stalled);
+        let left = limit.saturating_sub(self.earlier);
+        let due = self.awake.saturating_add(left).saturating_add(seen.stalled);
         let now = seen.at;
         if due >= now.monotonic {
             now.after(due - now.monotonic)

@@ -7,10 +7,8 @@ use watchfire_model::{
 
 use crate::cause::{cause, sight_words};
 use crate::human;
-use crate::sights::{reached_by_other, verdict_of};
-
-/// The most characters of an observer's name in a timeline.
-const MAX_OBSERVER: usize = 60;
+use crate::others::other_server;
+use crate::sights::{HUB, reached_by_other, verdict_of};
 
 /// What a change of presence does to the incidents of its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub struct NewIncident {
     pub server: ServerName,
     /// The verdict.
     pub presence: Presence,
-    /// What happened, in one sentence.
+    /// What happened, in one sentence; for [`crate::for_reader`], as all words here.
     pub cause: String,
     /// The last sign of life; `None` when the hub never had one.
     pub silence_began: Option<Moment>,
@@ -133,7 +131,10 @@ fn observations(evidence: &[Evidence]) -> Vec<TimelineEntry> {
 }
 
 fn observation(first: &Evidence, times: usize) -> TimelineEntry {
-    let observer = crate::clean(&first.observer, MAX_OBSERVER);
+    let observer = match first.observer.as_str() {
+        HUB => HUB.to_owned(),
+        server => other_server(server),
+    };
     let mut text = format!("{observer}: {}", sight_words(first.saw));
     if times > 1 {
         text.push_str(&format!(" ({times} times)"));

@@ -19,6 +19,7 @@ mod message_id;
 mod neighbour;
 mod note;
 mod opinion;
+mod others;
 mod presence;
 mod report;
 mod route;
@@ -45,6 +46,7 @@ pub use note::{
     CutOffFacts, FlapFacts, GroupFacts, GroupKind, GroupMember, cut_off_content, flap_content,
     group_content,
 };
+pub use others::{for_reader, other_server};
 pub use presence::PresenceMachine;
 pub use report::{ReportRow, report};
 pub use route::{Recipient, recipients};

@@ -86,6 +86,37 @@ impl PresenceMachine {
         machine
     }
 
+    /// A server that said goodbye `ago` before the hub's start. It has what is left of
+    /// its time, and the grace of a start at the least.
+    #[must_use]
+    pub fn restored_leaving(
+        server: ServerName,
+        limits: PresenceLimits,
+        goodbye: Goodbye,
+        ago: Duration,
+        started: HubTime,
+    ) -> Self {
+        let mut machine = Self::new(server, limits, started);
+        let most = limits.goodbye_limit(goodbye).saturating_sub(limits.first_sign_limit());
+        let ago = ago.min(most);
+        // Its monotonic half stops at the machine's start, so it does not say how long ago.
+        let said = started.at.before(ago);
+        machine.presence = Presence::Leaving;
+        machine.since = said;
+        machine.last_sign = Some(said);
+        machine.wait = Anchor::before(started, ago);
+        machine.said = Some((goodbye, machine.wait));
+        let saw = goodbye.sight();
+        machine.sights.add(Evidence { observer: HUB.to_owned(), at: said, saw });
+        machine
+    }
+
+    /// What the agent said when it went; `None` once it was heard again.
+    #[must_use]
+    pub fn goodbye_said(&self) -> Option<Goodbye> {
+        self.said.map(|(goodbye, _)| goodbye)
+    }
+
     /// The present presence.
     #[must_use]
     pub fn presence(&self) -> Presence {

@@ -6,6 +6,9 @@ use watchfire_model::Moment;
 
 /// The longest that a letter about an outage waits for others.
 pub const STORM_WAIT: Duration = Duration::from_secs(2);
+/// How long a verdict may take from where it falls to where letters are written. A
+/// letter that went out in between would leave the last one of its storm behind.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
 /// What becomes of a user's verdicts that are not told yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +35,10 @@ pub fn gather(first: Moment, late_due: impl IntoIterator<Item = Moment>, now: Mo
     match newest {
         // A verdict that is overdue falls at the hub's next look; the wait has its end all the same.
         Some(due) if now.monotonic < last.monotonic => {
-            let due = if due.monotonic > now.monotonic { due } else { last };
-            Gather::Until(due)
+            let there = due.after(ON_ITS_WAY);
+            let is_overdue = due.monotonic <= now.monotonic;
+            let is_late = is_overdue || there.monotonic > last.monotonic;
+            Gather::Until(if is_late { last } else { there })
         }
         _ => Gather::Now,
     }
@@ -50,8 +55,8 @@ mod tests {
     fn a_letter_waits_only_for_those_that_are_about_to_fall() {
         for (name, late, now, expected) in [
             ("alone", vec![], 0, Gather::Now),
-            ("one more in a moment", vec![300], 0, Gather::Until(moment(300))),
-            ("the last of them counts", vec![300, 1900, 400], 0, Gather::Until(moment(1900))),
+            ("one more in a moment", vec![300], 0, Gather::Until(moment(350))),
+            ("the last of them counts", vec![300, 1900, 400], 0, Gather::Until(moment(1950))),
             ("one that falls much later", vec![2001], 0, Gather::Now),
             ("at the end of the wait", vec![2000], 0, Gather::Until(moment(2000))),
             ("the wait is over", vec![2000], 2000, Gather::Now),

@@ -3,6 +3,7 @@
 mod book;
 mod correct;
 mod cut;
+mod flaps;
 mod gone;
 mod letters;
 mod plain;
@@ -114,6 +115,7 @@ impl Desk {
                 }
             };
             let done = tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 transitions = self.fleet.transitions(BATCH) => {
                     self.take(transitions, &clock, &shutdown).await
@@ -243,6 +245,7 @@ impl Desk {
                 Err(failed) => return Err(Failure::Lasting(failed.to_string())),
             }
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return Err(Failure::Ending),
                 () = clock.sleep(RETRY) => {}
             }
@@ -296,6 +299,7 @@ impl Desk {
             let mut changes = Changes::new();
             for transition in transitions {
                 self.letters.end_old_cuts(batch, book, transition)?;
+                self.note_leaving(batch, transition)?;
                 let before = book.open.get(&transition.server).cloned();
                 let Some(step) = incident_step(transition, before.as_ref()) else { continue };
                 let incident = self.take_step(batch, book, transition, step, before)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use watchfire_model::{Channel, DeliveryOutcome};
 use watchfire_runtime::Clock;
-use watchfire_runtime::net::Resolver;
+use watchfire_runtime::net::{Net, Resolver};
 
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -65,6 +65,17 @@ impl Notifier {
         Self::with_resolver(mail, timeouts, resolver, clock)
     }
 
+    /// A notifier that reaches a mail server over `net`. TLS from the first byte
+    /// (`smtps://`) and Mailgun go over the system's network in any case.
+    ///
+    /// # Errors
+    /// As [`Notifier::new`].
+    pub fn over(mail: Option<MailSettings>, clock: Clock, net: Net) -> Result<Self, ChannelError> {
+        let resolver = Resolver::system(KEPT, clock.clone());
+        let ways = (Timeouts::default(), resolver, net);
+        Ok(Self { mail: mail.map(|mail| Mail::new(mail, ways, clock)).transpose()? })
+    }
+
     /// The same with a resolver of one's own.
     pub(crate) fn with_resolver(
         mail: Option<MailSettings>,
@@ -72,7 +83,8 @@ impl Notifier {
         resolver: Resolver,
         clock: Clock,
     ) -> Result<Self, ChannelError> {
-        let mail = mail.map(|mail| Mail::new(mail, timeouts, resolver, clock)).transpose()?;
+        let ways = (timeouts, resolver, Net::system());
+        let mail = mail.map(|mail| Mail::new(mail, ways, clock)).transpose()?;
         Ok(Self { mail })
     }
 
@@ -119,14 +131,13 @@ impl Notifier {
 impl Mail {
     fn new(
         settings: MailSettings,
-        timeouts: Timeouts,
-        resolver: Resolver,
+        (timeouts, resolver, net): (Timeouts, Resolver, Net),
         clock: Clock,
     ) -> Result<Self, ChannelError> {
         let from = message::sender(&settings.from)?;
         let provider = match settings.server {
             MailServer::Smtp(server) => {
-                Provider::Smtp(Box::new(SmtpClient::new(server, timeouts, resolver, clock)?))
+                Provider::Smtp(Box::new(SmtpClient::new(server, timeouts, resolver, clock, net)?))
             }
             MailServer::Mailgun { base, domain, key } => {
                 Provider::Mailgun(Mailgun::new(&base, &domain, key, timeouts, resolver)?)

@@ -108,6 +108,22 @@ fn every_other_case_is_decided_too() {
 }
 
 #[test]
+fn a_line_names_its_observer_only_to_those_who_may_know_it() {
+    let by = |observer: &str| watchfire_model::Evidence {
+        observer: observer.to_owned(),
+        ..seen(3000, Sight::NoAnswer)
+    };
+    let down = transition(Presence::Late, Presence::Down, vec![by("hub"), by("db-1")]);
+    let Some(IncidentStep::Open(new)) = incident_step(&down, None) else {
+        panic!("it opens an incident");
+    };
+    let line = |at: usize, knows: bool| crate::for_reader(&new.timeline[at].text, |_| knows);
+    assert_eq!((line(1, true), line(1, false)), ("hub: no answer".into(), "hub: no answer".into()));
+    assert_eq!(line(2, true), "db-1: no answer");
+    assert_eq!(line(2, false), "another server: no answer");
+}
+
+#[test]
 fn a_recovery_says_how_long_it_took() {
     let mut up = transition(Presence::Down, Presence::Up, Vec::new());
     up.at = moment(130_000);

@@ -55,7 +55,9 @@ pub fn group_content(facts: &GroupFacts<'_>) -> Content {
 pub(super) fn view(facts: &GroupFacts<'_>) -> NoteView {
     let mut members = facts.members.to_vec();
     members.sort_by(|a, b| a.server.name.cmp(&b.server.name));
-    let all: Vec<&Server> = members.iter().map(|member| member.server).collect();
+    let mut all: Vec<&Server> = members.iter().map(|member| member.server).collect();
+    // Several incidents of one server may be corrected together.
+    all.dedup_by(|one, other| one.name == other.name);
     let count = servers(all.len());
     let are = if all.len() == 1 { "is" } else { "are" };
     let (badge, state) = match facts.kind {
@@ -134,7 +136,10 @@ fn causes(members: &[GroupMember<'_>], title: impl Fn(Badge) -> String) -> Vec<S
     for member in members {
         let incident = member.incident;
         let key = (title(Badge::of(incident.presence)), incident.cause.as_str());
-        by_cause.entry(key).or_default().push(member.server);
+        let list = by_cause.entry(key).or_default();
+        if list.last().is_none_or(|last| last.name != member.server.name) {
+            list.push(member.server);
+        }
     }
     let mut lists: Vec<_> = by_cause.into_iter().collect();
     lists.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));

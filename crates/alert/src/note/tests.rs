@@ -61,6 +61,22 @@ fn what_is_known_better_of_many_is_listed_by_cause() {
 }
 
 #[test]
+fn a_server_with_several_incidents_is_one_server() {
+    let mut members = vec![down("web-0", 0), down("web-1", 5), down("web-0", 10)];
+    let content = group(GroupKind::Corrected, &members, &berlin());
+    assert_eq!(content.subject, "[UP] 2 servers: web-0, web-1");
+    assert!(content.text.contains("Known now: 2"), "{}", content.text);
+    assert_eq!(content.text.matches("web-0").count(), 1, "{}", content.text);
+    // Two reasons are two lists, and it stands in both.
+    members[2].1.cause = "It was cut off, the machine was running.".to_owned();
+    members.remove(1);
+    let content = group(GroupKind::Corrected, &members, &berlin());
+    assert_eq!(content.subject, "[UP] 1 server: web-0");
+    assert!(content.text.contains("1 server is better understood now"), "{}", content.text);
+    assert_eq!(content.text.matches("web-0").count(), 2, "{}", content.text);
+}
+
+#[test]
 fn one_verdict_for_all_is_named_and_else_the_worst() {
     use Presence::{AgentDown, Down, Unreachable};
     for (presences, word) in [

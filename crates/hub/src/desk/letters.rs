@@ -15,6 +15,7 @@ use super::book::{About, Book, Entry};
 use super::{plain, without};
 use crate::courier::Begun;
 use crate::fleet::Fleet;
+use crate::reader::Reader;
 
 /// Makes the words of a message.
 pub(super) type Words = fn(&Facts<'_>) -> Content;
@@ -22,6 +23,7 @@ pub(super) type Words = fn(&Facts<'_>) -> Content;
 pub(super) type GroupWords = fn(&GroupFacts<'_>) -> Content;
 
 /// What happened to an incident.
+#[derive(Clone, Copy)]
 pub(super) struct News<'a> {
     pub(super) kind: NotificationKind,
     /// The incident as it is now.
@@ -127,6 +129,8 @@ impl Letters {
         told: &Told<'_>,
         is_known: bool,
     ) -> Result<(), StoreError> {
+        let incident = self.reader(user).incident(news.incident);
+        let news = &News { incident: &incident, ..*news };
         let references = self.references(batch, &told.letters)?;
         if news.kind == NotificationKind::Corrected && references.is_empty() {
             // What they are about to be told has the better words already.
@@ -250,8 +254,13 @@ impl Letters {
         without(begun, "a first try cannot be written down").map(|_| ())
     }
 
-    /// The words of a letter about one incident: its own, and those of a recovery
-    /// that comes first.
+    /// Who reads what this user is told.
+    pub(super) fn reader<'a>(&'a self, user: &'a Recipient) -> Reader<'a> {
+        Reader::new(&self.fleet, &user.scope)
+    }
+
+    /// The words of a letter about one incident, which is in the user's words already:
+    /// its own, and those of a recovery that comes first.
     pub(super) fn words(
         &self,
         batch: &Batch<'_>,
@@ -262,6 +271,7 @@ impl Letters {
         let timeline = without(batch.timeline(incident.id), "a timeline is unreadable")?
             .filter(|timeline| !timeline.is_empty())
             .unwrap_or_else(|| news.lines.to_vec());
+        let timeline = self.reader(user).timeline(timeline);
         let Some(index) = self.fleet.index(&incident.server) else {
             let link = self.link(incident);
             return Ok((plain::about(news.kind, incident, &link), None));

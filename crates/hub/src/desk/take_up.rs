@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use watchfire_alert::Tell;
 use watchfire_model::{
-    IncidentId, Notification, NotificationId, NotificationKind, NotificationState,
+    IncidentId, Moment, Notification, NotificationId, NotificationKind, NotificationState,
+    ServerName,
 };
 use watchfire_store::StoreError;
 
-use super::book::{About, Cut, Entry};
+use super::book::{About, Book, Cut, Entry};
 use super::tell::LONGEST_WAIT;
-use super::{Desk, without};
+use super::{Desk, flaps, without};
 
 impl Desk {
     /// Takes up what the last run of the hub left: letters that it held, and a cut
@@ -19,6 +21,9 @@ impl Desk {
         // On a copy: what is tried again must not find half of it there.
         let mut book = self.book().clone();
         let now = self.fleet.now();
+        let before = flaps::read(&self.store, now)?;
+        book.flaps = before.flaps;
+        book.flap_threads = before.threads;
         let mut newest: HashMap<(String, IncidentId), NotificationId> = HashMap::new();
         for letter in held {
             let incident = match letter.incident {
@@ -46,7 +51,8 @@ impl Desk {
                         since: at,
                         flaps: None,
                     };
-                    book.hold(&letter.user, about(&letter), entry);
+                    let about = about(&letter, &entry.server, &mut book, now);
+                    book.hold(&letter.user, about, entry);
                 }
                 None => self
                     .store
@@ -69,10 +75,24 @@ impl Desk {
 }
 
 /// What a letter that was held waits for after a start of the hub.
-fn about(letter: &Notification) -> About {
+fn about(letter: &Notification, server: &ServerName, book: &mut Book, now: Moment) -> About {
     match (letter.kind, letter.thread) {
         (NotificationKind::Corrected, _) => About::Corrections,
+        _ if waits_for_digest(letter, server, book, now) => About::Flapping(server.clone()),
         (_, Some(thread)) => About::Thread(thread),
         (_, None) => About::News,
     }
+}
+
+/// True for a letter about a server of which its user was told that it flaps, for as
+/// long as that goes on. The next digest tells it then.
+fn waits_for_digest(
+    letter: &Notification,
+    server: &ServerName,
+    book: &mut Book,
+    now: Moment,
+) -> bool {
+    let key = (letter.user.clone(), server.clone());
+    let flaps = book.flaps.get_mut(server).filter(|_| book.flap_threads.contains_key(&key));
+    flaps.is_some_and(|(flaps, _)| flaps.changed(now) == Tell::Held)
 }

@@ -23,7 +23,7 @@ const CORRECTION_WAIT: Duration = Duration::from_secs(30);
 /// How long letters wait that could not be told, before they are tried again.
 pub(super) const LONGEST_WAIT: Duration = CORRECTION_WAIT;
 
-/// One held letter with all that is told of it.
+/// One held letter with all that is told of it, in its user's words.
 struct Member {
     entry: Entry,
     incident: Incident,
@@ -140,6 +140,7 @@ impl Letters {
             without(batch.set_state(entry.letter, state), "a letter cannot be told")?;
             return Ok(None);
         };
+        let incident = self.reader(user).incident(&incident);
         Ok(Some(Member { entry, incident, server }))
     }
 

@@ -1,6 +1,8 @@
 mod correct;
 mod cut;
 mod flapping;
+mod leaving;
+mod others;
 mod property;
 mod storm;
 

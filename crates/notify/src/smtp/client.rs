@@ -15,10 +15,9 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::{Response, Severity};
-use tokio::net::TcpStream;
 use watchfire_model::DeliveryOutcome;
 use watchfire_runtime::Clock;
-use watchfire_runtime::net::{Lost, Resolver, first_of};
+use watchfire_runtime::net::{Lost, Net, Resolver, Stream, first_of};
 
 use super::server::SmtpServer;
 use super::stream::Careful;
@@ -37,6 +36,7 @@ pub(crate) struct SmtpClient {
     timeouts: Timeouts,
     resolver: Resolver,
     clock: Clock,
+    net: Net,
 }
 
 /// How far a try has come.
@@ -83,6 +83,7 @@ impl SmtpClient {
         timeouts: Timeouts,
         resolver: Resolver,
         clock: Clock,
+        net: Net,
     ) -> Result<Self, ChannelError> {
         Ok(Self {
             tls: tls(&server)?,
@@ -91,6 +92,7 @@ impl SmtpClient {
             timeouts,
             resolver,
             clock,
+            net,
         })
     }
 
@@ -161,11 +163,8 @@ impl SmtpClient {
         Ok(found.into_iter().map(|ip| SocketAddr::new(ip, self.server.port)).collect())
     }
 
-    async fn connect_tcp(
-        &self,
-        addresses: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), Failure> {
-        let connect = |address| TcpStream::connect::<SocketAddr>(address);
+    async fn connect_tcp(&self, addresses: &[SocketAddr]) -> Result<(Stream, SocketAddr), Failure> {
+        let connect = |address| self.net.connect(address);
         let limit = self.timeouts.connect;
         let connected = first_of(addresses, limit, &self.clock, connect).await;
         let (stream, address) = connected.map_err(|lost| {
@@ -173,7 +172,7 @@ impl SmtpClient {
             none_of_them(lost, limit, refused)
         })?;
         // The final dot must not wait for the acknowledgement of the mail.
-        let _ = stream.set_nodelay(true);
+        let _ = stream.set_nodelay();
         Ok((stream, address))
     }
 

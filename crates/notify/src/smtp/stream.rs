@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use watchfire_runtime::net::Stream;
 
 /// The first byte of a TLS handshake record (RFC 8446, 5.1). No SMTP verb
 /// begins with it.
@@ -23,12 +23,12 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// in the socket and breaks the handshake.
 #[derive(Debug)]
 pub(crate) struct Careful {
-    inner: TcpStream,
+    inner: Stream,
     sealed: bool,
 }
 
 impl Careful {
-    pub(crate) fn new(inner: TcpStream) -> Self {
+    pub(crate) fn new(inner: Stream) -> Self {
         Self { inner, sealed: false }
     }
 }

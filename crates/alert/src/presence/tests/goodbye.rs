@@ -91,3 +91,25 @@ fn the_hubs_standstill_does_not_shorten_a_reboot_nor_age_a_pulse() {
     assert_eq!((late.to, late.hub_stalled), (Presence::Down, Duration::from_secs(10)));
     assert!(crate::cause(&late).starts_with("It said that it reboots and did not come back"));
 }
+
+/// The monotonic clock of the hub's machine began after the goodbye.
+#[test]
+fn a_reboot_of_the_hubs_machine_lengthens_no_goodbye() {
+    let minute = Moment { monotonic: Duration::from_secs(60), unix_ms: 1_700_000_000_000 };
+    for (stood_still, ago, judged) in [(0, 200, 100), (0, 20, 280), (7, 200, 100), (0, 9999, 5)] {
+        let stalled = Duration::from_secs(stood_still);
+        let at = |seconds| HubTime { at: minute.after(Duration::from_secs(seconds)), stalled };
+        let server = ServerName::new("web-1").unwrap();
+        let (limits, ago) = (PresenceLimits::default(), Duration::from_secs(ago));
+        let mut machine =
+            PresenceMachine::restored_leaving(server, limits, Goodbye::Reboot, ago, at(0));
+        let mut next = Vec::new();
+        let told = (0..400).find_map(|second| {
+            next.extend(machine.next_check().filter(|_| machine.presence() == Presence::Leaving));
+            machine.check(at(second)).map(|change| (second, change.to))
+        });
+        assert_eq!(told, Some((judged, Presence::Down)), "{ago:?}");
+        let last = next.last().expect("there was one").since(minute);
+        assert!(last <= Duration::from_secs(judged), "it is looked at in time: {last:?}");
+    }
+}

@@ -14,7 +14,8 @@ fn client(server: SmtpServer) -> SmtpClient {
     let timeouts = Timeouts { connect: FOR_EVER, verb: FOR_EVER, whole: FOR_EVER };
     let clock = Clock::system();
     let resolver = Resolver::system(FOR_EVER, clock.clone());
-    SmtpClient::new(server, timeouts, resolver, clock).unwrap()
+    SmtpClient::new(server, timeouts, resolver, clock, watchfire_runtime::net::Net::system())
+        .unwrap()
 }
 
 #[tokio::test]
