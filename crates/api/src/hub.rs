@@ -86,6 +86,10 @@ pub struct ServerRow {
     /// weaker where packets are lost. None while it has no session.
     #[serde(default)]
     pub pulse: Option<String>,
+    /// Since when there is no stream while its datagrams come: it lives, and what it
+    /// tells of itself does not get here.
+    #[serde(default)]
+    pub stream_missing_since_unix_ms: Option<i64>,
     /// The share of its datagrams that did not arrive over the last minute, 0 to
     /// 100; where the hub dials, of those that the agent did not answer.
     #[serde(default)]
@@ -101,6 +105,10 @@ pub struct ServerRow {
     /// True when two agents were seen with its key.
     #[serde(default)]
     pub two_agents: bool,
+    /// True when its agent told more than the hub stores of one server, a while ago: a
+    /// part is missing from its history.
+    #[serde(default)]
+    pub over_quota: bool,
 }
 
 /// The answer of `GET /api/servers/{name}`.

@@ -140,7 +140,7 @@ impl Decoder {
     }
 
     /// The last tick that was read. It has no values before the first one, and
-    /// after an error any.
+    /// none after an error in the values of one.
     #[must_use]
     pub fn tick(&self) -> &Tick {
         &self.ticks.tick

@@ -4,8 +4,8 @@
 //! A [`TickEncoder`] writes the ticks of one server as a stream of frames, a
 //! [`ProcessEncoder`] its process tables; a [`Decoder`] reads any mix of both.
 //! [`peek`] tells what a frame is without decoding it, and a [`Checker`] whether
-//! it is sound, for those who store and relay bytes as they are. Who has
-//! decoders of many servers gives them one [`KeyPool`]. `FORMAT.md` beside this crate's manifest describes
+//! it is sound, for those who store and relay bytes as they are. A [`TableChain`] keeps
+//! process tables so, and reads them when asked. Who has decoders of many servers gives them one [`KeyPool`]. `FORMAT.md` beside this crate's manifest describes
 //! every byte.
 //!
 //! This crate does no I/O, reads no clock, and takes no memory that its input
@@ -28,8 +28,8 @@ pub use checker::{Checked, Checker, check};
 pub use decoder::{Decoder, Frame};
 pub use error::CodecError;
 pub use frame::{FrameHead, FrameKind, VERSION, peek};
-pub use limits::{MAX_CHAIN_TABLES, MAX_CHAIN_TICKS, MAX_FRAME_BYTES};
-pub use process::ProcessEncoder;
+pub use limits::{MAX_CHAIN_TABLES, MAX_CHAIN_TICKS, MAX_FRAME_BYTES, MAX_KEPT_CHAIN_BYTES};
+pub use process::{KeptTable, ProcessEncoder, TableChain};
 pub use tick::TickEncoder;
 pub use watchfire_model::{KeyPool, PoolCounts};
 

@@ -39,3 +39,6 @@ pub const MAX_CHAIN_TEXT_BYTES: usize = 512 << 10;
 pub const MAX_CHAIN_TEXTS: usize = 32_768;
 /// The most bytes of text in all rows of one table together.
 pub const MAX_TABLE_TEXT_BYTES: usize = 4 << 20;
+/// The most bytes of a chain of process tables that is kept to be read later. An
+/// honest chain of a thousand processes has a tenth of it.
+pub const MAX_KEPT_CHAIN_BYTES: usize = 1 << 20;

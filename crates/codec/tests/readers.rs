@@ -8,9 +8,10 @@ use common::{frames, processes, ticks};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use watchfire_codec::{
-    Checked, Checker, CodecError, Decoder, Frame, KeyPool, ProcessEncoder, check, peek,
+    Checked, Checker, CodecError, Decoder, Frame, KeptTable, KeyPool, MAX_KEPT_CHAIN_BYTES,
+    ProcessEncoder, TableChain, check, peek,
 };
-use watchfire_model::{ProcessTable, Schema, Tick};
+use watchfire_model::{ProcessRow, ProcessTable, Schema, Tick};
 
 fn decode(decoder: &mut Decoder, mut bytes: &[u8]) -> Vec<(Schema, Tick)> {
     let mut seen = Vec::new();
@@ -93,6 +94,70 @@ proptest! {
             prop_assert!(starts || check(&bytes[cut..]).is_err(), "the start is missing");
         }
     }
+
+    #[test]
+    fn a_kept_chain_gives_what_a_decoder_gives(
+        changes in processes::changes(20),
+        damage in prop::option::of((any::<Index>(), any::<Index>(), any::<u8>())),
+    ) {
+        let (truth, bytes) = processes::stream(&changes);
+        let mut all: Vec<Vec<u8>> =
+            frames(&bytes).into_iter().map(|range| bytes[range].to_vec()).collect();
+        let damaged = damage.map(|(frame, at, byte)| {
+            let frame = frame.index(all.len());
+            let at = at.index(all[frame].len());
+            let changes = all[frame][at] != byte;
+            all[frame][at] = byte;
+            (frame, changes)
+        });
+        let (mut chain, mut newest, mut broken) = (TableChain::default(), None, false);
+        for (number, frame) in all.iter().enumerate() {
+            let kept = chain.push(frame);
+            if let Some((at, true)) = damaged && at == number {
+                prop_assert!(kept.is_err());
+                broken = true;
+            } else {
+                let starts = peek(frame).unwrap().unwrap().starts_chain;
+                broken &= !starts;
+                prop_assert_eq!(kept, if broken { Err(CodecError::ChainBroken) } else { Ok(KeptTable::Newest) });
+                newest = if broken { newest } else { Some(number) };
+            }
+            match (chain.newest().unwrap(), newest) {
+                (Some(table), Some(newest)) => prop_assert!(processes::same(&table, &truth[newest])),
+                (table, newest) => prop_assert!(table.is_none() && newest.is_none()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kept_chain_has_its_limit() {
+    let (mut encoder, mut chain) = (ProcessEncoder::new(), TableChain::default());
+    let (mut kept, mut newest, mut refused) = (0, 0, 0);
+    for total in 0..13 {
+        // Numbers that jump take ten bytes each.
+        let size = |pid: u32| u64::from(pid ^ total).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let row = |pid| ProcessRow {
+            pid,
+            rss_bytes: size(pid),
+            virtual_bytes: size(!pid),
+            ..ProcessRow::default()
+        };
+        let processes = (0..8000).map(row).collect();
+        let table = ProcessTable { processes, total, ..ProcessTable::default() };
+        let mut bytes = Vec::new();
+        let key = encoder.encode(&table, &mut bytes).key;
+        kept = if key { 0 } else { kept };
+        if chain.push(&bytes).unwrap() == KeptTable::Newest {
+            (kept, newest) = (kept + bytes.len(), total);
+            assert!(kept <= MAX_KEPT_CHAIN_BYTES);
+        } else {
+            assert!(kept + bytes.len() > MAX_KEPT_CHAIN_BYTES || refused > 0);
+            refused += 1;
+        }
+        assert_eq!(chain.newest().unwrap().unwrap().total, newest);
+    }
+    assert!(refused > 3 && newest == 12, "the last one begins a chain: {refused} {newest}");
 }
 
 #[test]

@@ -92,8 +92,15 @@ impl Admin {
             return Err(IdentityError::Foreign { path: database, owner, me }.into());
         }
         let store = Store::open(data)?;
-        let identity = Arc::new(HubIdentity::open(data, clock.now())?);
+        let enrolled = store.agents()?.iter().filter(|agent| is_present(agent)).count();
+        let identity = Arc::new(HubIdentity::open_beside(data, enrolled, clock.now())?);
         Ok(Self { store, identity, clock })
+    }
+
+    /// The fingerprint of the hub's authority, by which its agents know it.
+    #[must_use]
+    pub fn hub_id(&self) -> Fingerprint {
+        self.identity.fingerprint()
     }
 
     /// Where agents find the hub (`host:port`), as it said at its last start.
@@ -126,6 +133,15 @@ impl Admin {
         Ok(MadeToken { token, expires_unix_ms, hub_key: self.identity.key_fingerprint() })
     }
 
+    /// True for the id of an agent that an administrator removed, as long as the hub
+    /// remembers it.
+    ///
+    /// # Errors
+    /// [`AdminError::Store`] when the store cannot be read.
+    pub fn is_removed(&self, agent: &str) -> Result<bool, AdminError> {
+        Ok(self.store.agent(agent)?.is_some_and(|agent| !is_present(&agent)))
+    }
+
     /// The servers whose agents enrolled, by name.
     ///
     /// # Errors
@@ -148,6 +164,16 @@ impl Admin {
         let id = self.find(server)?.id;
         let name = ServerName::new(name)?;
         Ok(self.store.write(|batch| batch.rename_agent(&id, name.as_str()))?)
+    }
+
+    /// Lets the agent of a server speak an older version of the protocol than before,
+    /// because it was put back to an older release.
+    ///
+    /// # Errors
+    /// [`AdminError`] when there is no such server.
+    pub fn allow_older(&self, server: &str) -> Result<(), AdminError> {
+        let id = self.find(server)?.id;
+        Ok(self.store.write(|batch| batch.set_agent_protocol(&id, None))?)
     }
 
     /// Removes a server: its agent's certificate is not accepted any more.

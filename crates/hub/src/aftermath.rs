@@ -78,6 +78,7 @@ impl Corrector {
         let mut later = Later::default();
         loop {
             let next = tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 next = later.next(&mut self.returns, &clock) => next,
             };
@@ -135,6 +136,7 @@ impl Later {
             }
         };
         tokio::select! {
+            biased;
             () = again => self.0.pop_front().map(|(_, tries, aftermath)| (tries, aftermath)),
             // While many wait, new ones wait in the channel.
             next = returns.recv(), if self.0.len() < MAX_WAITING => next.map(|next| (0, next)),

@@ -5,6 +5,8 @@
 //! is not known any more whatever its certificate says, and a new key under an
 //! old name gets a new place, with nothing of the old one's.
 
+mod spoken;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -14,9 +16,11 @@ use watchfire_identity::certificate::AgentId;
 use watchfire_model::{Server, ServerName};
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{Store, StoreError, StoredAgent};
+use watchfire_wire::Version;
 
 use crate::config::WatchedServer;
 use crate::fleet::Fleet;
+use spoken::Spoken;
 
 /// How often the store is asked whether anything changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,7 +36,9 @@ pub(crate) struct Agents {
     configured: HashMap<ServerName, WatchedServer>,
     on_gone: OnGone,
     known: RwLock<HashMap<AgentId, Known>>,
-    changed: Notify,
+    /// Agents left, which is all that ends a session: whoever comes wakes nobody.
+    left: Notify,
+    spoken: Spoken,
     /// One look at the store at a time, or an old one could undo a new one.
     looking: Mutex<()>,
 }
@@ -74,8 +80,8 @@ impl Agents {
         let known = RwLock::new(known.collect());
         let by_name = |watched: WatchedServer| (watched.server.name.clone(), watched);
         let configured = configured.into_iter().map(by_name).collect();
-        let (changed, looking) = (Notify::new(), Mutex::default());
-        Self { store, fleet, configured, on_gone, known, changed, looking }
+        let (left, looking, spoken) = (Notify::new(), Mutex::default(), Spoken::default());
+        Self { store, fleet, configured, on_gone, known, left, spoken, looking }
     }
 
     /// The place of the server whose agent this is; `None` when it is no agent of
@@ -84,16 +90,26 @@ impl Agents {
         self.read().get(&id).map(|known| known.index)
     }
 
+    /// Takes the version of the protocol that an agent speaks.
+    ///
+    /// # Errors
+    /// The newer version that it spoke before, which an administrator has not allowed
+    /// it to go back from.
+    pub(crate) fn speaks(&self, id: AgentId, version: Version) -> Result<(), Version> {
+        let known = || self.read().get(&id)?.stored.last_protocol.clone();
+        self.spoken.take(id, known, version)
+    }
+
     /// Waits until this agent has no longer this place: it was removed, or its
     /// server has another name now.
     pub(crate) async fn gone(&self, id: AgentId, index: usize) {
         loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
+            let mut left = std::pin::pin!(self.left.notified());
+            left.as_mut().enable();
             if self.index_of(id) != Some(index) {
                 return;
             }
-            changed.await;
+            left.await;
         }
     }
 
@@ -115,6 +131,7 @@ impl Agents {
                 Err(_) => {}
             }
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 () = clock.sleep(LOOK) => {}
             }
@@ -124,10 +141,12 @@ impl Agents {
     /// Takes the store's agents in if anything was written since `before`. The
     /// version is read first, so that what is written meanwhile is seen next.
     fn look(&self, before: Option<u64>) -> Result<u64, StoreError> {
+        self.spoken.store(&self.store)?;
         let version = self.store.data_version()?;
         if before != Some(version) {
             self.take_in()?;
         }
+        self.spoken.settle();
         Ok(version)
     }
 
@@ -141,16 +160,36 @@ impl Agents {
         let wanted: HashMap<AgentId, (ServerName, &StoredAgent)> =
             enrolled(&stored).map(|(id, name, agent)| (id, (name, agent))).collect();
         let left = self.take_out(&wanted);
-        let mut changed = !left.is_empty();
         for (index, name) in &left {
             (self.on_gone)(*index, name);
         }
         for (id, (name, agent)) in wanted {
-            changed |= self.take_one(id, name, agent);
+            self.take_one(id, name, agent);
         }
         self.put_back(&left);
-        if changed {
-            self.changed.notify_waiters();
+        if !left.is_empty() {
+            self.left.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// Takes in an agent that has just enrolled. It blocks. Ten thousand that enrol
+    /// at once must not each have the whole store read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read; then nothing is changed.
+    pub(crate) fn take_in_new(&self, id: AgentId, name: &str) -> Result<(), StoreError> {
+        let Ok(name) = ServerName::new(name) else { return self.take_in() };
+        let turn = lock(&self.looking);
+        // Somebody goes for it: what that changes, only a whole look tells.
+        if self.index_of(id).is_some() || self.fleet.index(&name).is_some() {
+            drop(turn);
+            return self.take_in();
+        }
+        if let Some(agent) = self.store.agent(&id.to_string())?
+            && agent.removed_unix_ms.is_none()
+        {
+            self.take_one(id, name, &agent);
         }
         Ok(())
     }
@@ -179,13 +218,15 @@ impl Agents {
         left
     }
 
-    /// True when this agent is new or changed.
-    fn take_one(&self, id: AgentId, name: ServerName, agent: &StoredAgent) -> bool {
+    /// Takes in an agent that is new or changed.
+    fn take_one(&self, id: AgentId, name: ServerName, agent: &StoredAgent) {
         let same = |known: &Known| {
             known.stored.labels == agent.labels && known.stored.address == agent.address
         };
-        if self.read().get(&id).is_some_and(same) {
-            return false;
+        let known = &mut *self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get_mut(&id).filter(|known| same(known)) {
+            known.stored.last_protocol.clone_from(&agent.last_protocol);
+            return;
         }
         let config = match self.configured.get(&name) {
             Some(watched) => with_agent(watched, id, agent),
@@ -193,9 +234,7 @@ impl Agents {
         };
         tracing::info!(server = %config.server.name, agent = %id, "an agent came or changed");
         let index = self.fleet.add(config);
-        let known = Known { index, stored: agent.clone() };
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, known);
-        true
+        known.insert(id, Known { index, stored: agent.clone() });
     }
 
     /// A server of `hub.toml` stays watched when its agent was removed.

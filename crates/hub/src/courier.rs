@@ -83,6 +83,7 @@ impl Courier {
             self.start_due_lanes(&shutdown);
             let next = self.lanes().next().map_or(read_at, |next| next.min(read_at));
             tokio::select! {
+                biased;
                 () = shutdown.requested() => break,
                 () = self.arrived.notified() => read_at = self.clock.now(),
                 () = self.done.notified() => {}

@@ -37,6 +37,7 @@ impl Daily {
         let started = clock.now();
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 () = clock.sleep(LOOK) => {}
             }

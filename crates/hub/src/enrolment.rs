@@ -17,6 +17,7 @@ use watchfire_identity::limit::{Admission, LoginLimiter};
 use watchfire_model::{Labels, Moment, ServerName, ServerNameError, TimelineEntry, TimelineKind};
 use watchfire_runtime::{Clock, task};
 use watchfire_store::{Batch, Redeemed, Store, StoreError, StoredAgent, StoredEnrolToken};
+use watchfire_wire::Version;
 
 use crate::agents::Agents;
 use crate::identity::HubIdentity;
@@ -206,6 +207,19 @@ impl Enrolment {
         }
     }
 
+    /// Whether an agent may speak this version of the protocol.
+    ///
+    /// # Errors
+    /// In words, for one that is older than what the agent spoke before.
+    pub(crate) fn admits(&self, id: AgentId, version: Version) -> Result<(), String> {
+        self.agents.speaks(id, version).map_err(|before| {
+            format!(
+                "it speaks version {version} of the protocol, and spoke {before} before: if it was \
+                 meant to go back, run `watchfire server allow-older` with its name at the hub"
+            )
+        })
+    }
+
     fn limited(&self, wait: Duration) -> EnrolError {
         let count = count(&self.counters.limited);
         tracing::debug!(count, "an enrolment was turned away");
@@ -236,7 +250,7 @@ impl Enrolment {
             Err(error) => return Err(EnrolError::Store(error)),
         };
         // It is durable, so the next look would find it as well.
-        if let Err(error) = self.agents.take_in() {
+        if let Err(error) = self.agents.take_in_new(asked.issued.id, &name) {
             tracing::warn!(%error, server = name, "an agent that enrolled is not in the fleet yet");
         }
         let (id, certificate) = (asked.issued.id.to_string(), asked.issued.certificate_pem);
@@ -258,7 +272,11 @@ impl Enrolment {
         };
         match batch.redeem(&asked.digest, &id, asked.now.unix_ms)? {
             Redeemed::Yes => {
-                batch.put_agent(&stored(asked, &token, &name, id))?;
+                // The key is the same agent's: enrolling anew takes back nothing of what
+                // it spoke, or a token would be a way around that.
+                let last_protocol = batch.agent(&id)?.and_then(|known| known.last_protocol);
+                let agent = stored(asked, &token, &name, id);
+                batch.put_agent(&StoredAgent { last_protocol, ..agent })?;
                 Ok(Judged::Enrolled { name: name.to_string() })
             }
             Redeemed::Unknown => Ok(Judged::Refused(EnrolError::Unknown)),
@@ -337,9 +355,8 @@ fn note_misuse(batch: &Batch<'_>, asked: &Asked, by: &str) -> Result<(), StoreEr
     let Ok(server) = ServerName::new(&first.name) else { return Ok(()) };
     let Some(incident) = batch.open_incident_of(&server)? else { return Ok(()) };
     let text = format!(
-        "The token by which this server enrolled came again, from another agent that calls \
-         itself {}.",
-        asked.name
+        "The token by which this server enrolled came again, from an agent that says it is {}.",
+        watchfire_alert::other_server(asked.name.as_str())
     );
     batch.add_timeline(
         incident,

@@ -10,7 +10,7 @@ const CAPACITY: usize = 4096;
 pub(crate) enum Event {
     /// The server at this place of the fleet has a new row.
     Server(usize),
-    /// An incident began, changed or ended.
+    /// An incident began, changed or ended. Its words are made for each who listens.
     Incident(ServerName, IncidentRow),
 }
 

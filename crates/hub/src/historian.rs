@@ -5,7 +5,9 @@
 //! it is full or slow, the queue fills, what has no room is refused and counted,
 //! and its session asks its agent for it later.
 
+mod care;
 mod chunks;
+mod quota;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +18,11 @@ use tokio::sync::Notify;
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{Appended, Chunk, History, HistoryError};
 
+use care::Care;
+use chunks::owner;
 pub(crate) use chunks::{Gather, records_of, schema_chunk, schema_key, starts_chain};
+use quota::Quotas;
+pub(crate) use quota::{ASKED_AT_ONCE, MAX_SERIES};
 
 /// How long a group waits for more.
 const GROUP_TIME: Duration = Duration::from_millis(200);
@@ -31,9 +37,6 @@ const MAX_QUEUE_CHUNKS: usize = 65_536;
 const RETRY: Duration = Duration::from_secs(1);
 /// How often a group is tried that fails for no passing reason.
 const MAX_TRIES: u32 = 3;
-/// How often room of removed servers is given back, and how much at a time.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-const PRUNE_STEP: usize = 200;
 
 /// The way to the history. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,6 +48,7 @@ struct Inner {
     history: Option<History>,
     clock: Clock,
     queue: Mutex<Queue>,
+    quotas: Mutex<Quotas>,
     arrived: Notify,
     failing: AtomicBool,
     counters: Counters,
@@ -67,6 +71,7 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Counters {
     refused: AtomicU64,
+    over_quota: AtomicU64,
     given_up: AtomicU64,
     failures: AtomicU64,
 }
@@ -76,10 +81,23 @@ struct Counters {
 pub(crate) struct HistorianCounts {
     /// Chunks for which there was no room in the queue.
     pub(crate) refused: u64,
+    /// Chunks of servers of which enough was stored of late.
+    pub(crate) over_quota: u64,
     /// Chunks that could not be stored in several tries.
     pub(crate) given_up: u64,
     /// Groups that could not be stored at once.
     pub(crate) failures: u64,
+}
+
+/// What became of a chunk that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is on its way to the disk.
+    Taken,
+    /// Too much waits for the disk.
+    NoRoom,
+    /// Enough was stored of its server of late.
+    OverQuota,
 }
 
 /// What a session is told of its chunks.
@@ -120,6 +138,7 @@ impl Historian {
             history,
             clock,
             queue: Mutex::default(),
+            quotas: Mutex::default(),
             arrived: Notify::new(),
             failing: AtomicBool::new(false),
             counters: Counters::default(),
@@ -131,10 +150,9 @@ impl Historian {
         self.0.history.as_ref()
     }
 
-    /// Hands a chunk over. False when there is no room for it: then it is not
-    /// stored, and never acknowledged.
-    pub(crate) fn put(&self, chunk: Chunk, live: bool, receipts: &Arc<Receipts>) -> bool {
-        let bytes = chunk.bytes.len();
+    /// Hands a chunk over. One that is not taken is not stored, and never acknowledged.
+    pub(crate) fn put(&self, chunk: Chunk, live: bool, receipts: &Arc<Receipts>) -> Put {
+        let (bytes, now) = (chunk.bytes.len(), self.0.clock.now());
         let mut queue = self.queue();
         let has_room = self.0.history.is_some()
             && queue.bytes + bytes <= MAX_QUEUE_BYTES
@@ -142,14 +160,24 @@ impl Historian {
         if !has_room {
             drop(queue);
             self.0.counters.refused.fetch_add(1, Ordering::Relaxed);
-            return false;
+            return Put::NoRoom;
+        }
+        if !self.quotas().take(owner(&chunk.server), bytes, live, now) {
+            drop(queue);
+            self.0.counters.over_quota.fetch_add(1, Ordering::Relaxed);
+            return Put::OverQuota;
         }
         receipts.waiting.fetch_add(1, Ordering::AcqRel);
         queue.entries.push_back(Entry { chunk, live, receipts: receipts.clone() });
         queue.bytes += bytes;
         drop(queue);
         self.0.arrived.notify_one();
-        true
+        Put::Taken
+    }
+
+    /// True when the agent of that server may be asked for more.
+    pub(crate) fn has_time_for(&self, server: &str) -> bool {
+        self.has_time() && self.quotas().has_room(server, self.0.clock.now())
     }
 
     /// False while the disk takes nothing, or much waits for it: no time to ask
@@ -166,6 +194,7 @@ impl Historian {
         let counters = &self.0.counters;
         HistorianCounts {
             refused: of(&counters.refused),
+            over_quota: of(&counters.over_quota),
             given_up: of(&counters.given_up),
             failures: of(&counters.failures),
         }
@@ -174,9 +203,12 @@ impl Historian {
     /// Stores until the end is asked for, and what is there then.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let Some(history) = self.0.history.clone() else { return };
-        let mut pruned = self.0.clock.now();
+        // Beside the storing: looking through a large history takes long, and what comes
+        // meanwhile has to be durable as soon as ever. It ends with this.
+        let _caring = task::spawn("history care", self.clone().care(history.clone()));
         loop {
             let ends = tokio::select! {
+                biased;
                 () = shutdown.requested() => true,
                 () = self.group() => false,
             };
@@ -188,11 +220,15 @@ impl Historian {
                 tracing::warn!("the history cannot be stored; agents keep it and hand it in again");
                 return;
             }
-            let now = self.0.clock.now();
-            if now.since(pruned) >= PRUNE_EVERY {
-                pruned = now;
-                prune(&history).await;
-            }
+            self.quotas().settle(self.0.clock.now());
+        }
+    }
+
+    async fn care(self, history: History) {
+        let mut care = Care::new(self.0.clock.now());
+        loop {
+            self.0.clock.sleep_until(care.due()).await;
+            care.work(&history, self.0.clock.now(), self.has_time()).await;
         }
     }
 
@@ -280,6 +316,10 @@ impl Historian {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn quotas(&self) -> MutexGuard<'_, Quotas> {
+        self.0.quotas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Tells the sessions what is durable now.
@@ -292,14 +332,6 @@ fn tell(chunks: &[Chunk], entries: Vec<(bool, Arc<Receipts>)>, appended: &Append
             receipts.up_to.fetch_max(chunk.last, Ordering::AcqRel);
         }
         receipts.waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-async fn prune(history: &History) {
-    let history = history.clone();
-    let pruned = task::blocking("prune the history", move || history.prune(PRUNE_STEP)).await;
-    if let Ok(Err(error)) = pruned {
-        tracing::warn!(%error, "room of the history cannot be given back");
     }
 }
 

@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::password::PasswordHash;
-use watchfire_identity::pulse::PulseKey;
 use watchfire_model::{Channel, Incident, ServerName, TimelineEntry, TimelineKind};
 use watchfire_notify::Notifier;
 use watchfire_runtime::http::{Transport, serve};
+use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
-use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, task};
-use watchfire_store::{Store, StoreError, StoredAgent};
+use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, memory, task};
+use watchfire_store::{Store, StoreError, StoredAgent, StoredLeaving};
 
 use crate::accounts::{self, Account, Accounts};
 use crate::address::{join_address, public_names};
@@ -28,10 +27,10 @@ use crate::dial::{Dialer, page_limits};
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::identity::{HubIdentity, HubTls, IdentityError};
-use crate::session::Peer;
-use crate::streams::Streams;
-use crate::{http, terminal, watch};
+use crate::identity::{HubIdentity, HubTls, IdentityError, close_data_folder};
+use crate::shown::Shown;
+use crate::streams::{Door, FAREWELL, Streams};
+use crate::{housekeeping, http, terminal, watch};
 
 /// Where the hub's own random name is kept; it makes Message-IDs unique.
 const HUB_ID: &str = "hub_id";
@@ -39,22 +38,13 @@ const HUB_ID: &str = "hub_id";
 const JOIN_ADDRESS: &str = "join_address";
 /// The file in the data folder that one running hub holds locked.
 const LOCK: &str = "hub.lock";
-/// Closed incidents older than this go, oldest first.
-const KEEP_INCIDENTS: Duration = Duration::from_secs(400 * 24 * 3600);
-/// How many old incidents go at a time.
-const PRUNE_STEP: usize = 100;
-/// How often old incidents are looked for.
-const PRUNE_PAUSE: Duration = Duration::from_secs(600);
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
 
-/// How long the end waits for the historian.
-const HISTORIAN_END: Duration = Duration::from_secs(2);
-
 /// A hub that listens and is ready to run.
 pub struct Hub {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     config: HubConfig,
     store: Store,
@@ -62,6 +52,8 @@ pub struct Hub {
     stored: Vec<StoredAgent>,
     identity: Arc<HubIdentity>,
     tls: Arc<HubTls>,
+    /// The servers that were leaving when the last run of the hub ended.
+    leaving: Vec<StoredLeaving>,
     /// Where agents find it.
     join_address: String,
     open: Vec<Incident>,
@@ -70,6 +62,8 @@ pub struct Hub {
     hub_id: String,
     notifier: Notifier,
     clock: Clock,
+    net: Net,
+    shown: Shown,
     lock: File,
 }
 
@@ -131,20 +125,31 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError`] says what stands in the way.
-    pub async fn bind(mut config: HubConfig, clock: Clock) -> Result<Self, HubError> {
+    pub async fn bind(config: HubConfig, clock: Clock) -> Result<Self, HubError> {
+        Self::bind_on(config, clock, Net::system()).await
+    }
+
+    /// The same on a network of its own: a simulation's.
+    ///
+    /// # Errors
+    /// As [`Hub::bind`].
+    pub async fn bind_on(mut config: HubConfig, clock: Clock, net: Net) -> Result<Self, HubError> {
         let listen = config.listen;
-        let listener = TcpListener::bind(listen)
+        let listener = net
+            .listen(listen)
             .await
             .map_err(|source| HubError::Listen { address: listen, source })?;
         let address =
             listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
-        let Data { store, lock, stored, open, accounts, hub_id } = Data::open(&config, &clock)?;
-        let identity = Arc::new(HubIdentity::open(&config.data, clock.now())?);
+        let Data { store, lock, stored, leaving, open, accounts, hub_id } =
+            Data::open(&config, &clock)?;
+        let enrolled = stored.iter().filter(|agent| agent.removed_unix_ms.is_none()).count();
+        let identity = Arc::new(HubIdentity::open(&config.data, enrolled, clock.now())?);
         let names = public_names(&config.public_url, address);
         let tls = Arc::new(HubTls::new(identity.clone(), names, &clock)?);
         let join_address = join_address(&config.public_url, address);
         keep_join_address(&store, &join_address)?;
-        let notifier = Notifier::new(config.mail.clone(), clock.clone())?;
+        let notifier = Notifier::over(config.mail.clone(), clock.clone(), net.clone())?;
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
         }
@@ -156,6 +161,7 @@ impl Hub {
             config,
             store,
             stored,
+            leaving,
             identity,
             tls,
             join_address,
@@ -165,6 +171,8 @@ impl Hub {
             hub_id,
             notifier,
             clock,
+            net,
+            shown: Shown::default(),
             lock,
         })
     }
@@ -173,6 +181,12 @@ impl Hub {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it shows of its servers once it runs.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 
     /// The user that this start made, if it made one.
@@ -198,7 +212,9 @@ impl Hub {
         let limits = PresenceLimits::with_down_after(config.down_after);
         let servers = agents::merge(&config.servers, &self.stored);
         let fleet = Fleet::new(servers, limits, &self.open, clock.clone(), events.clone());
+        fleet.take_over(&self.leaving);
         let fleet = Arc::new(fleet);
+        self.shown.begin(&fleet);
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let begun = Arc::new(Begun::default());
@@ -237,21 +253,25 @@ impl Hub {
             ),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
-            task::spawn("prune", prune(self.store.clone(), clock.clone(), shutdown.clone())),
         ];
-        let page = page_limits(fleet.places());
-        let place = (config.data.as_path(), self.address);
+        let page = page_limits(fleet.places(), &config.trusted_proxies);
+        let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
-        let streams = Streams::open(fleet.clone(), place, told, clock.clone());
+        let streams = Streams::open(fleet.clone(), place, told, clock.clone(), &self.net);
         let sessions = streams.sessions.clone();
+        let (store, history) = (self.store.clone(), streams.historian.history().cloned());
+        let house = housekeeping::keep(store, history, clock.clone(), shutdown.clone());
+        tasks.push(task::spawn("housekeeping", house));
         let tls = self.tls.clone();
-        let dialer = Dialer::new(clock.clone()).with_tls(Arc::new(move || tls.client()));
+        let dialer =
+            Dialer::new(clock.clone()).over(self.net).with_tls(Arc::new(move || tls.client()));
         let running = streams.start(dialer, &shutdown);
-        tasks.extend(running.tasks);
-        let (store, closing) = (self.store.clone(), (desk, clock.clone(), sessions.clone()));
+        let (store, closing) = (self.store.clone(), (desk, clock.clone(), sessions.weak()));
         let on_gone = Box::new(move |index: usize, server: &ServerName| {
             let (desk, clock, sessions) = &closing;
-            sessions.close(index, CloseReason::Forbidden);
+            if let Some(sessions) = sessions() {
+                sessions.close(index, CloseReason::Forbidden);
+            }
             if let Err(error) = desk.server_gone(server, clock.now()) {
                 tracing::warn!(%server, %error, "its incident stays open until the next start");
             }
@@ -268,19 +288,9 @@ impl Hub {
         }));
         let transport = Transport { tls: Some(self.tls.server()), plain: config.plain };
         tasks.push(task::spawn("certificate", self.tls.keep(clock.clone(), shutdown.clone())));
-        let ends = shutdown.clone();
-        let on_stream: http::OnStream = Arc::new(move |accepted: http::Accepted| {
-            let (sessions, ends) = (sessions.clone(), ends.clone());
-            Box::pin(async move {
-                let pulse_key = Some(PulseKey::from_exported(accepted.pulse_key));
-                let (index, remote) = (accepted.index, accepted.remote);
-                let peer = Peer { index, agent: Some(accepted.agent), pulse_key, remote };
-                tokio::select! {
-                    () = ends.requested() => {}
-                    () = sessions.accept(accepted.socket, peer) => {}
-                }
-            })
-        });
+        tasks.push(task::spawn("settle memory", memory::settle(clock.clone())));
+        let door = Door::new(sessions, clock.clone(), shutdown.clone());
+        let on_stream = door.on_stream();
         let app = http::router(http::Parts {
             fleet,
             store: self.store,
@@ -302,8 +312,8 @@ impl Hub {
         // What is being sent is to be recorded, or it would be sent again. The
         // courier keeps its own limit; this one is for a store that hangs.
         let _ = clock.within(COURIER_END, courier.join()).await;
-        // What is not stored then, agents hand in again.
-        let _ = clock.within(HISTORIAN_END, running.historian.join()).await;
+        let _ = clock.within(FAREWELL, door.all_left()).await;
+        running.end(&clock).await;
         drop(tasks);
     }
 }
@@ -313,6 +323,7 @@ struct Data {
     store: Store,
     lock: File,
     stored: Vec<StoredAgent>,
+    leaving: Vec<StoredLeaving>,
     open: Vec<Incident>,
     accounts: Accounts,
     hub_id: String,
@@ -349,6 +360,7 @@ impl Data {
         clock: &Clock,
         held: &mut Option<File>,
     ) -> Result<Self, HubError> {
+        close_data_folder(&config.data)?;
         let store = Store::open(&config.data)?;
         if held.is_none() {
             *held = Some(lock(&config.data)?);
@@ -356,10 +368,11 @@ impl Data {
         let stored = store.agents()?;
         let servers = agents::merge(&config.servers, &stored);
         let open = open_incidents(&store, &servers, clock)?;
+        let leaving = leaving(&store, &servers)?;
         let accounts = accounts::load(&store, &config.users)?;
         let hub_id = hub_id(&store)?;
         let lock = held.take().expect("it was locked just above");
-        Ok(Self { store, lock, stored, open, accounts, hub_id })
+        Ok(Self { store, lock, stored, leaving, open, accounts, hub_id })
     }
 }
 
@@ -420,6 +433,18 @@ fn open_incidents(
     Ok(open)
 }
 
+/// The servers that are leaving. Who is watched no more is forgotten: a server that gets
+/// the name later must not be waited for.
+fn leaving(store: &Store, servers: &[WatchedServer]) -> Result<Vec<StoredLeaving>, StoreError> {
+    let watched =
+        |one: &StoredLeaving| servers.iter().any(|watched| watched.server.name == one.server);
+    let (leaving, gone): (Vec<_>, Vec<_>) = store.leaving()?.into_iter().partition(watched);
+    if !gone.is_empty() {
+        store.write(|batch| gone.iter().try_for_each(|one| batch.end_leaving(&one.server)))?;
+    }
+    Ok(leaving)
+}
+
 fn hub_id(store: &Store) -> Result<String, StoreError> {
     if let Some(stored) = store.secret(HUB_ID)? {
         return Ok(String::from_utf8_lossy(&stored).into_owned());
@@ -440,22 +465,6 @@ fn keep_join_address(store: &Store, address: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     store.write(|batch| batch.put_secret(JOIN_ADDRESS, address.as_bytes()))
-}
-
-async fn prune(store: Store, clock: Clock, shutdown: Shutdown) {
-    loop {
-        tokio::select! {
-            () = shutdown.requested() => return,
-            () = clock.sleep(PRUNE_PAUSE) => {}
-        }
-        let keep_ms = i64::try_from(KEEP_INCIDENTS.as_millis()).unwrap_or(i64::MAX);
-        let oldest = clock.now().unix_ms.saturating_sub(keep_ms);
-        let store = store.clone();
-        let pruned = task::blocking("prune", move || store.prune(oldest, PRUNE_STEP)).await;
-        if let Ok(Err(error)) = pruned {
-            tracing::warn!(%error, "old incidents cannot be removed");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! The folder is made whole in one rename, so that a crash in the middle of a
 //! first start leaves none. What is lost of the authority is never made anew in
-//! silence: every agent would refuse the new one.
+//! silence: every agent would refuse the new one. Where agents have enrolled and the
+//! folder is gone, an operator has to say that a new authority is wanted.
 
 mod files;
 mod held;
@@ -25,6 +26,8 @@ pub(crate) use held::HubTls;
 const FOLDER: &str = "identity";
 /// Where the folder is made before it gets its name.
 const FRESH: &str = "identity.new";
+/// A file by which an operator says that a new authority is wanted. It serves once.
+const WANTED: &str = "new-authority";
 /// Two processes that make the identity at once would make two.
 const LOCK: &str = "identity.lock";
 const CA_KEY: &str = "ca-key.pem";
@@ -70,10 +73,10 @@ pub enum IdentityError {
         /// Who we are.
         me: u32,
     },
-    /// Others may put files of theirs in the place of ours.
+    /// Others may enter the folder, or put files of theirs in the place of ours.
     #[error(
-        "others may write to the folder {} (mode {mode:o})\n  hint: chmod 700 {}",
-        path.display(), path.display()
+        "others may enter the folder {} (mode {mode:o}), which holds the hub's keys and secrets\n  \
+         hint: chmod 700 {}", path.display(), path.display()
     )]
     OpenFolder {
         /// The folder.
@@ -90,6 +93,21 @@ pub enum IdentityError {
     Missing {
         /// The file.
         path: PathBuf,
+    },
+    /// The whole authority is gone, and agents have enrolled with it.
+    #[error(
+        "the hub's authority is gone: {} is missing. The servers that enrolled with it (their \
+         number is {enrolled}) would refuse another one\n  hint: restore the folder from a \
+         backup; without one, run `touch {}` and start the hub: it makes a new authority, and \
+         every server must enrol again", folder.display(), wanted.display()
+    )]
+    Lost {
+        /// The folder that is missing.
+        folder: PathBuf,
+        /// How many servers have enrolled.
+        enrolled: usize,
+        /// The file that says that a new authority is wanted.
+        wanted: PathBuf,
     },
     /// A file does not hold what it should.
     #[error("{}: {why}", path.display())]
@@ -120,19 +138,45 @@ pub(crate) struct HubIdentity {
 
 impl HubIdentity {
     /// Reads the identity in the data folder `data`, and makes it where there is
-    /// none. It blocks.
+    /// none and no agents have `enrolled`. It blocks.
     ///
     /// # Errors
     /// [`IdentityError`] says which file stands in the way and what to do.
-    pub(crate) fn open(data: &Path, now: Moment) -> Result<Self, IdentityError> {
-        Self::open_as(geteuid().as_raw(), data, now)
+    pub(crate) fn open(data: &Path, enrolled: usize, now: Moment) -> Result<Self, IdentityError> {
+        let opened = Self::open_as(geteuid().as_raw(), data, enrolled, now, true)?;
+        // It has served, or was for an authority that is there after all: left behind,
+        // it would make another the next time that one is lost.
+        files::remove(&data.join(WANTED))?;
+        Ok(opened)
     }
 
-    /// The same for a hub that runs as the user with the id `me`.
-    fn open_as(me: u32, data: &Path, now: Moment) -> Result<Self, IdentityError> {
+    /// The same for a command beside the hub: another authority in the place of one that
+    /// was lost is the hub's to make, whose operator asked for it.
+    ///
+    /// # Errors
+    /// As [`HubIdentity::open`].
+    pub(crate) fn open_beside(
+        data: &Path,
+        enrolled: usize,
+        now: Moment,
+    ) -> Result<Self, IdentityError> {
+        Self::open_as(geteuid().as_raw(), data, enrolled, now, false)
+    }
+
+    /// The same for a hub that runs as the user with the id `me`, or a command.
+    fn open_as(
+        me: u32,
+        data: &Path,
+        enrolled: usize,
+        now: Moment,
+        is_hub: bool,
+    ) -> Result<Self, IdentityError> {
         let _lock = files::lock(&data.join(LOCK))?;
-        let folder = data.join(FOLDER);
+        let (folder, wanted) = (data.join(FOLDER), data.join(WANTED));
         if !folder.exists() {
+            if enrolled > 0 && !(is_hub && wanted.exists()) {
+                return Err(IdentityError::Lost { folder, enrolled, wanted });
+            }
             make(&data.join(FRESH), &folder, now)?;
         }
         files::check_folder(me, &folder)?;
@@ -207,6 +251,27 @@ impl HubIdentity {
                 _ => names.clear(),
             }
         }
+    }
+}
+
+/// Makes the data folder the hub's alone, if it is a hub's or empty: a service manager
+/// or a container hands out folders that others may enter, and a hub must not stay away
+/// because of that. One that is not there yet is made so later.
+///
+/// # Errors
+/// [`IdentityError::Foreign`] and [`IdentityError::OpenFolder`] say what to do.
+pub(crate) fn close_data_folder(data: &Path) -> Result<(), IdentityError> {
+    if !data.exists() {
+        return Ok(());
+    }
+    let me = geteuid().as_raw();
+    match files::check_folder(me, data) {
+        // Who runs a hub on `/tmp` by mistake must not close that to everybody.
+        Err(IdentityError::OpenFolder { .. }) if files::is_ours(data) => {
+            files::close_folder(data)?;
+            files::check_folder(me, data)
+        }
+        other => other,
     }
 }
 

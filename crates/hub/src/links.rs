@@ -26,9 +26,14 @@ pub(crate) async fn keep(
         let changed = fleet.roster_changed();
         links.adjust(&fleet, &clock, &shutdown);
         tokio::select! {
-            () = shutdown.requested() => return,
+            biased;
+            () = shutdown.requested() => break,
             () = changed => {}
         }
+    }
+    // Each tells its agent that the hub ends; the caller keeps the limit of time.
+    for link in links.links.into_values() {
+        let _ = link.task.join().await;
     }
 }
 
@@ -41,7 +46,7 @@ struct Links {
 /// A link, and the config that it was begun with.
 struct Link {
     config: Arc<WatchedServer>,
-    _task: Task<()>,
+    task: Task<()>,
 }
 
 impl Links {
@@ -57,7 +62,7 @@ impl Links {
             let config = fleet.config(index);
             let Some(reach) = Reach::of(&config) else { continue };
             let task = self.begin(index, reach, fleet, clock, shutdown);
-            self.links.insert(index, Link { config, _task: task });
+            self.links.insert(index, Link { config, task });
         }
     }
 

@@ -55,6 +55,7 @@ impl Opinions {
         let mut rate = Rate::default();
         loop {
             let index = tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 index = self.fleet.question() => index,
             };
@@ -83,7 +84,7 @@ impl Opinions {
             return None;
         }
         let config = self.fleet.config(index);
-        let remote = self.fleet.snapshot(index).link.remote.map(|remote| remote.ip());
+        let remote = self.fleet.remote(index).map(|remote| remote.ip());
         let configured = config.address.as_deref();
         let port = configured
             .and_then(|address| address.rsplit_once(':')?.1.parse().ok())
@@ -106,7 +107,9 @@ impl Opinions {
                 _ => None,
             }
         };
-        let looks = async { tokio::join!(connect, ping::answers(address.ip(), &self.clock)) };
+        let looks = async {
+            tokio::join!(connect, ping::answers(address.ip(), &self.clock, self.dialer.net()))
+        };
         // What takes longer tells nothing more.
         let looked = self.clock.within(ANSWER_LIMIT, looks).await;
         let saw = match looked {
@@ -131,7 +134,7 @@ impl Opinions {
         let host: Option<IpAddr> = quiet.address.map(|address| address.ip().to_canonical());
         let mut candidates = self.fleet.neighbours(quiet.index);
         candidates.retain(|(index, _)| {
-            let remote = self.fleet.snapshot(*index).link.remote;
+            let remote = self.fleet.remote(*index);
             let other_host = remote.map(|remote| remote.ip().to_canonical()) != host;
             other_host && self.sessions.of(*index).is_some()
         });
@@ -158,7 +161,7 @@ impl Opinions {
         let answer = self.clock.within(ANSWER_LIMIT, handle.probe(probe)).await;
         let Some(Ok(result)) = answer else { return };
         // One that is cut off itself sees nobody.
-        let counts = self.fleet.snapshot(neighbour).presence == Presence::Up;
+        let counts = self.fleet.presence(neighbour) == Presence::Up;
         if let Some(saw) = sight(result.saw).filter(|_| counts) {
             self.fleet.seen_by(quiet.index, name, began, saw);
         }

@@ -7,27 +7,32 @@
 mod quality;
 mod sending;
 mod session;
+mod table;
 
-use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use watchfire_identity::pulse::PulseKey;
 use watchfire_identity::{Randomness, SystemRandomness};
 use watchfire_model::Moment;
 use watchfire_runtime::datagram::Datagrams;
+use watchfire_runtime::net::Net;
 use watchfire_runtime::{Clock, Shutdown};
 use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags, join, split};
 
 use crate::fleet::Fleet;
 pub(crate) use quality::Quality;
 use sending::Sending;
-use session::PulseSession;
+use session::{Accepted, PulseSession};
+use table::{Key, Table};
 
 /// How often the sending timer looks who is due. Pulses are half a second apart.
 const STEP: Duration = Duration::from_millis(50);
+/// After so many datagrams of one socket the others have their turn. The turns of all
+/// three are within what tokio lets one task receive at a time (128).
+const TURN: usize = 32;
 
 /// A whole pulse with its tag.
 type Datagram = [u8; DATAGRAM_BYTES];
@@ -45,49 +50,9 @@ struct Inner {
     open: bool,
     sessions: RwLock<Table>,
     sending: Mutex<Sending>,
+    next: AtomicU64,
     counters: Counters,
 }
-
-/// By what a datagram names, and which side gave that name: two agents may give
-/// the same one.
-#[derive(Debug, Default)]
-struct Table {
-    /// Sessions that the hub named.
-    own: HashMap<u64, Arc<PulseSession>>,
-    /// Sessions that an agent named, with the address it listens at.
-    theirs: HashMap<(u64, SocketAddr), Arc<PulseSession>>,
-    /// Sessions of the hub's naming whose streams have ended, oldest first, and until
-    /// when their pulses are taken.
-    orphans: VecDeque<(Moment, u64)>,
-}
-
-impl Table {
-    /// A stream ended; its agent may be opening another, on a way that loses packets.
-    fn orphan(&mut self, id: u64, now: Moment) {
-        self.orphans.push_back((now.after(ORPHAN_LIVES), id));
-        if self.orphans.len() > MAX_ORPHANS {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_old(&mut self, now: Moment) {
-        while self.orphans.front().is_some_and(|(until, _)| until.monotonic <= now.monotonic) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, id)) = self.orphans.pop_front() {
-            self.own.remove(&id);
-        }
-    }
-}
-
-/// For how long the pulses of a stream that ended are taken: opening another on a way
-/// that loses a third of all packets takes some seconds, in which the agent lives.
-const ORPHAN_LIVES: Duration = Duration::from_secs(20);
-/// The most of such sessions; the oldest make room.
-const MAX_ORPHANS: usize = 65_536;
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -119,8 +84,9 @@ pub(crate) struct Sockets {
 impl Sockets {
     /// Binds the listener's port, and two of any number. What cannot be had is told
     /// and left out: then the streams carry the signs of life.
-    pub(crate) fn bind(listener: SocketAddr) -> Self {
-        let listening = Datagrams::bind(listener)
+    pub(crate) fn bind(listener: SocketAddr, net: &Net) -> Self {
+        let listening = net
+            .datagrams(listener)
             .inspect_err(|error| {
                 tracing::warn!(
                     %listener, %error,
@@ -129,7 +95,7 @@ impl Sockets {
                 );
             })
             .ok();
-        let any = |ip: IpAddr| Datagrams::bind((ip, 0).into()).ok();
+        let any = |ip: IpAddr| net.datagrams((ip, 0).into()).ok();
         let (v4, v6) = (any(Ipv4Addr::UNSPECIFIED.into()), any(Ipv6Addr::UNSPECIFIED.into()));
         Self { listening, v4, v6 }
     }
@@ -140,7 +106,8 @@ impl Sockets {
     }
 }
 
-/// A session that pulses, until this is dropped.
+/// A session that pulses until this is dropped, and for as long as pulses come without
+/// its stream.
 #[derive(Debug)]
 pub(crate) struct Pulsing {
     pulses: Pulses,
@@ -148,18 +115,13 @@ pub(crate) struct Pulsing {
     session: Arc<PulseSession>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    Own(u64),
-    Theirs(u64, SocketAddr),
-}
-
 impl Pulses {
     /// `open` says whether there is a socket for them.
     pub(crate) fn new(fleet: Arc<Fleet>, clock: Clock, open: bool) -> Self {
         let (sessions, sending, counters) =
             (RwLock::default(), Mutex::default(), Counters::default());
-        Self(Arc::new(Inner { fleet, clock, open, sessions, sending, counters }))
+        let next = AtomicU64::new(1);
+        Self(Arc::new(Inner { fleet, clock, open, sessions, sending, next, counters }))
     }
 
     /// Begins to answer the pulses of an agent that dialed. `None` when there is no
@@ -171,42 +133,51 @@ impl Pulses {
         let mut bytes = [0; 8];
         SystemRandomness.fill(&mut bytes);
         let id = u64::from_ne_bytes(bytes);
-        let session = Arc::new(PulseSession::new(index, id, key, None));
-        let mut sessions = self.write();
-        sessions.forget_old(self.0.clock.now());
-        sessions.own.insert(id, session.clone());
-        drop(sessions);
-        Some(Pulsing { pulses: self.clone(), key: Key::Own(id), session })
+        let session = Arc::new(PulseSession::new(index, (id, self.number()), key, None));
+        Some(self.begin(Key::Own(id), session))
     }
 
     /// Begins to send pulses to an agent that the hub dialed, under the name that
     /// the agent gave the session.
     pub(crate) fn send(&self, index: usize, id: u64, key: PulseKey, to: SocketAddr) -> Pulsing {
         let to = canonical(to);
-        let session = Arc::new(PulseSession::new(index, id, key, Some(to)));
-        self.write().theirs.insert((id, to), session.clone());
+        let session = Arc::new(PulseSession::new(index, (id, self.number()), key, Some(to)));
         self.sending().add(self.0.clock.now(), &session);
-        Pulsing { pulses: self.clone(), key: Key::Theirs(id, to), session }
+        self.begin(Key::Theirs(id, to), session)
+    }
+
+    fn begin(&self, key: Key, session: Arc<PulseSession>) -> Pulsing {
+        self.write().insert(key, session.clone());
+        Pulsing { pulses: self.clone(), key, session }
+    }
+
+    fn number(&self) -> u64 {
+        self.0.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Receives and sends until the end is asked for.
     pub(crate) async fn run(self, sockets: Sockets, shutdown: Shutdown) {
         tokio::select! {
+            biased;
             () = shutdown.requested() => {}
+            () = self.send_all(&sockets) => {}
             () = self.receive(sockets.listening.as_ref()) => {}
             () = self.receive(sockets.v4.as_ref()) => {}
             () = self.receive(sockets.v6.as_ref()) => {}
-            () = self.send_all(&sockets) => {}
         }
     }
 
     async fn receive(&self, datagrams: Option<&Datagrams>) {
         let Some(datagrams) = datagrams else { return std::future::pending().await };
         loop {
-            let (datagram, from) = datagrams.recv::<DATAGRAM_BYTES>().await;
-            if let Some(answer) = self.take(&datagram, from) {
-                datagrams.send(&answer, from);
+            for _ in 0..TURN {
+                let (datagram, from) = datagrams.recv::<DATAGRAM_BYTES>().await;
+                if let Some(answer) = self.take(&datagram, from) {
+                    datagrams.send(&answer, from);
+                }
             }
+            // A flood on one socket would keep the others from being read.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -235,13 +206,18 @@ impl Pulses {
             return None;
         }
         let now = self.0.clock.now();
-        if !session.accept(pulse, now) {
+        let Some(accepted) = session.accept(pulse, now) else {
             counters.replayed.fetch_add(1, Ordering::Relaxed);
             return None;
+        };
+        if accepted == Accepted::First {
+            self.write().took_over(&session);
         }
         // An agent that leaves says so on its stream, with its reason; this is no
         // sign that it will be there.
-        if !pulse.flags.contains(PulseFlags::LEAVING) {
+        if pulse.flags.contains(PulseFlags::LEAVING) {
+            session.end();
+        } else {
             self.0.fleet.pulse(session.index);
         }
         let body = pulse.echo().encode();
@@ -251,12 +227,8 @@ impl Pulses {
     /// The pulses that are to be sent now.
     pub(crate) fn due(&self) -> Vec<(SocketAddr, Datagram)> {
         let now = self.0.clock.now();
-        let has_orphans = {
-            let sessions = self.0.sessions.read().unwrap_or_else(PoisonError::into_inner);
-            !sessions.orphans.is_empty()
-        };
-        if has_orphans {
-            self.write().forget_old(now);
+        if self.read().is_due(now) {
+            self.write().forget_old(now, |index| self.0.fleet.is_in(index));
         }
         self.sending().due(now)
     }
@@ -284,13 +256,19 @@ impl Pulses {
     fn of(&self, datagram: &Datagram, from: SocketAddr) -> Option<(Arc<PulseSession>, Pulse)> {
         let (body, _) = split(datagram).ok()?;
         let pulse = Pulse::decode(body).ok()?;
-        let sessions = self.0.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let session = if pulse.flags.contains(PulseFlags::ECHO) {
-            sessions.theirs.get(&(pulse.session, canonical(from)))
+        let key = if pulse.flags.contains(PulseFlags::ECHO) {
+            Key::Theirs(pulse.session, canonical(from))
         } else {
-            sessions.own.get(&pulse.session)
+            Key::Own(pulse.session)
         };
-        Some((session.cloned()?, pulse))
+        let session = self.read().get(key)?;
+        // Nobody waits for the stream of a server that was taken out.
+        let counts = !session.is_orphan() || self.0.fleet.is_in(session.index);
+        counts.then_some((session, pulse))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.0.sessions.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
@@ -313,6 +291,11 @@ impl Pulsing {
         &self.session.quality
     }
 
+    /// The agent has left, or is not wanted: nothing goes on when this is dropped.
+    pub(crate) fn end(&self) {
+        self.session.end();
+    }
+
     /// When the last good pulse came.
     pub(crate) fn last(&self) -> Option<Moment> {
         self.session.quality.last()
@@ -321,17 +304,8 @@ impl Pulsing {
 
 impl Drop for Pulsing {
     fn drop(&mut self) {
-        let mut sessions = self.pulses.write();
-        match self.key {
-            Key::Own(id) => sessions.orphan(id, self.pulses.0.clock.now()),
-            Key::Theirs(id, to) => {
-                // Another stream of this agent may have begun meanwhile.
-                let known = sessions.theirs.get(&(id, to));
-                if known.is_some_and(|known| Arc::ptr_eq(known, &self.session)) {
-                    sessions.theirs.remove(&(id, to));
-                }
-            }
-        }
+        let now = self.pulses.0.clock.now();
+        self.pulses.write().stream_ended(self.key, &self.session, now);
     }
 }
 

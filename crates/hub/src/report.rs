@@ -12,6 +12,7 @@ use crate::config::{HubConfig, User, WatchedServer};
 use crate::dial::Dialer;
 use crate::events::Events;
 use crate::fleet::{Fleet, Snapshot};
+use crate::reader::Reader;
 use crate::session::Sessions;
 use crate::uplink::{self, Reach};
 use crate::{terminal, watch};
@@ -86,6 +87,7 @@ pub(crate) fn write(
         .filter(|(_, config)| scope.holds(&config.server.labels))
         .map(|(index, config)| (config, fleet.snapshot(index)))
         .collect();
+    let reader = Reader::new(fleet, scope);
     let rows: Vec<ReportRow<'_>> = snapshots
         .iter()
         .map(|(config, snapshot)| ReportRow {
@@ -93,7 +95,7 @@ pub(crate) fn write(
             presence: snapshot.presence,
             since: Some(snapshot.since),
             status: snapshot.status.as_ref().map(|(_, status)| status.as_ref()),
-            cause: snapshot.incident.as_ref().map(|(_, cause)| cause.clone()),
+            cause: snapshot.incident.as_ref().map(|(_, cause)| reader.words(cause)),
             last_sign: snapshot.last_sign,
         })
         .collect();

@@ -25,7 +25,7 @@ use watchfire_identity::pulse::PulseKey;
 use watchfire_model::{Moment, Sight};
 use watchfire_runtime::Clock;
 use watchfire_runtime::socket::{CloseReason, Socket, SocketLimits};
-use watchfire_wire::MAX_FRAME_BYTES;
+use watchfire_wire::{MAX_FRAME_BYTES, Version};
 
 use crate::aftermath::Corrections;
 use crate::dial::{Failed, Rarely};
@@ -49,14 +49,16 @@ const QUIET_LIMIT: Duration = Duration::from_secs(3);
 /// A stream that brings nothing for this long is over whatever the pulses say, and
 /// one that the agent dialed is kept open no longer.
 const STUCK_LIMIT: Duration = Duration::from_secs(30);
-/// The time for the other side's hello.
-const HELLO_LIMIT: Duration = Duration::from_secs(3);
+/// The time for the other side's hello. It is a round trip, on a way that may be slow.
+const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// The time for one frame to be taken by the kernel.
 const SEND_LIMIT: Duration = Duration::from_secs(3);
 /// How often a session looks after itself.
 const TICK: Duration = Duration::from_secs(1);
 /// How many agents are asked for old records at a time.
 const MAX_BACKFILLS: usize = 16;
+/// How many look for holes at a time: each takes a thread for as long.
+const MAX_LOOKS: usize = 4;
 
 /// All sessions of a hub, and what they work with. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +74,7 @@ struct Shared {
     pool: KeyPool,
     registry: Registry,
     backfills: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     held_up: Rarely,
     misbehaving: Rarely,
     counters: Counters,
@@ -86,16 +89,24 @@ pub(crate) struct Parts {
     pub(crate) corrections: Corrections,
 }
 
-/// Renews the certificates of agents. It is called on a thread that may wait.
+/// Says what agents may, and renews their certificates.
 pub(crate) trait Renewal: Send + Sync {
     /// A new certificate for `agent`, which holds the key of `csr_pem` if that is
-    /// its own; the reason in words otherwise.
+    /// its own; the reason in words otherwise. It is called on a thread that may wait.
     fn renew(&self, agent: AgentId, csr_pem: &str, now: Moment) -> Result<String, String>;
+
+    /// Whether `agent` may speak this version of the protocol; the reason in words
+    /// otherwise. It is called on a thread that must not wait.
+    fn admit(&self, agent: AgentId, version: Version) -> Result<(), String>;
 }
 
 impl Renewal for Arc<Enrolment> {
     fn renew(&self, agent: AgentId, csr_pem: &str, now: Moment) -> Result<String, String> {
         Enrolment::renew(self, agent, csr_pem, now).map_err(|error| error.to_string())
+    }
+
+    fn admit(&self, agent: AgentId, version: Version) -> Result<(), String> {
+        self.admits(agent, version)
     }
 }
 
@@ -146,6 +157,7 @@ impl Sessions {
             pool: KeyPool::new(),
             registry: Registry::default(),
             backfills: Arc::new(Semaphore::new(MAX_BACKFILLS)),
+            looks: Arc::new(Semaphore::new(MAX_LOOKS)),
             held_up: Rarely::default(),
             misbehaving: Rarely::default(),
             counters: Counters::default(),
@@ -159,6 +171,13 @@ impl Sessions {
         let pulses = Pulses::new(fleet.clone(), clock.clone(), false);
         let (corrections, _) = Corrections::new();
         Self::new(Parts { fleet, clock, historian, pulses, corrections })
+    }
+
+    /// Gives these sessions again as long as they are there: for who is in turn held
+    /// by them, since a circle would outlive the hub.
+    pub(crate) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let inner = Arc::downgrade(&self.0);
+        move || inner.upgrade().map(Self)
     }
 
     /// Says who renews the agents' certificates. Only the first one counts.
@@ -219,14 +238,28 @@ impl Sessions {
             let server = &shared.fleet.config(index).server.name;
             tracing::warn!(%server, remote = %peer.remote, "a second stream of this server is refused");
             // The other side may take nothing any more.
-            let _ = shared.clock.within(SEND_LIMIT, socket.close(CloseReason::Replaced)).await;
+            shared.close(&mut socket, CloseReason::Replaced, true).await;
             return Failed::new(crate::dial::Tells::Nothing, "another stream of it lives");
         };
         let mut talk = Talk::new(shared.clone(), peer, dialed, entered);
         let (failed, why) = talk.hold(&mut socket, heard).await;
         talk.end();
-        let _ = shared.clock.within(SEND_LIMIT, socket.close(why)).await;
+        shared.close(&mut socket, why, talk.told_to_end).await;
         failed
+    }
+}
+
+impl Shared {
+    /// Says why a stream ends, and waits until the agent has heard it if that
+    /// `matters`. Where the stream is over by itself, what the hub saw must not wait.
+    async fn close(&self, socket: &mut Socket, why: CloseReason, matters: bool) {
+        let closing = async {
+            socket.close(why).await;
+            if matters {
+                socket.linger().await;
+            }
+        };
+        let _ = self.clock.within(SEND_LIMIT, closing).await;
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 use watchfire_identity::certificate::AgentId;
 use watchfire_model::Sight;
 use watchfire_runtime::backoff::Backoff;
-use watchfire_runtime::socket::Socket;
+use watchfire_runtime::socket::{CloseReason, Socket};
 use watchfire_runtime::{Secret, Shutdown};
 
 use crate::config::{Login, WatchedServer};
 use crate::dial::{Dialer, Failed, Tells, log_in, open_stream, open_tls_stream};
 use crate::fleet::Fleet;
 use crate::session::{Peer, Sessions};
+use crate::streams::FAREWELL;
 
 /// The first pause between dials, and the longest: a server that is back is
 /// noticed within two seconds.
@@ -66,11 +67,17 @@ pub(crate) async fn keep(
     sessions: Sessions,
     shutdown: Shutdown,
 ) {
+    let (clock, open) = (dialer.clock().clone(), sessions.clone());
+    let ends = shutdown.clone();
     let mut uplink = Uplink { fleet, index, reach, dialer, sessions, token: None };
+    let mut dialing = std::pin::pin!(uplink.dial_until(&ends));
     tokio::select! {
+        biased;
         () = shutdown.requested() => {}
-        () = uplink.dial_for_ever() => {}
+        () = dialing.as_mut() => return,
     }
+    open.close(index, CloseReason::Away);
+    let _ = clock.within(FAREWELL, dialing).await;
 }
 
 struct Uplink {
@@ -83,7 +90,7 @@ struct Uplink {
 }
 
 impl Uplink {
-    async fn dial_for_ever(&mut self) {
+    async fn dial_until(&mut self, shutdown: &Shutdown) {
         let mut pauses = Pauses::new();
         loop {
             let (mut heard, begun) = (false, self.dialer.clock().now());
@@ -101,6 +108,9 @@ impl Uplink {
             if heard && self.dialer.clock().now().since(begun) >= LASTED {
                 pauses = Pauses::new();
             }
+            if shutdown.is_requested() {
+                return;
+            }
             self.dialer.clock().sleep(pauses.after(failed.tells)).await;
         }
     }
@@ -111,8 +121,8 @@ impl Uplink {
             By::Login(login) => self.open_plain(&address, &login).await,
             By::Certificate(agent) => {
                 let (fleet, index) = (self.fleet.clone(), self.index);
-                let mut silent = || fleet.observed(index, Sight::Silent);
-                let opened = open_tls_stream(&self.dialer, &address, agent, &mut silent).await?;
+                let mut told = |saw| fleet.observed(index, saw);
+                let opened = open_tls_stream(&self.dialer, &address, agent, &mut told).await?;
                 let (socket, remote, key) = opened;
                 let (agent, pulse_key) = (Some(agent), Some(key));
                 Ok((socket, Peer { index, agent, pulse_key, remote }))
@@ -122,18 +132,18 @@ impl Uplink {
 
     async fn open_plain(&mut self, address: &str, login: &Login) -> Result<(Socket, Peer), Failed> {
         let (fleet, index) = (self.fleet.clone(), self.index);
-        let mut silent = || fleet.observed(index, Sight::Silent);
+        let mut told = |saw| fleet.observed(index, saw);
         let had_token = self.token.is_some();
         let token = match self.token.take() {
             Some(token) => token,
-            None => log_in(&self.dialer, address, login, &mut silent).await?,
+            None => log_in(&self.dialer, address, login, &mut told).await?,
         };
-        let opened = open_stream(&self.dialer, address, &token, &mut silent).await;
+        let opened = open_stream(&self.dialer, address, &token, &mut told).await;
         let (socket, remote) = match opened {
             // An old token that is refused only needs another login.
             Err(failed) if had_token && failed.saw() == Some(Sight::LoginRefused) => {
-                let token = log_in(&self.dialer, address, login, &mut silent).await?;
-                let opened = open_stream(&self.dialer, address, &token, &mut silent).await?;
+                let token = log_in(&self.dialer, address, login, &mut told).await?;
+                let opened = open_stream(&self.dialer, address, &token, &mut told).await?;
                 self.token = Some(token);
                 opened
             }

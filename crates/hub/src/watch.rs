@@ -47,6 +47,7 @@ pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
         let wake = timers.peek().map_or(now.after(STEP), |Reverse((due, _))| *due);
         let wake = wake.min(now.after(STEP));
         tokio::select! {
+            biased;
             () = shutdown.requested() => return,
             () = clock.sleep_until(wake) => {}
         }

@@ -13,10 +13,11 @@ use watchfire_api::enrol::{EnrolReply, EnrolRequest};
 use watchfire_hub::{Admin, Hub, HubConfig, MadeToken, TokenWish};
 use watchfire_identity::certificate::{Authority, HUB_NAME, MachineKey};
 use watchfire_runtime::config::{Outside, Overrides, Source};
-use watchfire_runtime::socket::{Socket, SocketError, SocketLimits};
+use watchfire_runtime::socket::{CloseReason, Socket, SocketError, SocketLimits};
 use watchfire_runtime::tls::{Credentials, TlsClient, TlsError, TlsStream};
 use watchfire_runtime::{Clock, Secret, Shutdown, ShutdownHandle};
-use watchfire_wire::MAX_FRAME_BYTES;
+use watchfire_store::{Store, StoredAgent};
+use watchfire_wire::{Hello, MAX_FRAME_BYTES, Message, PROTOCOL, encode};
 
 /// Longer than any machine needs for one exchange on loopback.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,10 +133,12 @@ async fn an_agent_streams_until_it_is_removed() {
     let hello = tokio::time::timeout(PATIENCE, socket.recv()).await.expect("in time");
     hello.expect("the hub says hello");
     house.admin.remove("web-1").expect("is removed");
-    assert!(matches!(over(socket).await, SocketError::Closed), "in order, with a reason");
+    let why = over(socket).await;
+    assert!(matches!(why, SocketError::Closed(Some(CloseReason::Forbidden))), "{why:?}");
     // The certificate is as good as before, and of no use.
     let again = house.stream(&client).await.expect("the upgrade is taken");
-    assert!(matches!(over(again).await, SocketError::Closed));
+    let why = over(again).await;
+    assert!(matches!(why, SocketError::Closed(Some(CloseReason::Forbidden))), "{why:?}");
     // Another key under the same name is another one, and may come.
     let other = house.enrol(&MachineKey::generate(), "web-1").await;
     house.stream(&other).await.expect("it is let in");
@@ -203,4 +206,115 @@ async fn an_enrolled_server_is_known_after_a_restart() {
     let refused = Socket::dial(plain, "localhost", "/stream", HeaderMap::new(), LIMITS).await;
     assert!(matches!(refused, Err(SocketError::Refused(426))));
     house.end().await;
+}
+
+/// Says hello in this minor version, and gives why the hub closes the stream: with the
+/// reason that this side gives, if it took the hello.
+async fn speak(house: &House, client: &TlsClient, minor: u32) -> Option<CloseReason> {
+    let mut socket = house.stream(client).await.expect("it is let in");
+    let hello = Hello { minor, ..Hello::default() };
+    let sent = socket.send(encode(&Message::Hello(hello)).expect("it fits")).await;
+    // A stream that is refused for another reason takes nothing.
+    drop(sent);
+    socket.close(CloseReason::Normal).await;
+    match over(socket).await {
+        SocketError::Closed(why) => why,
+        other => panic!("{other}"),
+    }
+}
+
+/// The same, once the stream before it has left its seat.
+async fn speak_alone(house: &House, client: &TlsClient, minor: u32) -> Option<CloseReason> {
+    let alone = async {
+        loop {
+            match speak(house, client, minor).await {
+                Some(CloseReason::Replaced) => tokio::task::yield_now().await,
+                why => return why,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, alone).await.expect("the stream before leaves")
+}
+
+/// Waits until the hub has stored that this server's agent spoke this minor version.
+async fn written_down(house: &House, server: &str, minor: u32) {
+    let store = Store::open(&house.folder.path().join("data")).expect("it is there");
+    let newest = format!("{}.{minor}", PROTOCOL.major);
+    let is_stored = || {
+        let agents = store.agents().expect("readable");
+        let spoke = |agent: &StoredAgent| agent.last_protocol.as_ref() == Some(&newest);
+        agents.iter().any(|agent| agent.name == server && spoke(agent))
+    };
+    let stored = async {
+        while !is_stored() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stored).await.expect("it is written down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_protocol_than_before_is_refused_until_an_administrator_allows_it() {
+    let house = House::new().await;
+    let client = house.enrol(&MachineKey::generate(), "web-1").await;
+    let (old, new) = (PROTOCOL.minor, PROTOCOL.minor + 1);
+    assert_eq!(speak_alone(&house, &client, old).await, Some(CloseReason::Normal));
+    assert_eq!(speak_alone(&house, &client, new).await, Some(CloseReason::Normal));
+    assert_eq!(speak_alone(&house, &client, old).await, Some(CloseReason::Older));
+    assert_eq!(speak_alone(&house, &client, new).await, Some(CloseReason::Normal));
+    // Nor does another token change that: the key is the same agent's.
+    let key = MachineKey::generate();
+    let third = house.enrol(&key, "web-3").await;
+    assert_eq!(speak_alone(&house, &third, new).await, Some(CloseReason::Normal));
+    written_down(&house, "web-3", new).await;
+    house.admin.remove("web-3").expect("there is such a server");
+    let third = house.enrol(&key, "web-3").await;
+    assert_eq!(speak_alone(&house, &third, old).await, Some(CloseReason::Older));
+    // Another agent is not held to it.
+    let other = house.enrol(&MachineKey::generate(), "web-2").await;
+    assert_eq!(speak_alone(&house, &other, old).await, Some(CloseReason::Normal));
+    // It is remembered over a restart of the hub, which writes it down within a second.
+    written_down(&house, "web-1", new).await;
+    house.admin.allow_older("web-1").expect("there is such a server");
+    let refused =
+        async { while speak_alone(&house, &client, old).await == Some(CloseReason::Older) {} };
+    tokio::time::timeout(PATIENCE, refused).await.expect("the hub hears of it");
+    assert_eq!(speak_alone(&house, &client, old).await, Some(CloseReason::Normal));
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_are_told_that_the_hub_ends() {
+    let house = House::new().await;
+    let client = house.enrol(&MachineKey::generate(), "web-1").await;
+    let mut socket = house.stream(&client).await.expect("it is let in");
+    socket.recv().await.expect("the hub says hello");
+    // It has much on its way to the hub, which must not take the reason with it.
+    for _ in 0..20 {
+        let hello = encode(&Message::Hello(Hello::default())).expect("it fits");
+        socket.send(hello).await.expect("it is open");
+    }
+    let (why, ()) = tokio::join!(over(socket), house.end());
+    assert!(matches!(why, SocketError::Closed(Some(CloseReason::Away))), "{why:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_lost_its_authority_says_so_instead_of_making_another() {
+    let house = House::new().await;
+    house.enrol(&MachineKey::generate(), "web-1").await;
+    let House { folder, admin, end, running, .. } = house;
+    end.request();
+    running.await.expect("it ends");
+    drop(admin);
+    let data = folder.path().join("data");
+    std::fs::remove_dir_all(data.join("identity")).expect("ours");
+    let words = match Hub::bind(config(folder.path(), "never"), Clock::system()).await {
+        Ok(_) => panic!("web-1 would refuse another authority"),
+        Err(error) => error.to_string(),
+    };
+    assert!(words.contains("number is 1") && words.contains("touch"), "{words}");
+    let refused = Admin::open(&data, Clock::system()).map(|_| ()).expect_err("nor does a command");
+    assert!(refused.to_string().contains("backup"), "{refused}");
+    std::fs::write(data.join("new-authority"), "").expect("ours");
+    Hub::bind(config(folder.path(), "never"), Clock::system()).await.expect("it is wanted");
 }

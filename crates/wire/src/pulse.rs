@@ -8,8 +8,8 @@
 //! |---|---|
 //! | 0 to 2 | `WFP` |
 //! | 3 | the version, 1 |
-//! | 4 | flags: 1 echo, 2 leaving |
-//! | 5 to 7 | zero, passed over by the reader |
+//! | 4 | flags: 1 echo, 2 leaving, 4 orphan |
+//! | 5 to 7 | the last round trip that the sender measured, in steps of 10 microseconds; 0 when there is none to tell |
 //! | 8 to 15 | session |
 //! | 16 to 23 | counter |
 //! | 24 to 31 | the sender's clock when the pulse left, in microseconds |
@@ -17,6 +17,7 @@
 //! Numbers have their highest byte first.
 
 use std::ops::BitOr;
+use std::time::Duration;
 
 /// The length of a pulse without its tag, in bytes.
 pub const PULSE_BYTES: usize = 32;
@@ -40,6 +41,34 @@ pub struct Pulse {
     /// The clock of the one who sent the first pulse, in microseconds from any
     /// beginning: it comes back in the echo and gives the time that both took.
     pub sent_us: u64,
+    /// What the sender tells of the way.
+    pub round: RoundTrip,
+}
+
+/// The time from a pulse to its echo, as the one who sent the pulse measured it: the
+/// other side cannot know it. It is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct RoundTrip(u32);
+
+impl RoundTrip {
+    /// The unit, in microseconds.
+    const STEP_US: u128 = 10;
+    /// Three bytes of steps: nearly three minutes.
+    const MOST: u32 = (1 << 24) - 1;
+
+    /// For this time, rounded up to a step and no longer than there is room for.
+    #[must_use]
+    pub fn of(time: Duration) -> Self {
+        let steps = time.as_micros().div_ceil(Self::STEP_US).max(1);
+        Self(u32::try_from(steps).unwrap_or(Self::MOST).min(Self::MOST))
+    }
+
+    /// The time; `None` when none is told.
+    #[must_use]
+    pub fn get(self) -> Option<Duration> {
+        let micros = u64::from(self.0) * Self::STEP_US as u64;
+        (self.0 != 0).then(|| Duration::from_micros(micros))
+    }
 }
 
 /// What is said of a pulse.
@@ -99,6 +128,7 @@ impl Pulse {
         bytes[..3].copy_from_slice(&MAGIC);
         bytes[3] = VERSION;
         bytes[4] = self.flags.0;
+        bytes[5..8].copy_from_slice(&self.round.0.to_be_bytes()[1..]);
         bytes[8..16].copy_from_slice(&self.session.to_be_bytes());
         bytes[16..24].copy_from_slice(&self.counter.to_be_bytes());
         bytes[24..].copy_from_slice(&self.sent_us.to_be_bytes());
@@ -125,13 +155,14 @@ impl Pulse {
             counter: number(body, 16),
             flags: PulseFlags(body[4] & PulseFlags::KNOWN),
             sent_us: number(body, 24),
+            round: RoundTrip(u32::from_be_bytes([0, body[5], body[6], body[7]])),
         })
     }
 
     /// The answer to this pulse: it repeats the counter and the clock.
     #[must_use]
     pub fn echo(self) -> Self {
-        Self { flags: PulseFlags::ECHO, ..self }
+        Self { flags: PulseFlags::ECHO, round: RoundTrip::default(), ..self }
     }
 }
 

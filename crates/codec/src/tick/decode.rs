@@ -34,6 +34,8 @@ impl TickDecoder {
         self.chain.code(&mut reader, &mut self.tick.values, head.count, |_| 0.0, |_, unit| unit);
         if reader.overrun() {
             self.link.forget();
+            // Those of the tick before are gone, and what is there now nobody wrote.
+            self.tick.values.clear();
             return Err(CodecError::Truncated { what: "the values" });
         }
         Ok(())

@@ -85,6 +85,35 @@ fn what_a_command_writes_is_taken_in() {
 }
 
 #[test]
+fn who_enrols_is_taken_in_alone_unless_somebody_goes_for_it() {
+    let house = House::new();
+    let (old, key) = (MachineKey::generate(), MachineKey::generate());
+    house.put(&agent(&old, "web-1"));
+    let before = house.agents.index_of(old.id()).expect("it is known");
+    let write = |agent: StoredAgent| {
+        house.store.write(|batch| batch.put_agent(&agent)).expect("the store works");
+    };
+    write(StoredAgent { removed_unix_ms: Some(2), ..agent(&old, "web-1") });
+
+    write(agent(&key, "web-2"));
+    house.agents.take_in_new(key.id(), "web-2").expect("readable");
+    assert!(house.agents.index_of(key.id()).is_some());
+    assert_eq!(house.agents.index_of(old.id()), Some(before), "nothing else was looked at");
+
+    let heir = MachineKey::generate();
+    write(agent(&heir, "web-1"));
+    house.agents.take_in_new(heir.id(), "web-1").expect("readable");
+    let after = house.agents.index_of(heir.id()).expect("it is known");
+    assert_ne!(after, before, "with nothing of the old key's");
+    assert_eq!(house.agents.index_of(old.id()), None);
+    assert_eq!(house.gone.try_iter().collect::<Vec<_>>(), [(before, name("web-1"))]);
+
+    write(agent(&key, "web-9"));
+    house.agents.take_in_new(key.id(), "web-9").expect("readable");
+    assert_eq!(house.names(), ["toml-1", "web-1", "web-9"], "it has another name now");
+}
+
+#[test]
 fn two_servers_may_change_their_names_with_one_another() {
     let house = House::new();
     let (one, other) = (MachineKey::generate(), MachineKey::generate());
@@ -152,4 +181,39 @@ async fn the_store_is_looked_at_every_second() {
     .await;
     end.request();
     keeping.await.expect("it ends");
+}
+
+/// Between the write of a new version and the next look at the store no older one gets
+/// in, and what an administrator allows holds.
+#[test]
+fn a_version_is_held_to_at_every_moment() {
+    let house = House::new();
+    let key = MachineKey::generate();
+    house.put(&agent(&key, "web-1"));
+    let version = |minor| Version { major: 1, minor };
+    let speaks = |minor| house.agents.speaks(key.id(), version(minor));
+    let stored = || {
+        let agent = house.store.agent(&key.id().to_string()).expect("readable");
+        agent.expect("it is there").last_protocol
+    };
+    assert_eq!(speaks(2), Ok(()));
+    house.agents.spoken.store(&house.store).expect("works");
+    assert_eq!(stored().as_deref(), Some("1.2"));
+    assert_eq!(speaks(1), Err(version(2)), "the store was not read since");
+    let seen = house.agents.look(None).expect("works");
+    assert_eq!(speaks(1), Err(version(2)));
+
+    let id = key.id().to_string();
+    let set = |to| house.store.write(|batch| batch.set_agent_protocol(&id, to)).expect("works");
+    set(None);
+    let seen = house.agents.look(Some(seen)).expect("works");
+    assert_eq!(stored(), None, "what was allowed is not taken back");
+    assert_eq!(speaks(1), Ok(()));
+    // Another process knows of a newer one.
+    set(Some("1.10"));
+    let seen = house.agents.look(Some(seen)).expect("works");
+    assert_eq!((stored().as_deref(), speaks(9)), (Some("1.10"), Err(version(10))));
+    assert_eq!(speaks(11), Ok(()));
+    house.agents.look(Some(seen)).expect("works");
+    assert_eq!((stored().as_deref(), speaks(10)), (Some("1.11"), Err(version(11))));
 }

@@ -1,6 +1,7 @@
 //! From the file's text to a config that holds: every mistake is noted, and
 //! all are told together.
 
+mod disk;
 mod mail;
 mod plain;
 mod proxies;
@@ -74,6 +75,7 @@ impl<'a> Checker<'a> {
         let listen = self.noted(socket_address(&listen));
         let data = self.setting("data", file.data, DEFAULT_DATA);
         let data = self.data_folder(&data);
+        let disk = self.disk(file.disk);
         let down_after = self.setting("down_after", file.down_after, DEFAULT_DOWN_AFTER);
         let down_after = self.down_after(&down_after);
         let public_url = file.public_url.map(|url| self.source.locate(url));
@@ -96,6 +98,7 @@ impl<'a> Checker<'a> {
             Some(HubConfig {
                 listen: listen?,
                 data: data?,
+                disk: disk?,
                 down_after: down_after?,
                 public_url: public_url?,
                 plain: plain?,

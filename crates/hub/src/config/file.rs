@@ -11,6 +11,7 @@ use watchfire_runtime::config::Spanned;
 pub(super) struct HubFile {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) data: Option<Spanned<String>>,
+    pub(super) disk: Option<Spanned<String>>,
     pub(super) down_after: Option<Spanned<String>>,
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) plain: Option<Spanned<String>>,

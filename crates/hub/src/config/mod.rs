@@ -33,6 +33,8 @@ pub struct HubConfig {
     pub listen: SocketAddr,
     /// The folder of the database.
     pub data: PathBuf,
+    /// What the history may take of the disk, in bytes.
+    pub disk: u64,
     /// How long a server may be silent before it is called down.
     pub down_after: Duration,
     /// What links in mails begin with, without a slash at the end.

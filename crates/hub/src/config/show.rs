@@ -14,6 +14,7 @@ pub fn show(config: &HubConfig) -> String {
     // Writing to a String cannot fail, so the results are not looked at.
     let _ = writeln!(text, "listen = {:?}", config.listen.to_string());
     let _ = writeln!(text, "data = {:?}", config.data.display().to_string());
+    let _ = writeln!(text, "disk = {:?}", size(config.disk));
     let _ = writeln!(text, "down_after = {:?}", duration(config.down_after));
     let _ = writeln!(text, "public_url = {:?}", config.public_url);
     let plain =
@@ -54,6 +55,24 @@ fn duration(value: Duration) -> String {
         0 => format!("{}s", value.as_secs()),
         _ => format!("{}ms", value.as_millis()),
     }
+}
+
+/// In the unit that gives the smallest whole number.
+fn size(bytes: u64) -> String {
+    let units = [
+        ("", 1),
+        ("kB", 1_000),
+        ("KiB", 1 << 10),
+        ("MB", 1_000_000),
+        ("MiB", 1 << 20),
+        ("GB", 1_000_000_000),
+        ("GiB", 1 << 30),
+        ("TB", 1_000_000_000_000),
+        ("TiB", 1 << 40),
+    ];
+    let whole = units.into_iter().filter(|(_, unit)| bytes.is_multiple_of(*unit));
+    let (name, unit) = whole.max_by_key(|(_, unit)| *unit).unwrap_or(("", 1));
+    format!("{}{name}", bytes / unit)
 }
 
 fn show_mail(text: &mut String, config: &HubConfig) {

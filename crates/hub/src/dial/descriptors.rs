@@ -3,9 +3,10 @@
 
 use watchfire_runtime::http::HttpLimits;
 use watchfire_runtime::limits;
+use watchfire_runtime::net::Network;
 
 /// Descriptors that one server may take: its link, and a second address tried
-/// beside the first or the login before the stream.
+/// beside the first, a quick try beside a slow one, or the login before the stream.
 const A_SERVER: usize = 2;
 /// Descriptors for all else: the database, deliveries, the log, the runtime.
 const RESERVE: usize = 100;
@@ -13,8 +14,9 @@ const RESERVE: usize = 100;
 const LEAST_CONNECTIONS: usize = 32;
 
 /// The limits of the hub's own listener, beside the links of `servers`. It
-/// warns when the process may open too few files for all.
-pub(crate) fn page_limits(servers: usize) -> HttpLimits {
+/// warns when the process may open too few files for all. One client has half of the
+/// connections at the most, unless it is one of the trusted `proxies`.
+pub(crate) fn page_limits(servers: usize, proxies: &[Network]) -> HttpLimits {
     let usual = HttpLimits::default();
     let limit = limits::descriptors();
     let connections = connections(limit, servers, usual.connections);
@@ -28,7 +30,7 @@ pub(crate) fn page_limits(servers: usize) -> HttpLimits {
              or LimitNOFILE"
         );
     }
-    HttpLimits { connections, ..usual }
+    HttpLimits { connections, per_client: connections / 2, shared: proxies.into(), ..usual }
 }
 
 fn wanted(servers: usize, connections: usize) -> usize {
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn few_descriptors_are_warned_of() {
         let log = crate::testing::Log::new();
-        assert_eq!(page_limits(1_000_000_000).connections, LEAST_CONNECTIONS);
+        assert_eq!(page_limits(1_000_000_000, &[]).connections, LEAST_CONNECTIONS);
         assert!(log.holds("LimitNOFILE"));
     }
 }

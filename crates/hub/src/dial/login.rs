@@ -11,17 +11,16 @@ use crate::config::Login;
 /// The longest answer to a login, in bytes.
 const MAX_ANSWER: usize = 16 << 10;
 
-/// Logs in at the agent and gives its token. `silent` is called when the agent
-/// took the connection and has not answered for a while.
+/// Logs in at the agent and gives its token. `told` is called when that takes long.
 pub(crate) async fn log_in(
     dialer: &Dialer,
     address: &str,
     login: &Login,
-    silent: &mut (impl FnMut() + Send),
+    told: &mut (impl FnMut(Sight) + Send),
 ) -> Result<Secret, Failed> {
-    let stream = dialer.connect(address).await?;
+    let stream = dialer.connect_patiently(address, told).await?;
     let asking = ask(TokioIo::new(stream), address, login);
-    let (status, body) = answer(dialer.clock(), asking, silent).await??;
+    let (status, body) = answer(dialer.clock(), asking, told).await??;
     match status {
         StatusCode::OK => token(&body),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -36,7 +35,7 @@ pub(crate) async fn log_in(
 }
 
 async fn ask(
-    io: TokioIo<tokio::net::TcpStream>,
+    io: TokioIo<watchfire_runtime::net::Stream>,
     address: &str,
     login: &Login,
 ) -> Result<(StatusCode, Bytes), Failed> {

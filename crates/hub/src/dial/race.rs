@@ -5,23 +5,26 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use watchfire_model::Sight;
 use watchfire_runtime::Clock;
-use watchfire_runtime::net::{first_of, has_no_way, is_own_want};
+use watchfire_runtime::net::{Net, Stream, first_of, has_no_way, is_own_want};
 
-use super::{Failed, Tells};
+use super::{Failed, PATIENCE, Tells};
 
 /// How long connecting may take, over all addresses of a server.
 const CONNECT_LIMIT: Duration = Duration::from_millis(1500);
+/// The pause between two quick tries beside a slow one.
+const KNOCK_PAUSE: Duration = Duration::from_millis(500);
 
 /// The first connection that one of `addresses` takes. When none does, the most
 /// telling of the failures.
 pub(super) async fn connect_first(
     addresses: &[SocketAddr],
     clock: &Clock,
-) -> Result<TcpStream, Failed> {
-    let lost = match first_of(addresses, CONNECT_LIMIT, clock, connect_one).await {
+    net: &Net,
+) -> Result<Stream, Failed> {
+    let connect = |address| connect_one(net, address);
+    let lost = match first_of(addresses, CONNECT_LIMIT, clock, connect).await {
         Ok((stream, _)) => return Ok(stream),
         Err(lost) => lost,
     };
@@ -31,8 +34,48 @@ pub(super) async fn connect_first(
     Err(most.unwrap_or_else(|| Failed::new(Tells::Nothing, "there is no address")))
 }
 
-async fn connect_one(address: SocketAddr) -> Result<TcpStream, Failed> {
-    TcpStream::connect(address).await.map_err(|error| {
+/// Waits for one of `addresses`, the one whose `turn` it is, and tries all of them anew
+/// meanwhile, one after the other: a server that is back has to be noticed soon. There
+/// are never more than two connections under way. `told` is called for each try that got
+/// no answer.
+pub(super) async fn connect_slowly(
+    addresses: &[SocketAddr],
+    turn: usize,
+    (clock, net): (&Clock, &Net),
+    told: &mut (impl FnMut(Sight) + Send),
+) -> Result<Stream, Failed> {
+    let Some(awaited) = addresses.get(turn % addresses.len().max(1)) else {
+        return Err(Failed::new(Tells::Nothing, "there is no address"));
+    };
+    let late = || Err(Failed::new(Sight::NoAnswer, "connecting took too long"));
+    tokio::select! {
+        biased;
+        slow = clock.within(PATIENCE, connect_one(net, *awaited)) => slow.unwrap_or_else(late),
+        quick = knock(addresses, (clock, net), told) => quick,
+    }
+}
+
+/// Tries one address after the other, again and again, until one of them says something.
+async fn knock(
+    addresses: &[SocketAddr],
+    (clock, net): (&Clock, &Net),
+    told: &mut (impl FnMut(Sight) + Send),
+) -> Result<Stream, Failed> {
+    for address in addresses.iter().cycle() {
+        clock.sleep(KNOCK_PAUSE).await;
+        match clock.within(CONNECT_LIMIT, connect_one(net, *address)).await {
+            Some(Ok(stream)) => return Ok(stream),
+            // That there is no way to one of several says nothing of the others.
+            Some(Err(failed)) if addresses.len() > 1 && failed.saw() == Some(Sight::NoRoute) => {}
+            Some(Err(failed)) if failed.saw() != Some(Sight::NoAnswer) => return Err(failed),
+            Some(Err(_)) | None => told(Sight::NoAnswer),
+        }
+    }
+    std::future::pending().await
+}
+
+async fn connect_one(net: &Net, address: SocketAddr) -> Result<Stream, Failed> {
+    net.connect(address).await.map_err(|error| {
         let tells = if has_no_way(&error, address) {
             Tells::Saw(Sight::NoRoute)
         } else if is_own_want(&error) {
@@ -87,7 +130,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let good = listener.local_addr().expect("bound");
         let addresses = [hole.addr(), other.addr(), good];
-        let stream = connect_first(&addresses, &Clock::system()).await.expect("one is good");
+        let stream =
+            connect_first(&addresses, &Clock::system(), &Net::system()).await.expect("one is good");
         assert_eq!(stream.peer_addr().expect("connected"), good);
     }
 
@@ -96,7 +140,9 @@ mod tests {
         let hole = black_hole_addr();
         let refusing = address(&format!("127.0.0.1:{}", ports::free()));
         for addresses in [[hole.addr(), refusing], [refusing, hole.addr()]] {
-            let failed = connect_first(&addresses, &Clock::system()).await.expect_err("none");
+            let failed = connect_first(&addresses, &Clock::system(), &Net::system())
+                .await
+                .expect_err("none");
             assert_eq!(failed.saw(), Some(Sight::Refused), "{addresses:?}");
         }
     }
@@ -108,7 +154,7 @@ mod tests {
         let good = listener.local_addr().expect("bound");
         let refusing = address(&format!("127.0.0.1:{}", ports::free()));
         // The clock stands still, so no pause is ever over.
-        connect_first(&[refusing, good], &clock).await.expect("one is good");
+        connect_first(&[refusing, good], &clock, &Net::system()).await.expect("one is good");
     }
 
     #[test]

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use watchfire_runtime::Secret;
+use watchfire_identity::certificate::{Authority, MachineKey};
+use watchfire_runtime::http::HANDSHAKE_TIME;
 use watchfire_runtime::net::Lookup;
 use watchfire_runtime::socket::Socket;
+use watchfire_runtime::tls::{Credentials, TlsServer};
+use watchfire_runtime::{Secret, task};
+use watchfire_testkit::conditions::Conditions;
 use watchfire_testkit::hole::{accept_silently, black_hole_addr};
 use watchfire_testkit::http::{Answer, Stub};
+use watchfire_testkit::link::network::Network;
 use watchfire_testkit::ports;
 
 use super::*;
@@ -23,14 +28,29 @@ fn dialer() -> Dialer {
 
 /// Logs in, and says how often the agent was called silent on the way.
 async fn try_login(address: &str) -> (Result<Secret, Failed>, usize) {
-    let mut silent = 0;
-    let token = log_in(&dialer(), address, &login(), &mut || silent += 1).await;
-    (token, silent)
+    let (token, told) = try_login_by(&dialer(), address).await;
+    (token, told.iter().filter(|saw| **saw == Sight::Silent).count())
+}
+
+/// Logs in, and says what was told of the agent on the way.
+async fn try_login_by(dialer: &Dialer, address: &str) -> (Result<Secret, Failed>, Vec<Sight>) {
+    let mut told = Vec::new();
+    let token = log_in(dialer, address, &login(), &mut |saw| told.push(saw)).await;
+    (token, told)
 }
 
 async fn try_stream(address: &str) -> Result<Socket, Failed> {
-    let opened = open_stream(&dialer(), address, &Secret::new("a-token"), &mut || {}).await;
+    try_stream_by(&dialer(), address).await
+}
+
+async fn try_stream_by(dialer: &Dialer, address: &str) -> Result<Socket, Failed> {
+    let opened = open_stream(dialer, address, &Secret::new("a-token"), &mut |_| {}).await;
     opened.map(|(socket, _)| socket)
+}
+
+/// Its time goes on when nothing else does, however fast that is.
+fn dialer_in_a_hurry() -> Dialer {
+    Dialer::new(Clock::simulated(crate::testing::moment(0)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,22 +62,68 @@ async fn a_refused_connection_proves_a_host() {
     assert_eq!(try_stream(&address).await.expect_err("nobody listens").saw(), Some(Sight::Refused));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_black_hole_gives_no_answer() {
     let hole = black_hole_addr();
-    let (nothing, silent) = try_login(&hole.addr().to_string()).await;
+    let (nothing, told) = try_login_by(&dialer_in_a_hurry(), &hole.addr().to_string()).await;
     assert_eq!(nothing.expect_err("it drops everything").saw(), Some(Sight::NoAnswer));
-    assert_eq!(silent, 0, "who never took the connection is not called silent");
+    // At 1.5 s, and each 2 s from then on: who never took the connection is not silent.
+    assert_eq!(told, [Sight::NoAnswer; 5]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn one_that_accepts_and_never_answers_is_silent_and_said_so_early() {
     let hole = accept_silently();
-    let address = hole.addr().to_string();
-    let ((login, early), stream) = tokio::join!(try_login(&address), try_stream(&address));
-    assert_eq!(login.expect_err("it says nothing").saw(), Some(Sight::Silent));
-    assert_eq!(early, 1, "the verdict must not wait for the last limit");
-    assert_eq!(stream.expect_err("it says nothing").saw(), Some(Sight::Silent));
+    let (address, dialer) = (hole.addr().to_string(), dialer_in_a_hurry());
+    let login = try_login_by(&dialer, &address);
+    let ((login, told), stream) = tokio::join!(login, try_stream_by(&dialer, &address));
+    assert_eq!(told, [Sight::Silent], "the verdict must not wait for the last limit");
+    // At the end nobody knows whether the host is still there.
+    assert_eq!(login.expect_err("it says nothing").tells, Tells::Nothing);
+    assert_eq!(stream.expect_err("it says nothing").tells, Tells::Nothing);
+}
+
+fn credentials(authority: &Authority, key: &MachineKey, certificate_pem: String) -> Credentials {
+    let key_pem = Secret::new(key.pem().as_str());
+    Credentials { certificate_pem, key_pem, ca_pem: authority.certificate_pem().to_owned() }
+}
+
+/// Fault F6: three round trips of four seconds each.
+#[tokio::test(start_paused = true)]
+async fn a_slow_way_gets_its_stream_and_a_look_at_it_does_not_wait() {
+    let clock = Clock::simulated(Clock::system().now());
+    let network = Network::new(6);
+    let (hub, db) = (network.host("hub"), network.host("db-1"));
+    network.set_all(Conditions::clear().delay(Duration::from_secs(2), Duration::ZERO));
+    let (authority, key) = (Authority::generate(clock.now()), MachineKey::generate());
+    let issued = authority.issue_agent(&key.signing_request(), clock.now()).expect("it is issued");
+    let of_agent = credentials(&authority, &key, issued.certificate_pem);
+    let server = TlsServer::new(&of_agent).expect("they fit");
+    let address = SocketAddr::new(db.ip(), 5000);
+    let (listener, its_clock) = (db.net().listen(address).await.expect("free"), clock.clone());
+    let _agent = task::spawn("agent", async move {
+        let mut streams = Vec::new();
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let shaken = server.accept(stream, HANDSHAKE_TIME, &its_clock).await;
+            let Ok(shaken) = shaken else { continue };
+            streams.extend(tokio_tungstenite::accept_async(shaken).await);
+        }
+    });
+    let of_hub = MachineKey::generate();
+    let issued = authority.issue_hub(&of_hub, &[], clock.now()).expect("it is issued");
+    let client = TlsClient::new(&credentials(&authority, &of_hub, issued.certificate_pem));
+    let client = client.expect("they fit");
+    let dialer = Dialer::new(clock.clone()).over(hub.net());
+    let dialer = dialer.with_tls(Arc::new(move || client.clone()));
+    let (address, begun, mut told) = (address.to_string(), clock.now(), Vec::new());
+    let looked = connect_tls(&dialer, &address, key.id()).await;
+    assert_eq!(looked.expect_err("it takes too long").saw(), Some(Sight::NoAnswer));
+    assert!(clock.now().since(begun) < Duration::from_secs(2), "a verdict waits for it");
+    let opened = open_tls_stream(&dialer, &address, key.id(), &mut |saw| told.push(saw)).await;
+    assert_eq!(opened.map(|(_, remote, _)| remote.to_string()), Ok(address));
+    use Sight::{NoAnswer, Silent};
+    assert_eq!(told, [NoAnswer, NoAnswer, Silent, Silent], "what a verdict needs is told early");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +219,7 @@ async fn a_name_is_dialed_by_whichever_of_its_addresses_answers() {
     let address = format!("two-addresses.test:{}", stub.addr().port());
     // Nobody listens at the first.
     let dialer = Dialer::with_lookup(names(&["127.0.0.2", "127.0.0.1"]), Clock::system());
-    log_in(&dialer, &address, &login(), &mut || {}).await.expect("the second answers");
+    log_in(&dialer, &address, &login(), &mut |_| {}).await.expect("the second answers");
 }
 
 #[tokio::test]
@@ -161,7 +227,7 @@ async fn want_of_descriptors_is_no_sight_and_is_told() {
     let log = crate::testing::Log::new();
     let full: Lookup = Arc::new(|_| Box::pin(async { Err(rustix::io::Errno::MFILE.into()) }));
     let dialer = Dialer::with_lookup(full, Clock::system());
-    let failed = log_in(&dialer, "web:5000", &login(), &mut || {}).await.expect_err("no socket");
+    let failed = log_in(&dialer, "web:5000", &login(), &mut |_| {}).await.expect_err("no socket");
     assert_eq!((failed.tells, failed.saw()), (Tells::HubsOwn, None));
     assert_eq!(dialer.own.times(), 1);
     assert!(log.holds("not judged"));

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use watchfire_model::{Event, Moment};
 
@@ -26,12 +27,22 @@ pub(super) struct LinkState {
     /// Its wall clock less the hub's.
     pub(super) skew_ms: Option<i64>,
     pub(super) quality: Option<Arc<Quality>>,
+    /// When the last pulse came, with a stream or without.
+    pub(super) last_pulse: Option<Moment>,
+    /// Since when there is no stream; `None` while there is one, and before the first.
+    pub(super) stream_lost: Option<Moment>,
     /// Set when it came back from trouble, until its session has asked.
     pub(super) returned: Option<Return>,
     /// When two agents were last seen with its key.
     pub(super) twins: Option<Moment>,
+    /// When it last told more than is taken of one server, and when the log said so.
+    pub(super) over_quota: Option<Moment>,
+    pub(super) over_quota_told: Option<Moment>,
     pub(super) events: VecDeque<Event>,
 }
+
+/// Pulses that came within this time still come.
+const PULSES_COME: Duration = Duration::from_secs(3);
 
 /// A server came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +61,12 @@ pub(crate) struct Greeting {
 }
 
 impl LinkState {
+    /// Since when the server lives without a stream: its pulses come.
+    pub(super) fn stream_missing(&self, now: Moment) -> Option<Moment> {
+        let come = self.last_pulse.is_some_and(|last| now.since(last) < PULSES_COME);
+        self.stream_lost.filter(|_| come)
+    }
+
     pub(super) fn note(&mut self, event: Event) {
         if self.events.len() == MAX_EVENTS {
             self.events.pop_front();

@@ -1,3 +1,8 @@
+use watchfire_alert::PresenceMachine;
+use watchfire_model::{Presence, Status};
+
+use super::link::LinkState;
+use super::state::TELL_PAUSE;
 use super::*;
 use crate::testing::{fleet_of, manual_clock, moment, open_incident};
 
@@ -104,4 +109,75 @@ fn the_second_stream_after_a_reboot_says_the_same_as_the_first() {
     link.trouble_begins();
     assert_eq!(greet(&mut link, "two"), Some(false), "it was cut off this time");
     assert_eq!(greet(&mut link, "three"), Some(true));
+}
+
+#[test]
+fn an_agent_that_moves_to_the_hubs_machine_is_not_judged_by_what_was_held_back() {
+    let (clock, hand) = manual_clock();
+    let fleet = fleet_of(&["a-1", "b-1", "c-1"], &[], &clock);
+    let elsewhere = |port| std::net::SocketAddr::from(([203, 0, 113, 1], port));
+    for index in 0..3 {
+        fleet.connected(index, elsewhere(4000));
+        fleet.heard(index);
+    }
+    assert!(fleet.is_elsewhere(&crate::testing::name("a-1")), "its config was wrong");
+    let look = |seconds: u64| {
+        for _ in 0..seconds * 5 {
+            hand.advance(Duration::from_millis(200));
+            fleet.doubt_itself(clock.now());
+            for index in 0..3 {
+                fleet.check(index, clock.now());
+            }
+        }
+    };
+    look(60);
+    let presences = || [0, 1, 2].map(|index| fleet.presence(index));
+    assert!(presences().iter().all(|presence| !presence.is_trouble()), "the hub is cut off");
+    fleet.connected(0, ([127, 0, 0, 1], 4000).into());
+    assert!(!fleet.is_elsewhere(&crate::testing::name("a-1")));
+    fleet.check(0, clock.now());
+    assert!(!fleet.presence(0).is_trouble(), "{}", fleet.presence(0));
+    // It is heard through any cut, so its own silence counts from here on.
+    look(6);
+    assert_eq!(presences().map(Presence::is_trouble), [true, false, false]);
+    fleet.connected(0, elsewhere(4001));
+    fleet.heard(0);
+    fleet.check(0, clock.now());
+    assert_eq!(fleet.presence(0), Presence::Up);
+}
+
+/// Fault F5: nothing reaches the agent, and its pulses come.
+#[test]
+fn a_server_that_only_pulses_is_up_and_shown_without_its_stream() {
+    let (clock, hand) = manual_clock();
+    let fleet = fleet_of(&["a-1"], &[], &clock);
+    let missing = || fleet.snapshot(0).link.stream_missing;
+    let greet = || fleet.greeted(0, Greeting { boot: "one".to_owned(), skew_ms: 0 });
+    fleet.pulse(0);
+    assert_eq!(missing(), None, "there was none before");
+    fleet.connected(0, ([203, 0, 113, 1], 4000).into());
+    greet();
+    fleet.pulse(0);
+    assert_eq!(missing(), None);
+    fleet.disconnected(0, None, None);
+    let lost = clock.now();
+    for _ in 0..100 {
+        assert_eq!(missing(), Some(lost));
+        hand.advance(Duration::from_secs(1));
+        fleet.pulse(0);
+        fleet.check(0, clock.now());
+        assert_eq!(fleet.presence(0), Presence::Up);
+    }
+    // One that opens and says nothing is none.
+    fleet.connected(0, ([203, 0, 113, 1], 4001).into());
+    assert_eq!(missing(), Some(lost));
+    fleet.disconnected(0, None, None);
+    assert_eq!(missing(), Some(lost));
+    hand.advance(Duration::from_secs(3));
+    assert_eq!(missing(), None, "no pulses come either");
+    fleet.pulse(0);
+    assert_eq!(missing(), Some(lost));
+    fleet.connected(0, ([203, 0, 113, 1], 4002).into());
+    greet();
+    assert_eq!(missing(), None);
 }

@@ -3,7 +3,7 @@
 //!
 //! A chunk of ticks can be read from a key tick on, when the schema is known. The
 //! schema comes to the hub once a session; so it is stored under a key of its
-//! own beside the server's, whenever it changed and once an hour.
+//! own beside the server's, whenever it changed and every five minutes.
 
 use std::time::Duration;
 
@@ -24,6 +24,12 @@ const SCHEMA: &str = "/schema";
 /// The key under which a server's schemas are stored.
 pub(crate) fn schema_key(server: &str) -> String {
     format!("{server}{SCHEMA}")
+}
+
+/// The key of the server whose records or schemas are stored under `key`: what one
+/// server may bring counts both.
+pub(super) fn owner(key: &str) -> &str {
+    key.strip_suffix(SCHEMA).unwrap_or(key)
 }
 
 /// Gathers the records of one ring into chunks.

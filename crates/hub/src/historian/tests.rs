@@ -40,8 +40,8 @@ fn room() -> Room {
 async fn what_came_in_200_ms_is_one_group_and_told_when_it_is_durable() {
     let room = room();
     let (a, b): (Arc<Receipts>, Arc<Receipts>) = Default::default();
-    assert!(room.historian.put(chunk("a", 1, 4), true, &a));
-    assert!(room.historian.put(chunk("b", 1, 2), false, &b));
+    assert_eq!(room.historian.put(chunk("a", 1, 4), true, &a), Put::Taken);
+    assert_eq!(room.historian.put(chunk("b", 1, 2), false, &b), Put::Taken);
     settle().await;
     assert_eq!((a.waiting(), a.up_to()), (1, 0));
     room.hand.advance(GROUP_TIME);
@@ -62,12 +62,60 @@ async fn what_has_no_room_is_refused_and_counted() {
     let receipts = Arc::default();
     let mut taken = 0;
     // Nobody writes.
-    while historian.put(chunk("a", 1, 1), true, &receipts) {
+    while historian.put(chunk("a", 1, 1), true, &receipts) == Put::Taken {
         taken += 1;
     }
     assert_eq!(taken, MAX_QUEUE_CHUNKS);
     assert_eq!(historian.counts().refused, 1);
     assert_eq!(receipts.waiting(), taken);
+}
+
+#[tokio::test]
+async fn one_server_that_tells_too_much_is_refused_and_the_others_are_not() {
+    let room = room();
+    let receipts: Arc<Receipts> = Arc::default();
+    let large = |server: &str, number: u64| {
+        let bytes = vec![1; 1 << 20];
+        Chunk { bytes, ..chunk(server, number, number) }
+    };
+    let (mut number, mut taken) = (0, 0);
+    let refused = loop {
+        number += 1;
+        assert_eq!(room.historian.put(chunk("good", number, number), true, &receipts), Put::Taken);
+        match room.historian.put(large("evil", number), true, &receipts) {
+            Put::Taken => taken += 1,
+            refused => break refused,
+        }
+        assert!(taken <= quota::BURST_BYTES >> 20, "there is no quota");
+    };
+    assert_eq!((refused, taken), (Put::OverQuota, quota::BURST_BYTES >> 20));
+    assert_eq!(room.historian.counts().over_quota, 1);
+    assert!(!room.historian.has_time_for("evil"), "it is not asked for more");
+    // Sixteen seconds give it what it may bring in sixteen seconds.
+    room.hand.advance(Duration::from_secs(16));
+    until("there is room in the queue", || {
+        room.hand.advance(Duration::from_millis(1));
+        (receipts.waiting() == 0).then_some(())
+    })
+    .await;
+    assert!(!room.historian.has_time_for("evil"), "it is not asked for more");
+    assert!(room.historian.has_time_for("good"));
+    assert_eq!(room.historian.put(large("evil", number), true, &receipts), Put::Taken);
+    room.hand.advance(Duration::from_secs(600));
+    assert!(room.historian.has_time_for("evil"));
+}
+
+#[tokio::test]
+async fn room_is_given_back_when_nobody_tells_anything_too() {
+    let room = room();
+    let history = room.historian.history().expect("it has one").clone();
+    history.append(&[chunk("gone", 1, 1)]).expect("works");
+    history.remove_server("gone").expect("works");
+    until("it goes", || {
+        room.hand.advance(Duration::from_secs(1));
+        (history.counters().chunks_removed == 1).then_some(())
+    })
+    .await;
 }
 
 #[test]

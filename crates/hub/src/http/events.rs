@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use futures_util::Stream;
 use tokio::sync::broadcast::error::RecvError;
+use watchfire_api::hub::IncidentRow;
 use watchfire_identity::Action;
 
 use super::guard::Caller;
@@ -72,12 +73,14 @@ fn show(app: &AppState, caller: &Caller, event: &Event) -> Option<Sent> {
         }
         Event::Server(index) => {
             let seen = caller.sees(&fleet.config(*index).server.labels);
-            let row = seen.then(|| rows::row(fleet, *index))?;
+            let row = seen.then(|| rows::row(fleet, &caller.reader(fleet), *index))?;
             Sent::default().event("server").json_data(row).ok()
         }
         Event::Incident(server, row) => {
             let index = fleet.index(server)?;
             caller.sees(&fleet.config(index).server.labels).then_some(())?;
+            let cause = caller.reader(fleet).words(&row.cause);
+            let row = IncidentRow { cause, ..row.clone() };
             Sent::default().event("incident").json_data(row).ok()
         }
     }

@@ -7,6 +7,8 @@ use watchfire_model::Labels;
 use super::AppState;
 use super::reply::Refusal;
 use super::session::Session;
+use crate::fleet::Fleet;
+use crate::reader::Reader;
 
 /// The cookie that holds a session's id.
 pub(super) const COOKIE: &str = "watchfire_session";
@@ -33,6 +35,11 @@ impl Caller {
     /// True when the caller may know of a server with these labels.
     pub(super) fn sees(&self, labels: &Labels) -> bool {
         self.session.account.scope.holds(labels)
+    }
+
+    /// Makes words that the caller may read.
+    pub(super) fn reader<'a>(&'a self, fleet: &'a Fleet) -> Reader<'a> {
+        Reader::new(fleet, &self.session.account.scope)
     }
 }
 

@@ -15,6 +15,8 @@ use super::{App, AppState};
 
 /// How many incidents are listed when the caller does not say, and at most.
 const USUAL_LIMIT: usize = 100;
+/// In the place of a subject that may name servers which the caller may not know.
+const NOT_SHOWN: &str = "not shown: it may name servers that you may not see";
 
 /// What `GET /api/incidents` may be asked.
 #[derive(Deserialize)]
@@ -49,7 +51,9 @@ pub(super) async fn list(
         limit: watchfire_store::MAX_PAGE,
     };
     let incidents = app.visible(&caller, filter, limit).await?;
-    Ok(Json(IncidentList { incidents: incidents.iter().map(IncidentRow::from).collect() }))
+    let reader = caller.reader(&app.parts.fleet);
+    let rows = incidents.iter().map(|incident| IncidentRow::from(&reader.incident(incident)));
+    Ok(Json(IncidentList { incidents: rows.collect() }))
 }
 
 /// `GET /api/incidents/{id}`: a viewer is shown only how they were told themselves.
@@ -65,7 +69,7 @@ pub(super) async fn one(
     let incident = incident.ok_or_else(|| Refusal::not_found("incident"))?;
     let all = caller.may(Action::ViewDeliveries).is_ok();
     let name = caller.session.account.name.clone();
-    let (timeline, notifications) = app
+    let (timeline, mut notifications) = app
         .stored(move |store| {
             let mut notifications = Vec::new();
             let seen = |one: &Notification| all || one.user == name;
@@ -76,9 +80,20 @@ pub(super) async fn one(
             Ok((store.timeline(id)?, notifications))
         })
         .await?;
+    let reader = caller.reader(&app.parts.fleet);
+    let mut stored = timeline.iter().map(|entry| &entry.text);
+    let knows_all =
+        reader.reads_all_of(&incident.cause) && stored.all(|text| reader.reads_all_of(text));
+    if !knows_all {
+        // What another user was told is in that user's words.
+        let name = &caller.session.account.name;
+        let others = notifications.iter_mut().filter(|one| one.user != *name);
+        others.for_each(|one| one.subject = NOT_SHOWN.to_owned());
+    }
+    let incident = reader.incident(&incident);
     Ok(Json(IncidentDetail {
         row: IncidentRow::from(&incident),
-        timeline: timeline.iter().map(TimelineRow::from).collect(),
+        timeline: reader.timeline(timeline).iter().map(TimelineRow::from).collect(),
         notifications,
     }))
 }

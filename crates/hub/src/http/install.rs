@@ -1,30 +1,34 @@
 //! `GET /install`: the hub's own executable, and the script that installs it.
 //! No download comes from elsewhere, and no address in it from a request.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OnceCell;
 use watchfire_identity::certificate::Fingerprint;
 use watchfire_model::Moment;
 use watchfire_runtime::http::Peer;
+use watchfire_runtime::net::Network;
 use watchfire_runtime::{Clock, task};
 
 use super::reply::Refusal;
-use super::{App, AppState};
+use super::{App, AppState, client};
 
 /// The script, with its places to fill.
 const SCRIPT: &str = include_str!("install.sh");
 /// Downloads at a time.
 const MAX_DOWNLOADS: usize = 8;
+/// How many of them go to one client.
+const MAX_OF_CLIENT: usize = 2;
 /// The time for a whole download: a slow reader has its place no longer.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(600);
 /// How much of the file is read at a time, in bytes.
@@ -38,7 +42,42 @@ pub(crate) struct Installer {
     /// `host:port` of the hub, from its config.
     address: String,
     digest: OnceCell<Fingerprint>,
-    downloads: Arc<Semaphore>,
+    downloads: Arc<Mutex<Downloads>>,
+}
+
+/// Who downloads, each with how often at this time.
+type Downloads = HashMap<Network, usize>;
+
+/// A download's place. It is free again when this is dropped.
+struct Place {
+    downloads: Arc<Mutex<Downloads>>,
+    client: Network,
+}
+
+impl Place {
+    /// `None` when all places are taken, or those that this client may have.
+    fn take(downloads: &Arc<Mutex<Downloads>>, client: Network) -> Option<Self> {
+        let mut table = lock(downloads);
+        let all: usize = table.values().sum();
+        let own = table.get(&client).copied().unwrap_or(0);
+        if all >= MAX_DOWNLOADS || own >= MAX_OF_CLIENT {
+            return None;
+        }
+        table.insert(client, own + 1);
+        Some(Self { downloads: downloads.clone(), client })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = lock(&self.downloads);
+        if let Some(own) = table.get_mut(&self.client) {
+            *own -= 1;
+            if *own == 0 {
+                table.remove(&self.client);
+            }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -59,8 +98,7 @@ impl Installer {
             Ok(Program { file: Arc::new(file), bytes })
         });
         let program = program.map_err(|error| error.to_string());
-        let downloads = Arc::new(Semaphore::new(MAX_DOWNLOADS));
-        Self { program, address, digest: OnceCell::new(), downloads }
+        Self { program, address, digest: OnceCell::new(), downloads: Arc::default() }
     }
 
     fn program(&self) -> Result<&Program, Refusal> {
@@ -97,11 +135,14 @@ pub(super) async fn script(
 pub(super) async fn program(
     State(app): State<AppState>,
     Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     app.require_private(&peer)?;
     let installer = &app.parts.installer;
     let program = installer.program()?.clone();
-    let place = installer.downloads.clone().try_acquire_owned().map_err(|_| {
+    let client = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
+    let place = Place::take(&installer.downloads, Network::of_client(client));
+    let place = place.ok_or_else(|| {
         let message = "too many download the program now; try again";
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).retry_after(10)
     })?;
@@ -134,7 +175,7 @@ struct Download {
     whole: Whole,
     clock: Clock,
     until: Moment,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Download {
@@ -151,6 +192,11 @@ impl Download {
         let (piece, this) = task::blocking("read", read).await.map_err(io::Error::other)??;
         Ok((!piece.is_empty()).then(|| (Bytes::from(piece), this)))
     }
+}
+
+/// A panic while it was held leaves the table whole.
+fn lock(downloads: &Mutex<Downloads>) -> MutexGuard<'_, Downloads> {
+    downloads.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the program from its begin, beside other readers of the same file.

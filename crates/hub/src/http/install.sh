@@ -56,9 +56,21 @@ ask_token() {
 # The certificate is of the hub's own CA, which this machine does not know yet:
 # what proves the download is the SHA-256 above.
 fetch() {
+    tries=120
+    until said=$(get "$1" "$2" 2>&1); do
+        # Too many fetch it now: machines behind one address have it in turn.
+        case $said in *' 429'*) ;; *) fail "$1 cannot be fetched: $said" ;; esac
+        [ "$tries" != 120 ] || echo 'Others fetch the program from the hub now: waiting for a turn.'
+        tries=$((tries - 1))
+        [ "$tries" != 0 ] || fail "$1 cannot be fetched: others have fetched it for ten minutes; try again"
+        sleep 5
+    done
+}
+
+get() {
     if has curl; then curl -fsSk --proto '=https' -o "$2" "$1"
-    elif has wget; then wget -q --no-check-certificate -O "$2" "$1"
-    else fail "neither curl nor wget is here"; fi || fail "$1 cannot be fetched"
+    elif has wget; then wget -nv --no-check-certificate -O "$2" "$1"
+    else echo 'neither curl nor wget is here'; false; fi
 }
 
 digest() {

@@ -2,29 +2,35 @@ use watchfire_api::agent::StatsReply;
 use watchfire_api::hub::{KernelEventRow, ServerDetail, ServerRow};
 use watchfire_model::{Event, Moment};
 
-use crate::fleet::{Fleet, Snapshot};
+use crate::fleet::{Fleet, LinkSnapshot, Snapshot};
+use crate::reader::Reader;
 
 /// The difference of two clocks that is worth a word.
 const SHOWN_SKEW_MS: i64 = 2000;
 
-/// The row of the server at `index`.
-pub(super) fn row(fleet: &Fleet, index: usize) -> ServerRow {
-    row_of(fleet, index, &fleet.snapshot(index))
+/// The row of the server at `index`, as `reader` may read it.
+pub(super) fn row(fleet: &Fleet, reader: &Reader<'_>, index: usize) -> ServerRow {
+    row_of(fleet, reader, index, &fleet.snapshot(index))
 }
 
 /// The row and the whole last status.
-pub(super) fn detail(fleet: &Fleet, index: usize, now: Moment) -> ServerDetail {
+pub(super) fn detail(
+    fleet: &Fleet,
+    reader: &Reader<'_>,
+    index: usize,
+    now: Moment,
+) -> ServerDetail {
     let snapshot = fleet.snapshot(index);
     let age = snapshot.status.as_ref().map(|(at, _)| now.since(*at).as_secs_f64());
     ServerDetail {
-        row: row_of(fleet, index, &snapshot),
+        row: row_of(fleet, reader, index, &snapshot),
         events: snapshot.link.events.iter().map(event).collect(),
         status: snapshot.status.map(|(_, status)| StatsReply::from(&*status)),
         status_age_seconds: age,
     }
 }
 
-fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
+fn row_of(fleet: &Fleet, reader: &Reader<'_>, index: usize, snapshot: &Snapshot) -> ServerRow {
     let config = fleet.config(index);
     let link = &snapshot.link;
     let pulses = link.quality.as_ref().map(|quality| quality.shown(fleet.now()));
@@ -40,7 +46,7 @@ fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
         presence: snapshot.presence.to_string(),
         since_unix_ms: snapshot.since.unix_ms,
         last_sign_unix_ms: snapshot.last_sign.map(|at| at.unix_ms),
-        cause: snapshot.incident.as_ref().map(|(_, cause)| cause.clone()),
+        cause: snapshot.incident.as_ref().map(|(_, cause)| reader.words(cause)),
         incident: snapshot.incident.as_ref().map(|(id, _)| id.0),
         cpu_percent: status.and_then(watchfire_model::Status::cpu_percent),
         memory_percent: status.map(|status| status.memory.used_percent()),
@@ -48,12 +54,20 @@ fn row_of(fleet: &Fleet, index: usize, snapshot: &Snapshot) -> ServerRow {
         disk_mount: fullest.map(|filesystem| filesystem.mount_point.clone()),
         load1: status.map(|status| status.load.one),
         uptime_seconds: status.map(|status| status.uptime.as_secs()),
-        pulse: link.connected.then(|| if pulses.fresh { "datagrams" } else { "stream" }.to_owned()),
+        pulse: way(link, pulses.fresh).map(str::to_owned),
+        stream_missing_since_unix_ms: link.stream_missing.map(|since| since.unix_ms),
         loss_percent: pulses.loss_percent,
         rtt_ms: pulses.rtt_ms,
         clock_skew_seconds: link.skew_ms.filter(|skew| skew.abs() > SHOWN_SKEW_MS).map(seconds),
         two_agents: link.twins,
+        over_quota: link.over_quota,
     }
+}
+
+/// How its signs of life come.
+fn way(link: &LinkSnapshot, fresh: bool) -> Option<&'static str> {
+    let datagrams = link.stream_missing.is_some() || link.connected && fresh;
+    datagrams.then_some("datagrams").or(link.connected.then_some("stream"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is shown")]

@@ -22,11 +22,12 @@ pub(super) async fn list(
 ) -> Result<Json<ServerList>, Refusal> {
     caller.may(Action::ViewFleet)?;
     let fleet = &app.parts.fleet;
+    let reader = caller.reader(fleet);
     let mut servers: Vec<_> = fleet
         .indices()
         .into_iter()
         .filter(|index| caller.sees(&fleet.config(*index).server.labels))
-        .map(|index| rows::row(fleet, index))
+        .map(|index| rows::row(fleet, &reader, index))
         .collect();
     servers.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Json(ServerList { servers, now_unix_ms: app.parts.clock.now().unix_ms }))
@@ -39,7 +40,8 @@ pub(super) async fn one(
     Path(name): Path<String>,
 ) -> Result<Json<ServerDetail>, Refusal> {
     let index = app.server(&caller, &name)?;
-    Ok(Json(rows::detail(&app.parts.fleet, index, app.parts.clock.now())))
+    let fleet = &app.parts.fleet;
+    Ok(Json(rows::detail(fleet, &caller.reader(fleet), index, app.parts.clock.now())))
 }
 
 /// What `GET /api/servers/{name}/processes` may be asked.
@@ -78,7 +80,7 @@ pub(super) async fn processes(
         Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {QUESTION_HINT}", error.body_text()))
     })?;
     let query = query.understood()?;
-    let table = app.parts.fleet.snapshot(index).processes;
+    let table = app.parts.fleet.processes_of(index);
     let Some(table) = table else {
         return Ok(Json(ProcessList { at_unix_ms: 0, total: 0, processes: Vec::new() }));
     };

@@ -14,7 +14,7 @@ use super::reply::Refusal;
 use super::{App, AppState};
 use crate::session::SOCKET_LIMITS;
 
-/// How long a stream may stay after its agent was removed.
+/// How long a stream may stay after its agent was removed, and until it has heard so.
 const FAREWELL_TIME: Duration = Duration::from_secs(3);
 
 /// A stream that an agent of this hub opened.
@@ -50,13 +50,19 @@ pub(super) async fn stream(
         };
         let Some(index) = index else {
             app.tell_removed(agent, &peer);
-            return socket.close(CloseReason::Forbidden).await;
+            let closing = async {
+                socket.close(CloseReason::Forbidden).await;
+                socket.linger().await;
+            };
+            let _ = app.parts.clock.within(FAREWELL_TIME, closing).await;
+            return;
         };
         let accepted = Accepted { socket, index, agent, pulse_key, remote: peer.remote };
         // A session that was told to end and does not is dropped.
         tokio::select! {
-            () = on_stream(accepted) => {}
+            biased;
             () = removed(&app, agent, index) => {}
+            () = on_stream(accepted) => {}
         }
     };
     task::spawn("agent's stream", talk).detach();

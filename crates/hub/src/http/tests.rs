@@ -1,10 +1,12 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod bombs;
 mod edges;
 mod enrol;
 mod install;
 mod logins;
+mod others;
 mod stream;
 
 use std::net::SocketAddr;
@@ -43,7 +45,7 @@ static HASH: LazyLock<PasswordHash> =
     LazyLock::new(|| password::hash(PASSWORD).expect("there is memory"));
 
 /// A hub with a server of team a and one of team b, each with an incident;
-/// `ann` sees team a, `root` everything.
+/// `ann` sees team a, `olga` too and who was told, `root` everything.
 struct House {
     app: Router,
     fleet: Arc<Fleet>,
@@ -88,7 +90,7 @@ impl House {
         }
         let events = Events::new();
         let (shutdown, end) = Shutdown::new();
-        let identity = HubIdentity::open(folder.path(), clock.now()).expect("is made");
+        let identity = HubIdentity::open(folder.path(), 0, clock.now()).expect("is made");
         let identity = Arc::new(identity);
         // Servers of hub.toml: b-1 with a login, new-1 without an agent as yet.
         let mut configured = vec![watched("b-1", "127.0.0.1:9"), watched("new-1", "127.0.0.1:9")];
@@ -106,6 +108,7 @@ impl House {
             store: store.clone(),
             accounts: vec![
                 account("ann", Role::Viewer, team("a")),
+                account("olga", Role::Operator, team("a")),
                 account("root", Role::Admin, Scope::everything()),
             ],
             events: events.clone(),

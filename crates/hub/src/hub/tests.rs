@@ -1,13 +1,16 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::testing::{Log, manual_clock};
 
 fn config(folder: &Path) -> HubConfig {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("ours");
     HubConfig {
         trusted_proxies: Vec::new(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         data: folder.to_owned(),
+        disk: 1 << 30,
         down_after: Duration::from_secs(5),
         public_url: "http://hub.test".to_owned(),
         plain: watchfire_runtime::http::Plain::Anywhere,

@@ -1,14 +1,16 @@
 //! Files that are the hub's alone.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use watchfire_runtime::Secret;
 
 use super::IdentityError;
 
+/// The database's file, by which a hub's data folder is known.
+const DATABASE: &str = "watchfire.db";
 /// No file of ours is larger, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
@@ -38,16 +40,38 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
     renamed.map_err(IdentityError::io("create", to))
 }
 
-/// Whoever may write to a folder may put any file in the place of ours.
+/// Whoever may write to a folder may put any file in the place of ours, and whoever
+/// may enter it sees what there is.
 pub(super) fn check_folder(me: u32, folder: &Path) -> Result<(), IdentityError> {
     let metadata = fs::metadata(folder).map_err(IdentityError::io("look at", folder))?;
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if owner != me {
         return Err(IdentityError::Foreign { path: folder.to_owned(), owner, me });
     }
-    if mode & 0o022 != 0 {
+    if mode & 0o077 != 0 {
         return Err(IdentityError::OpenFolder { path: folder.to_owned(), mode });
     }
+    Ok(())
+}
+
+/// True when a folder holds a hub's data, or nothing.
+pub(super) fn is_ours(folder: &Path) -> bool {
+    if folder.join(DATABASE).exists() {
+        return true;
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    // A volume of its own comes with that one.
+    entries.flatten().all(|entry| entry.file_name() == "lost+found")
+}
+
+/// Lets nobody else in from now on.
+pub(super) fn close_folder(folder: &Path) -> Result<(), IdentityError> {
+    let closed = fs::set_permissions(folder, Permissions::from_mode(0o700));
+    closed.map_err(IdentityError::io("close to others", folder))?;
+    tracing::warn!(
+        folder = %folder.display(),
+        "others could enter the data folder, which holds the hub's keys: it has the mode 0700 now"
+    );
     Ok(())
 }
 
@@ -73,15 +97,20 @@ pub(super) fn read_private(me: u32, path: &Path) -> Result<Option<Secret>, Ident
     Ok(Some(Secret::new(text)))
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), IdentityError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(IdentityError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file as a whole or not at all, for the owner alone.
 pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
     let fresh = path.with_extension("new");
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(IdentityError::io("remove", &fresh)(error));
-        }
-        _ => {}
-    }
+    remove(&fresh)?;
     let written = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
         file.write_all(content)?;

@@ -53,6 +53,7 @@ impl HubTls {
     pub(crate) async fn keep(self: Arc<Self>, clock: Clock, shutdown: Shutdown) {
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 () = clock.sleep(LOOK) => {}
             }
@@ -93,7 +94,7 @@ mod tests {
     fn it_renews_itself_before_its_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let (clock, hand) = manual_clock();
-        let identity = Arc::new(HubIdentity::open(folder.path(), clock.now()).expect("is made"));
+        let identity = Arc::new(HubIdentity::open(folder.path(), 0, clock.now()).expect("is made"));
         let tls = HubTls::new(identity, vec!["hub.test".to_owned()], &clock).expect("is made");
         let kept = || std::fs::read(folder.path().join("identity/hub.pem")).expect("is kept");
         let (first, end) = (kept(), tls.not_after.load(Ordering::Relaxed));

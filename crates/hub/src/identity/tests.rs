@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::moment;
 
 fn opened(data: &Path) -> Result<HubIdentity, IdentityError> {
-    HubIdentity::open(data, moment(0))
+    HubIdentity::open(data, 0, moment(0))
 }
 
 fn mode(path: &Path) -> u32 {
@@ -58,7 +58,7 @@ fn what_is_anothers_is_refused() {
     let data = tempfile::tempdir().expect("a folder");
     opened(data.path()).expect("is made");
     let me = geteuid().as_raw() + 1;
-    let error = HubIdentity::open_as(me, data.path(), moment(0)).expect_err("not ours");
+    let error = HubIdentity::open_as(me, data.path(), 0, moment(0), true).expect_err("not ours");
     assert!(error.to_string().contains("hint: run it as that user"), "{error}");
 }
 
@@ -81,6 +81,60 @@ fn a_lost_authority_is_not_made_anew() {
     let after = opened(data.path()).expect("the hub's own key is made anew");
     assert_eq!(after.fingerprint(), before.fingerprint());
     assert_ne!(after.key_fingerprint(), before.key_fingerprint());
+}
+
+#[test]
+fn a_new_authority_is_made_only_where_nobody_would_miss_the_old_one() {
+    let data = tempfile::tempdir().expect("a folder");
+    let before = opened(data.path()).expect("is made").fingerprint();
+    fs::remove_dir_all(data.path().join(FOLDER)).expect("ours");
+    let again = |enrolled| HubIdentity::open(data.path(), enrolled, moment(0));
+    let error = again(3).expect_err("three servers know the old one").to_string();
+    let wanted = data.path().join(WANTED);
+    assert!(error.contains("number is 3") && error.contains("backup"), "{error}");
+    assert!(error.contains(&format!("touch {}", wanted.display())), "{error}");
+    assert!(!data.path().join(FOLDER).exists(), "nothing was made");
+    fs::write(&wanted, "").expect("ours");
+    assert_ne!(again(3).expect("it is wanted").fingerprint(), before);
+    assert!(!wanted.exists(), "it serves once");
+    // Nor does it wait for the day on which the authority is lost.
+    fs::write(&wanted, "").expect("ours");
+    again(3).expect("it is there");
+    assert!(!wanted.exists(), "the authority was there");
+    fs::remove_dir_all(data.path().join(FOLDER)).expect("ours");
+    assert!(matches!(again(3), Err(IdentityError::Lost { .. })));
+    fs::write(&wanted, "").expect("ours");
+    let command = HubIdentity::open_beside(data.path(), 3, moment(0));
+    let command = command.expect_err("only a hub makes another");
+    assert!(matches!(command, IdentityError::Lost { .. }), "{command}");
+    fs::remove_file(&wanted).expect("ours");
+    again(0).expect("nobody has enrolled");
+    HubIdentity::open_beside(data.path(), 3, moment(0)).expect("there is one");
+}
+
+#[test]
+fn a_data_folder_that_others_may_enter_is_closed_to_them() {
+    let data = tempfile::tempdir().expect("a folder");
+    close_data_folder(&data.path().join("not there yet")).expect("it will be made");
+    let open = |bits| {
+        fs::set_permissions(data.path(), fs::Permissions::from_mode(bits)).expect("ours");
+    };
+    for bits in [0o777, 0o770, 0o755, 0o750, 0o701] {
+        open(bits);
+        let log = crate::testing::Log::new();
+        close_data_folder(data.path()).expect("it is empty, and ours");
+        assert_eq!(mode(data.path()), 0o700, "{bits:o}");
+        assert!(log.holds("0700"), "it is told");
+    }
+    // What else lies there may be for others.
+    fs::write(data.path().join("letter.txt"), "").expect("ours");
+    open(0o755);
+    let error = close_data_folder(data.path()).expect_err("others may enter").to_string();
+    assert!(error.contains("chmod 700"), "{error}");
+    assert_eq!(mode(data.path()), 0o755);
+    fs::write(data.path().join("watchfire.db"), "").expect("ours");
+    close_data_folder(data.path()).expect("a hub ran here");
+    assert_eq!(mode(data.path()), 0o700);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use tokio::net::UdpSocket;
 use watchfire_runtime::Clock;
+use watchfire_runtime::net::Net;
 
 /// The time for an answer.
 const LIMIT: Duration = Duration::from_millis(800);
@@ -13,7 +14,10 @@ const TRIES: u16 = 2;
 /// Whether the host answers a ping. False also where this process may not ping:
 /// Linux allows it without a right to the groups in
 /// `net.ipv4.ping_group_range` (ping(8), icmp(7)).
-pub(super) async fn answers(ip: IpAddr, clock: &Clock) -> bool {
+pub(super) async fn answers(ip: IpAddr, clock: &Clock, net: &Net) -> bool {
+    if let Some(simulation) = net.simulation() {
+        return clock.within(LIMIT, simulation.ping(ip)).await.is_some();
+    }
     let Ok(socket) = open(ip) else { return false };
     for sequence in 1..=TRIES {
         let asked = socket.send_to(&echo(ip, sequence), SocketAddr::new(ip, 0)).await;

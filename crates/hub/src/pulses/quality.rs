@@ -27,14 +27,24 @@ struct Inner {
     steps: VecDeque<Step>,
 }
 
+/// Each session has a dozen, so they are small.
 #[derive(Debug, Clone, Copy)]
 struct Step {
-    began: Moment,
+    /// On the monotonic clock.
+    began_ms: u64,
     /// The newest counter when it began.
     base: u64,
-    came: u64,
-    rounds: Duration,
+    rounds_us: u64,
+    came: u32,
     measured: u32,
+}
+
+const _: () = assert!(size_of::<Step>() == 32, "ten thousand sessions have a dozen each");
+
+impl Step {
+    fn age(&self, now: Moment) -> Duration {
+        now.monotonic.saturating_sub(Duration::from_millis(self.began_ms))
+    }
 }
 
 /// What is told of a session's pulses.
@@ -45,7 +55,7 @@ pub(crate) struct Shown {
     /// How many did not arrive, 0 to 100; of those that the hub sends, how many
     /// were not answered.
     pub(crate) loss_percent: Option<f64>,
-    /// The mean time from a pulse of the hub to its answer.
+    /// The mean time from a pulse to its answer.
     pub(crate) rtt_ms: Option<f64>,
 }
 
@@ -61,7 +71,7 @@ impl Quality {
         let step = inner.step(now);
         step.came += 1;
         if let Some(round) = round {
-            step.rounds += round;
+            step.rounds_us += u64::try_from(round.as_micros()).unwrap_or(0);
             step.measured += 1;
         }
         inner.newest = inner.newest.max(newest);
@@ -90,11 +100,11 @@ impl Quality {
             return Shown { fresh, ..Shown::default() };
         };
         let due = inner.newest.saturating_sub(first.base);
-        let came: u64 = inner.steps.iter().map(|step| step.came).sum();
+        let came: u64 = inner.steps.iter().map(|step| u64::from(step.came)).sum();
         let loss = (due >= LEAST).then(|| 100.0 * due.saturating_sub(came) as f64 / due as f64);
-        let rounds: Duration = inner.steps.iter().map(|step| step.rounds).sum();
+        let rounds_us: u64 = inner.steps.iter().map(|step| step.rounds_us).sum();
         let measured: u32 = inner.steps.iter().map(|step| step.measured).sum();
-        let rtt = rounds.checked_div(measured).map(|mean| mean.as_secs_f64() * 1000.0);
+        let rtt = (measured > 0).then(|| rounds_us as f64 / f64::from(measured) / 1000.0);
         Shown { fresh, loss_percent: loss, rtt_ms: rtt }
     }
 
@@ -107,15 +117,15 @@ impl Inner {
     fn step(&mut self, now: Moment) -> &mut Step {
         self.forget(now);
         let base = self.newest;
-        if self.steps.back().is_none_or(|step| now.since(step.began) >= STEP) {
-            let rounds = Duration::ZERO;
-            self.steps.push_back(Step { began: now, base, came: 0, rounds, measured: 0 });
+        if self.steps.back().is_none_or(|step| step.age(now) >= STEP) {
+            let began_ms = u64::try_from(now.monotonic.as_millis()).unwrap_or(u64::MAX);
+            self.steps.push_back(Step { began_ms, base, rounds_us: 0, came: 0, measured: 0 });
         }
         self.steps.back_mut().expect("one was there or was pushed")
     }
 
     fn forget(&mut self, now: Moment) {
-        while self.steps.front().is_some_and(|step| now.since(step.began) >= WINDOW) {
+        while self.steps.front().is_some_and(|step| step.age(now) >= WINDOW) {
             self.steps.pop_front();
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use watchfire_model::Moment;
-use watchfire_wire::pulse::{Pulse, PulseFlags, join};
+use watchfire_wire::pulse::{Pulse, PulseFlags, RoundTrip, join};
 
 use super::Datagram;
 use super::session::{PulseSession, micros};
@@ -74,7 +74,10 @@ impl Sending {
             }
             self.queue.pop();
             let Some(sender) = self.sessions.get_mut(&number) else { continue };
-            let Some(session) = sender.session.upgrade() else {
+            let session = sender.session.upgrade();
+            // Of two streams to an agent the newer one has its pulses.
+            let newest = self.of_server.get(&sender.index) == Some(&number);
+            let Some(session) = session.filter(|session| newest || !session.is_orphan()) else {
                 self.forget(number);
                 continue;
             };
@@ -107,8 +110,9 @@ impl Sender {
         let pulse = Pulse {
             session: session.id,
             counter: self.counter,
-            flags: PulseFlags::default(),
+            flags: if session.is_orphan() { PulseFlags::ORPHAN } else { PulseFlags::default() },
             sent_us: micros(now),
+            round: RoundTrip::default(),
         };
         let body = pulse.encode();
         join(&body, &session.key.tag(&body))

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,31 +21,90 @@ pub(super) struct PulseSession {
     /// Where the hub sends to; `None` where it answers.
     pub(super) to: Option<SocketAddr>,
     pub(super) quality: Arc<Quality>,
-    window: Mutex<ReplayWindow>,
+    /// Its place among all sessions of the hub, in the order of their begin.
+    pub(super) number: u64,
+    heard: Mutex<Heard>,
+    /// Its stream has ended.
+    orphan: AtomicBool,
+    /// Its agent has left, or is not wanted: nothing goes on without the stream.
+    over: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    window: ReplayWindow,
+    /// When the last good pulse came, with its stream or without.
+    last: Option<Moment>,
+}
+
+/// What a pulse that is new says beside that its sender lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// It is the first of its session that came beside the stream.
+    First,
+    /// It came beside the stream.
+    Another,
+    /// Its stream has ended.
+    Orphan,
 }
 
 impl PulseSession {
-    pub(super) fn new(index: usize, id: u64, key: PulseKey, to: Option<SocketAddr>) -> Self {
-        let (quality, window) = (Arc::default(), Mutex::default());
-        Self { index, id, key, to, quality, window }
+    pub(super) fn new(
+        index: usize,
+        (id, number): (u64, u64),
+        key: PulseKey,
+        to: Option<SocketAddr>,
+    ) -> Self {
+        let (quality, heard) = (Arc::default(), Mutex::default());
+        let (orphan, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { index, id, key, to, quality, number, heard, orphan, over }
     }
 
-    /// True for a pulse that is new. Its tag was right.
-    pub(super) fn accept(&self, pulse: Pulse, now: Moment) -> bool {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if !window.accept(pulse.counter) {
-            return false;
+    /// Its stream has ended.
+    pub(super) fn outlive_stream(&self) {
+        self.orphan.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_orphan(&self) -> bool {
+        self.orphan.load(Ordering::Relaxed)
+    }
+
+    /// Its agent has left, or is not wanted.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// When the last good pulse came, with its stream or without.
+    pub(super) fn heard(&self) -> Option<Moment> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).last
+    }
+
+    /// Takes a pulse whose tag was right. `None` for one that is not new.
+    pub(super) fn accept(&self, pulse: Pulse, now: Moment) -> Option<Accepted> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if !heard.window.accept(pulse.counter) {
+            return None;
         }
-        let newest = window.newest().unwrap_or(pulse.counter);
-        drop(window);
+        let newest = heard.window.newest().unwrap_or(pulse.counter);
+        heard.last = Some(now);
+        drop(heard);
         // It says that the agent lives, and nothing of the stream it came with: a
         // seat must not look taken by it.
         if pulse.flags.contains(PulseFlags::ORPHAN) {
-            return true;
+            return Some(Accepted::Orphan);
         }
-        let round = self.to.and_then(|_| round(pulse.sent_us, now));
+        let is_first = self.quality.last().is_none();
+        let round = match self.to {
+            Some(_) => round(pulse.sent_us, now),
+            // Only who sends the pulses can measure it.
+            None => pulse.round.get().filter(|round| *round <= MAX_ROUND),
+        };
         self.quality.came(newest, round, now);
-        true
+        Some(if is_first { Accepted::First } else { Accepted::Another })
     }
 }
 

@@ -3,6 +3,7 @@
 use watchfire_model::Presence;
 use watchfire_runtime::ManualClock;
 use watchfire_testkit::seeded::Seeded;
+use watchfire_wire::pulse::RoundTrip;
 
 use super::*;
 use crate::testing::{fleet_of, manual_clock};
@@ -30,7 +31,7 @@ fn from(port: u16) -> SocketAddr {
 }
 
 fn datagram(key: &PulseKey, session: u64, counter: u64, flags: PulseFlags) -> Datagram {
-    let body = Pulse { session, counter, flags, sent_us: 77 }.encode();
+    let body = Pulse { session, counter, flags, sent_us: 77, ..Pulse::default() }.encode();
     join(&body, &key.tag(&body))
 }
 
@@ -50,16 +51,62 @@ fn a_pulse_is_a_sign_of_life_and_is_answered() {
     assert!(key(1).verify(body, tag));
     let presences = || [0, 1].map(|index| room.fleet.snapshot(index).presence);
     assert_eq!(presences(), [Presence::Up, Presence::Unknown]);
-    drop(pulsing);
-    let next = |counter| datagram(&key(1), echo.session, counter, PulseFlags::ORPHAN);
-    let seconds = std::time::Duration::from_secs;
-    room.hand.advance(seconds(19));
-    room.pulses.due();
-    assert!(room.pulses.take(&next(2), from(4000)).is_some(), "another stream is being opened");
-    assert_eq!(room.fleet.snapshot(0).last_sign, Some(room.clock.now()), "and it lives");
-    room.hand.advance(seconds(1));
-    room.pulses.due();
-    assert_eq!(room.pulses.take(&next(3), from(4000)), None, "the session is over");
+}
+
+/// Pulses of one session beside which there is no stream any more: it is over when none
+/// has come for 20 s, and after an hour.
+#[test]
+fn pulses_without_their_stream_count_for_as_long_as_they_come() {
+    let last_answer = |each: u64| {
+        let room = room(&["a-1"]);
+        let id = room.pulses.listen(0, key(1)).expect("open").id();
+        let mut answered = None;
+        for second in 1..=4000 {
+            room.hand.advance(Duration::from_secs(1));
+            room.pulses.due();
+            if second % each == 0 {
+                let orphan = datagram(&key(1), id, second, PulseFlags::ORPHAN);
+                let echo = room.pulses.take(&orphan, from(4000));
+                assert_eq!(
+                    room.fleet.snapshot(0).last_sign == Some(room.clock.now()),
+                    echo.is_some()
+                );
+                answered = echo.map(|_| second).or(answered);
+            }
+        }
+        answered
+    };
+    assert_eq!(last_answer(50), None, "the session is over");
+    assert!(last_answer(10).is_some_and(|last| (3590..3630).contains(&last)));
+}
+
+#[test]
+fn a_newer_stream_a_farewell_and_a_removal_end_the_pulses_of_an_older_one() {
+    let plain = PulseFlags::default();
+    for what in ["nothing", "a newer stream", "one that is not heard", "a farewell", "a removal"] {
+        let room = room(&["a-1", "b-1"]);
+        let id = room.pulses.listen(0, key(1)).expect("open").id();
+        let other = room.pulses.listen(1, key(2)).expect("open");
+        assert!(room.pulses.take(&datagram(&key(2), other.id(), 1, plain), from(1)).is_some());
+        let newer = room.pulses.listen(0, key(3)).expect("open");
+        let ends = match what {
+            "a newer stream" => {
+                let first = datagram(&key(3), newer.id(), 1, plain);
+                room.pulses.take(&first, from(4000)).is_some()
+            }
+            "a farewell" => {
+                let last = datagram(&key(1), id, 1, PulseFlags::LEAVING);
+                room.pulses.take(&last, from(4000)).is_some()
+            }
+            "a removal" => {
+                room.fleet.remove(0);
+                true
+            }
+            _ => false,
+        };
+        let orphan = datagram(&key(1), id, 2, PulseFlags::ORPHAN);
+        assert_eq!(room.pulses.take(&orphan, from(4000)).is_none(), ends, "{what}");
+    }
 }
 
 #[test]
@@ -148,8 +195,55 @@ fn the_hub_sends_two_a_second_and_four_when_none_is_answered() {
     let burst = room.pulses.due().len();
     assert!((4..=5).contains(&burst), "{burst}: one burst, and one that was due");
     assert!((35..=42).contains(&run(10, false)), "the pace is as before");
-    drop(pulsing);
-    assert_eq!(run(2, true), 0);
+}
+
+#[test]
+fn pulses_of_the_hub_outlive_their_stream_until_there_is_another() {
+    let room = room(&["a-1"]);
+    let to = from(5000);
+    let run = |seconds: u64| -> Vec<Pulse> {
+        let mut sent = Vec::new();
+        for _ in 0..seconds * 20 {
+            room.hand.advance(STEP);
+            for (_, bytes) in room.pulses.due() {
+                let pulse = pulse_of(&bytes);
+                let body = pulse.echo().encode();
+                room.pulses.take(&join(&body, &key(1).tag(&body)), to);
+                sent.push(pulse);
+            }
+        }
+        sent
+    };
+    drop(room.pulses.send(0, 9, key(1), to));
+    let sent = run(3590);
+    assert!((7178..=7182).contains(&sent.len()), "{}", sent.len());
+    assert!(sent.iter().all(|pulse| pulse.flags.contains(PulseFlags::ORPHAN)));
+    assert_eq!(room.fleet.presence(0), Presence::Up);
+    assert!(
+        room.clock.now().since(room.fleet.snapshot(0).last_sign.expect("it was heard"))
+            <= STEP * 10
+    );
+    run(40);
+    assert_eq!(run(2), [], "another stream takes too long");
+    drop(room.pulses.send(0, 10, key(1), to));
+    let _pulsing = room.pulses.send(0, 11, key(1), to);
+    let sent = run(2);
+    assert!(sent.len() == 4 && sent.iter().all(|pulse| pulse.session == 11), "{sent:?}");
+    assert!(sent.iter().all(|pulse| pulse.flags == PulseFlags::default()));
+}
+
+#[test]
+fn an_agent_that_dials_tells_the_round_trip() {
+    let room = room(&["a-1"]);
+    let pulsing = room.pulses.listen(0, key(1)).expect("open");
+    let shown = || pulsing.quality().shown(room.clock.now()).rtt_ms;
+    for (counter, told_ms) in [(1, None), (2, Some(10)), (3, None), (4, Some(30))] {
+        let round = told_ms.map(Duration::from_millis).map(RoundTrip::of).unwrap_or_default();
+        let body = Pulse { session: pulsing.id(), counter, round, ..Pulse::default() }.encode();
+        assert!(room.pulses.take(&join(&body, &key(1).tag(&body)), from(4000)).is_some());
+        assert_eq!(shown().is_some(), counter > 1);
+    }
+    assert_eq!(shown(), Some(20.0), "the mean of two");
 }
 
 #[test]

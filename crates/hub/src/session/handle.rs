@@ -17,7 +17,8 @@ pub(super) enum Order {
 /// A session, for those who want something of its agent. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionHandle {
-    pub(super) orders: mpsc::Sender<Order>,
+    /// The orders are boxed: the channel has room for many at once, and each session one.
+    pub(super) orders: mpsc::Sender<Box<Order>>,
 }
 
 impl SessionHandle {
@@ -26,12 +27,12 @@ impl SessionHandle {
     pub(crate) fn probe(&self, probe: Probe) -> oneshot::Receiver<ProbeResult> {
         let (sender, receiver) = oneshot::channel();
         // What has no room is as good as no answer.
-        let _ = self.orders.try_send(Order::Probe(probe, sender));
+        let _ = self.orders.try_send(Box::new(Order::Probe(probe, sender)));
         receiver
     }
 
     /// Ends the session. False when it is too busy to be told.
     pub(crate) fn close(&self, why: CloseReason) -> bool {
-        self.orders.try_send(Order::Close(why)).is_ok()
+        self.orders.try_send(Box::new(Order::Close(why))).is_ok()
     }
 }

@@ -12,9 +12,12 @@ use super::handle::{MAX_ORDERS, Order, SessionHandle};
 /// A session that gave a sign within this time is alive: a second one of the same
 /// server is refused.
 const ALIVE: Duration = Duration::from_secs(2);
-/// A sign so long after a second stream was refused cannot have been on its way:
-/// then there are two agents.
+/// A sign so long after a second stream was refused was hardly on its way.
 const TWIN_AFTER: Duration = Duration::from_millis(1500);
+/// What a lossy path kept back of a stream that its agent has closed comes late and at
+/// once; a second agent goes on with a sign a second. So long after the first of the
+/// late signs another one has to come: then there are two agents.
+const TWIN_SIGNS: Duration = Duration::from_secs(1);
 
 /// The sessions by the place of their servers: one each.
 #[derive(Debug, Default)]
@@ -38,6 +41,8 @@ pub(super) struct Signs(Mutex<Times>);
 struct Times {
     last: Moment,
     challenged: Option<Moment>,
+    /// The first sign that came long after that.
+    sign_after: Option<Moment>,
 }
 
 /// A session's place in the registry. It is free again when this is dropped.
@@ -47,7 +52,7 @@ pub(super) struct Entered {
     number: u64,
     seats: Arc<Mutex<HashMap<usize, Seat>>>,
     pub(super) signs: Arc<Signs>,
-    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) orders: mpsc::Receiver<Box<Order>>,
 }
 
 impl Registry {
@@ -65,7 +70,7 @@ impl Registry {
         }
         let (sender, orders) = mpsc::channel(MAX_ORDERS);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let times = Times { last: now, challenged: None };
+        let times = Times { last: now, challenged: None, sign_after: None };
         let signs = Arc::new(Signs(Mutex::new(times)));
         let handle = SessionHandle { orders: sender };
         seats.insert(index, Seat { number, handle, signs: signs.clone() });
@@ -81,20 +86,24 @@ impl Registry {
 impl Signs {
     pub(super) fn heard(&self, now: Moment) {
         let mut times = lock(&self.0);
-        times.last = times.last.max(now);
+        let last = times.last.max(now);
+        times.last = last;
+        if times.challenged.is_some_and(|at| last.since(at) >= TWIN_AFTER) {
+            times.sign_after.get_or_insert(last);
+        }
     }
 
     pub(super) fn last(&self) -> Moment {
         lock(&self.0).last
     }
 
-    /// True once when this session was heard long after another one of its agent
-    /// had come: both live.
+    /// True once when this session went on to be heard long after another one of its
+    /// agent had come: both live.
     pub(super) fn has_twin(&self) -> bool {
         let mut times = lock(&self.0);
-        let twin = times.challenged.is_some_and(|at| times.last.since(at) >= TWIN_AFTER);
+        let twin = times.sign_after.is_some_and(|at| times.last.since(at) >= TWIN_SIGNS);
         if twin {
-            times.challenged = None;
+            (times.challenged, times.sign_after) = (None, None);
         }
         twin
     }

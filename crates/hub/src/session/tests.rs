@@ -2,14 +2,17 @@
 
 mod hostile;
 mod opinion;
+mod quota;
 
 use std::collections::BTreeMap;
 
 use watchfire_codec::TickEncoder;
 use watchfire_model::{Presence, Schema, SeriesKey, Tick};
 use watchfire_runtime::socket::SocketError;
-use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle, task, task::Task};
+use watchfire_runtime::task::{Process, Task};
+use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::History;
+use watchfire_wire::pulse::{Pulse, PulseFlags, join};
 use watchfire_wire::{
     Alive, BackfillEnd, GoodbyeReason, Hello, Message, ProbeResult, ProbeSaw, Record, RecordKind,
     Records, RingState, StreamEncoder, decode, encode,
@@ -27,6 +30,9 @@ pub(super) struct Room {
     pub(super) historian: Historian,
     pub(super) hand: ManualClock,
     pub(super) clock: Clock,
+    /// What is done on threads elsewhere is done at once in it, so that no test depends
+    /// on how fast a disk is.
+    process: Process,
     _history: Option<tempfile::TempDir>,
     _end: ShutdownHandle,
     _writer: Task<()>,
@@ -72,7 +78,8 @@ impl Room {
     ) -> Self {
         let historian = Historian::new(history, clock.clone());
         let (shutdown, end) = Shutdown::new();
-        let writer = task::spawn("historian", historian.clone().run(shutdown));
+        let process = Process::new(1);
+        let writer = process.spawn("historian", historian.clone().run(shutdown));
         let sessions = Sessions::new(Parts {
             fleet: fleet.clone(),
             clock: clock.clone(),
@@ -86,6 +93,7 @@ impl Room {
             historian,
             hand,
             clock,
+            process,
             _history: folder,
             _end: end,
             _writer: writer,
@@ -109,7 +117,7 @@ impl Room {
         let there = Socket::accepted(there, SOCKET_LIMITS).await;
         let sessions = self.sessions.clone();
         let session = async move { sessions.accept(there, peer).await };
-        let session = task::spawn("session", session);
+        let session = self.process.spawn("session", session);
         let limits = SocketLimits { outgoing: MAX_FRAME_BYTES, ..SOCKET_LIMITS };
         let socket = Socket::begun(here, limits).await;
         let encoder = StreamEncoder::new();
@@ -133,14 +141,10 @@ impl Room {
         history.coverage(&self.key(index), RING).expect("readable")
     }
 
-    /// Lets time go by, and what came handed to the disk be stored.
+    /// Lets time go by. What came is stored when it is due.
     async fn pass(&self, ms: u64) {
         for _ in 0..ms / 100 {
             self.hand.advance(Duration::from_millis(100));
-            settle().await;
-        }
-        for _ in 0..5 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
             settle().await;
         }
     }
@@ -201,7 +205,7 @@ impl Agent {
         loop {
             match futures_util::FutureExt::now_or_never(self.socket.recv()) {
                 Some(Ok(_)) => {}
-                Some(Err(SocketError::Closed | SocketError::Broken(_))) => return true,
+                Some(Err(SocketError::Closed(_) | SocketError::Broken(_))) => return true,
                 Some(Err(error)) => panic!("{error}"),
                 None => return false,
             }
@@ -288,6 +292,50 @@ async fn holes_are_asked_for_newest_first_and_filled() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_ends_the_session() {
+    let room = Room::new(&["a-1"]);
+    let mut agent = room.agent(0).await;
+    agent.greet(1, 20).await;
+    agent.tick(20, 21, 1.0).await;
+    let mut asked = Vec::new();
+    for _ in 0..20 {
+        if asked.is_empty() {
+            room.pass(500).await;
+            asked = agent.heard(asks).await;
+        }
+    }
+    let (request, from, _) = asked[0];
+    let mut old = Ticks::new();
+    for _ in 0..2 {
+        let records = vec![old.record(from, 0.5)];
+        agent.say(&Message::Records(Records { request, previous: from - 1, records })).await;
+    }
+    assert!(agent.is_over().await);
+    assert_eq!(room.sessions.counts().wrong, 1);
+}
+
+#[tokio::test]
+async fn a_return_that_was_not_told_is_left_for_the_next_session() {
+    let room = Room::new(&["a-1"]);
+    let mut agent = room.agent(0).await;
+    agent.greet(1, 20).await;
+    agent.tick(20, 21, 1.0).await;
+    room.hand.advance(Duration::from_secs(4));
+    room.fleet.check(0, room.clock.now());
+    room.hand.advance(Duration::from_secs(2));
+    room.fleet.check(0, room.clock.now());
+    assert!(room.presence(0).is_trouble());
+    agent.tick(21, 22, 1.0).await;
+    assert_eq!(room.presence(0), Presence::Up);
+    // It waits for old records, which do not come.
+    room.pass(3000).await;
+    assert_eq!(room.fleet.take_return(0), None, "the session has it");
+    drop(agent);
+    settle().await;
+    assert!(room.fleet.take_return(0).is_some());
+}
+
+#[tokio::test]
 async fn what_an_agent_does_not_have_is_asked_for_once() {
     let room = Room::new(&["a-1"]);
     let mut agent = room.agent(0).await;
@@ -340,6 +388,26 @@ async fn a_second_stream_is_refused_while_the_first_lives_and_twins_are_told() {
 }
 
 #[tokio::test]
+async fn what_a_lossy_way_kept_back_of_a_closed_stream_is_no_second_agent() {
+    let room = Room::new(&["a-1"]);
+    let mut first = room.agent(0).await;
+    first.greet(1, 0).await;
+    let mut second = room.agent(0).await;
+    assert!(second.is_over().await);
+    room.pass(2000).await;
+    for _ in 0..3 {
+        first.say(&Message::Alive(Alive::default())).await;
+        room.pass(200).await;
+    }
+    room.pass(1000).await;
+    assert_eq!(room.sessions.counts().twins, 0);
+    drop(first);
+    let mut third = room.agent(0).await;
+    third.greet(1, 0).await;
+    assert!(!third.is_over().await, "the seat is free again");
+}
+
+#[tokio::test]
 async fn an_agent_that_comes_again_takes_the_place_of_its_quiet_stream() {
     let room = Room::new(&["a-1"]);
     let mut first = room.agent(0).await;
@@ -358,12 +426,41 @@ async fn an_agent_that_comes_again_takes_the_place_of_its_quiet_stream() {
 async fn one_that_says_no_hello_has_to_leave() {
     let room = Room::new(&["a-1"]);
     let mut agent = room.agent(0).await;
-    room.pass(2900).await;
-    assert!(!agent.is_over().await);
+    room.pass(9900).await;
+    assert!(!agent.is_over().await, "the way may be slow");
     room.pass(200).await;
     room.pass(1000).await;
     assert!(agent.is_over().await);
     assert_eq!(room.presence(0), Presence::Unknown);
+}
+
+#[tokio::test]
+async fn pulses_go_on_after_a_stream_broke_and_not_after_a_goodbye_or_a_removal() {
+    for why in ["broken", "goodbye", "removed"] {
+        let room = Room::new(&["a-1"]);
+        let mut agent = room.agent(0).await;
+        agent.greet(1, 0).await;
+        let id = agent.heard(|message| match message {
+            Message::Hello(hello) => hello.pulse,
+            _ => None,
+        });
+        let id = id.await[0];
+        match why {
+            "goodbye" => agent.say(&Message::Goodbye(GoodbyeReason::Reboot)).await,
+            "removed" => room.sessions.close(0, CloseReason::Forbidden),
+            _ => {}
+        }
+        settle().await;
+        drop(agent.socket);
+        agent.session.join().await.expect("it did not panic");
+        let pulse =
+            Pulse { session: id, counter: 1, flags: PulseFlags::ORPHAN, ..Pulse::default() };
+        let (body, key) = (pulse.encode(), PulseKey::from_exported([9; 32]));
+        let datagram = join(&body, &key.tag(&body));
+        let from = room.peer(0).remote;
+        let echo = room.sessions.0.pulses.take(&datagram, from);
+        assert_eq!(echo.is_some(), why == "broken", "{why}");
+    }
 }
 
 #[tokio::test]
@@ -433,7 +530,7 @@ async fn an_old_agent_behind_a_password_is_understood() {
     agent.say(&Message::Status(status)).await;
     agent.say(&Message::Processes(watchfire_model::ProcessTable::default())).await;
     assert_eq!(room.load(0), Some(7.25));
-    assert!(room.fleet.snapshot(0).processes.is_some());
+    assert!(room.fleet.processes_of(0).is_some());
     room.pass(10_000).await;
     assert!(!agent.is_over().await, "it never says hello, and need not");
 }
@@ -507,4 +604,132 @@ async fn what_comes_live_during_an_answer_is_not_asked_for() {
         last += 1;
     }
     assert_eq!(asked, [(1, 20)]);
+}
+
+/// Lets everybody in, and keeps which versions it was asked for.
+#[derive(Default, Clone)]
+struct Asked(Arc<std::sync::Mutex<Vec<(u32, u32)>>>);
+
+impl Renewal for Asked {
+    fn renew(&self, _: AgentId, _: &str, _: Moment) -> Result<String, String> {
+        Err("not here".to_owned())
+    }
+
+    fn admit(&self, _: AgentId, version: Version) -> Result<(), String> {
+        self.0.lock().expect("no panic").push((version.major, version.minor));
+        Ok(())
+    }
+}
+
+/// An agent is held to the newest version that it spoke: none may come in there with
+/// which nothing can be spoken, nor by a word that is dropped.
+#[tokio::test]
+async fn only_the_version_of_a_hello_that_counts_is_kept() {
+    let room = Room::new(&["a-1"]);
+    let asked = Asked::default();
+    room.sessions.set_renewal(Box::new(asked.clone()));
+    let hello = |major, minor| Message::Hello(Hello { major, minor, ..Hello::default() });
+    let known = watchfire_wire::PROTOCOL;
+    let mut agent = room.agent(0).await;
+    agent.say(&hello(known.major + 1, 0)).await;
+    assert!(agent.is_over().await, "nothing can be spoken with it");
+    until("its seat is free", || room.sessions.of(0).is_none().then_some(())).await;
+    let mut agent = room.agent(0).await;
+    agent.say(&hello(known.major, known.minor)).await;
+    agent.say(&hello(known.major, known.minor + 7)).await;
+    assert_eq!(room.sessions.counts().strange, 1);
+    assert_eq!(*asked.0.lock().expect("no panic"), [(known.major, known.minor)]);
+}
+
+#[tokio::test]
+async fn after_an_answer_others_that_wait_for_a_permit_may_have_it() {
+    let room = Room::new(&["a-1"]);
+    let mut agent = room.agent(0).await;
+    agent.greet(1, 20).await;
+    agent.tick(20, 21, 1.0).await;
+    // All but one are out.
+    let permits = room.sessions.0.backfills.clone();
+    let others = u32::try_from(MAX_BACKFILLS - 1).expect("few");
+    let others = permits.clone().try_acquire_many_owned(others).expect("nobody asks yet");
+    let history = room.historian.history().expect("it has one").clone();
+    let mut gather = crate::historian::Gather::new(room.key(0), RING);
+    gather.push(9, Ticks::new().record(10, 0.0), room.clock.now());
+    history.append(&[gather.take().expect("a record")]).expect("stored");
+    let mut asked = Vec::new();
+    while asked.is_empty() {
+        room.pass(500).await;
+        asked = agent.heard(asks).await;
+    }
+    assert_eq!((asked[0].1, permits.available_permits()), (11, 0));
+    let end = |request| Message::BackfillEnd(BackfillEnd { request, missing: true });
+    agent.say(&end(1)).await;
+    assert_eq!(agent.heard(asks).await, []);
+    assert_eq!(permits.available_permits(), 1, "whose tick comes first takes it");
+    room.pass(1500).await;
+    agent.say(&Message::Alive(Alive::default())).await;
+    assert_eq!(agent.heard(asks).await, [(2, 1, 9)]);
+    drop(others);
+}
+
+#[tokio::test]
+async fn an_answer_is_not_given_up_for_a_standstill_of_the_hub() {
+    let room = Room::new(&["a-1"]);
+    let mut agent = room.agent(0).await;
+    agent.greet(1, 20).await;
+    agent.tick(20, 21, 1.0).await;
+    let mut asked = Vec::new();
+    while asked.is_empty() {
+        room.pass(500).await;
+        asked = agent.heard(asks).await;
+    }
+    let (request, from, to) = asked[0];
+    let mut old = Ticks::new();
+    let mut part = |from: u64, to: u64| {
+        let records = (from..=to).map(|sequence| old.record(sequence, 0.5)).collect();
+        Message::Records(Records { request, previous: from - 1, records })
+    };
+    agent.say(&part(from, from)).await;
+    // It stands still for 15 s, and knows that only when its sessions have looked.
+    room.hand.advance(Duration::from_secs(15));
+    agent.say(&Message::Alive(Alive::default())).await;
+    room.fleet.stall().timer_was_late(Duration::from_secs(15));
+    for _ in 0..9 {
+        room.pass(1000).await;
+        agent.say(&Message::Alive(Alive::default())).await;
+    }
+    agent.say(&part(from + 1, to)).await;
+    agent.say(&Message::BackfillEnd(BackfillEnd { request, missing: false })).await;
+    for _ in 0..3 {
+        room.pass(1000).await;
+        agent.say(&Message::Alive(Alive::default())).await;
+    }
+    assert_eq!(room.coverage(0).first().map(|(_, to)| *to >= 20), Some(true));
+    assert_eq!(room.sessions.counts().strange, 0);
+}
+
+#[tokio::test]
+async fn what_comes_of_an_answer_that_was_given_up_is_no_misdeed() {
+    let room = Room::new(&["a-1"]);
+    let mut agent = room.agent(0).await;
+    agent.greet(1, 20).await;
+    agent.tick(20, 21, 1.0).await;
+    let mut asked = Vec::new();
+    for _ in 0..14 {
+        room.pass(1000).await;
+        agent.say(&Message::Alive(Alive::default())).await;
+        asked.extend(agent.heard(asks).await);
+    }
+    let (request, from, _) = asked[0];
+    let free = room.sessions.0.backfills.available_permits();
+    assert_eq!(free, MAX_BACKFILLS, "it was given up");
+    let late = Message::Records(Records {
+        request,
+        previous: from - 1,
+        records: vec![Ticks::new().record(from, 0.5)],
+    });
+    agent.say(&late).await;
+    agent.say(&Message::BackfillEnd(BackfillEnd { request, missing: false })).await;
+    assert_eq!(room.sessions.counts().strange, 0);
+    agent.say(&late).await;
+    assert_eq!(room.sessions.counts().strange, 1, "it had ended");
 }

@@ -22,6 +22,7 @@ impl Tally {
         let mut told = Default::default();
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 () = clock.sleep(TELL_EVERY) => {}
             }

@@ -55,27 +55,52 @@ async fn it_is_handed_out_only_where_nobody_on_the_way_can_change_it() {
 #[tokio::test]
 async fn downloads_are_limited() {
     let house = House::new();
-    let begin = async || {
-        let mut request = asking(Method::GET, "/install/watchfire", None);
-        let tls = TlsPeer { certificate: None, pulse_key: [0; 32] };
-        request.extensions_mut().insert(Peer { tls: Some(Arc::new(tls)), ..peer(1) });
-        house.app.clone().oneshot(request).await.expect("a router answers always")
-    };
     let mut open = Vec::new();
-    loop {
-        let answer = begin().await;
-        if answer.status() != StatusCode::OK {
-            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-            break;
+    for host in 1..=4 {
+        for _ in 0..2 {
+            let answer = download(&house, host, None).await;
+            assert_eq!(answer.status(), StatusCode::OK, "to {host}");
+            open.push(answer);
         }
-        open.push(answer);
-        assert!(open.len() <= 8, "there is no limit");
+        let third = download(&house, host, None).await;
+        assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS, "a third one to {host}");
+        assert_eq!(third.headers()["retry-after"], "10");
     }
+    let ninth = download(&house, 5, None).await;
+    assert_eq!(ninth.status(), StatusCode::TOO_MANY_REQUESTS, "there is a limit for all");
     drop(open.pop());
-    assert_eq!(begin().await.status(), StatusCode::OK, "one that ended makes room");
+    let after = download(&house, 5, None).await;
+    assert_eq!(after.status(), StatusCode::OK, "one that ended makes room");
+    // Behind a proxy each client has its own places.
+    drop((after, open.drain(..4)));
+    for (forwarded, expected) in [
+        ("203.0.113.1", StatusCode::OK),
+        ("203.0.113.1", StatusCode::OK),
+        ("203.0.113.1", StatusCode::TOO_MANY_REQUESTS),
+        ("203.0.113.2", StatusCode::OK),
+    ] {
+        let answer = download(&house, 200, Some(forwarded)).await;
+        assert_eq!(answer.status(), expected, "{forwarded}");
+        open.push(answer);
+    }
     let slow = open.pop().expect("some are open");
     house.hand.advance(Duration::from_secs(601));
     assert!(to_bytes(slow.into_body(), 1 << 20).await.is_err(), "none takes for ever");
+}
+
+/// Begins a download to 192.0.2.`host`, or to whom that speaks for.
+async fn download(
+    house: &House,
+    host: u8,
+    forwarded_for: Option<&'static str>,
+) -> axum::http::Response<Body> {
+    let mut request = asking(Method::GET, "/install/watchfire", None);
+    if let Some(client) = forwarded_for {
+        request.headers_mut().insert("x-forwarded-for", HeaderValue::from_static(client));
+    }
+    let tls = TlsPeer { certificate: None, pulse_key: [0; 32] };
+    request.extensions_mut().insert(Peer { tls: Some(Arc::new(tls)), ..peer(host) });
+    house.app.clone().oneshot(request).await.expect("a router answers always")
 }
 
 /// A machine without anything but what the script needs, and a `watchfire` that
@@ -92,23 +117,28 @@ impl Machine {
         for name in ["bin", "into"] {
             std::fs::create_dir(at(name)).expect("ours");
         }
-        let program = |name: &str, text: &str| {
-            let path = at("bin").join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("ours");
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
-        };
-        program("id", "echo 0");
         std::fs::write(at("fetched"), fetched).expect("ours");
-        let fetched = at("fetched").display().to_string();
-        program(
-            "curl",
-            &format!(
-                "for last; do :; done; echo \"$last\" >>{fetched}.asked; while [ \"$1\" != -o ]; do shift; done; cp {fetched} \"$2\""
-            ),
-        );
         let into = at("into").display().to_string();
         let script = script.replace("into=/usr/local/bin", &format!("into={into}"));
-        Self { folder, script }
+        let machine = Self { folder, script };
+        machine.program("id", "echo 0");
+        machine.program("curl", &machine.fetching());
+        machine
+    }
+
+    /// What `curl` does: it notes what was asked for, and hands it out.
+    fn fetching(&self) -> String {
+        let fetched = self.folder.path().join("fetched").display().to_string();
+        format!(
+            "for last; do :; done; echo \"$last\" >>{fetched}.asked; while [ \"$1\" != -o ]; do shift; done; cp {fetched} \"$2\""
+        )
+    }
+
+    /// Gives the machine another program under this name.
+    fn program(&self, name: &str, text: &str) {
+        let path = self.folder.path().join("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("ours");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
     }
 
     fn run(&self, arguments: &[&str], token: Option<&str>) -> (bool, String) {
@@ -167,6 +197,33 @@ async fn the_script_installs_what_was_promised_and_joins() {
         assert_eq!(told, format!("join hub.test:5100 -{more}\nwft1_abc\nagent install\n"));
         std::fs::remove_file(&notes).expect("ours");
     }
+}
+
+/// Many machines behind one address have the program in turn.
+#[tokio::test]
+async fn the_script_waits_while_too_many_fetch() {
+    let house = House::new();
+    let script = script(&house).await;
+    let machine = Machine::new(&script, "what comes in the end");
+    let waited = machine.folder.path().join("waited").display().to_string();
+    let refusal = |status: &str| {
+        let fetch = machine.fetching();
+        format!(
+            "if [ \"$(cat {waited} 2>/dev/null | wc -l)\" -lt 2 ]; then \
+             echo 'curl: (22) The requested URL returned error: {status}' >&2; exit 22; fi\n{fetch}"
+        )
+    };
+    machine.program("sleep", &format!("echo \"$1\" >>{waited}"));
+    machine.program("curl", &refusal("429"));
+    let (_, words) = machine.run(&["wft1_abc"], None);
+    assert_eq!(machine.text("waited").as_deref(), Some("5\n5\n"), "{words}");
+    assert!(words.contains("waiting for a turn") && words.contains("SHA-256 differs"), "{words}");
+    std::fs::remove_file(&waited).expect("ours");
+    // What will not pass is told at once.
+    machine.program("curl", &refusal("426"));
+    let (done, words) = machine.run(&["wft1_abc"], None);
+    assert!(!done && words.contains("error: 426"), "{words}");
+    assert_eq!(machine.text("waited"), None);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ fn no_frame_touches_another_server() {
         let other = room.fleet.snapshot(1);
         let load = other.status.expect("it told one").1.load.one;
         prop_assert_eq!(load.to_bits(), 0.5_f64.to_bits());
-        prop_assert!(other.processes.is_none() && other.incident.is_none());
+        prop_assert!(room.fleet.processes_of(1).is_none() && other.incident.is_none());
         prop_assert_eq!(other.last_sign, last_sign);
         prop_assert!(!good.session.is_finished());
         Ok(())

@@ -1,5 +1,6 @@
 use watchfire_alert::PresenceLimits;
 use watchfire_model::Sight;
+use watchfire_runtime::task;
 
 use super::*;
 use crate::dial::Dialer;

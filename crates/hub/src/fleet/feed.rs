@@ -1,0 +1,138 @@
+//! What a session reads of its server's records, for the fleet to look at.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use watchfire_codec::{
+    CodecError, Decoder, Frame, FrameKind, KeptTable, KeyPool, TableChain, peek,
+};
+use watchfire_model::{Moment, Schema, Status, StatusView};
+
+use super::lock;
+
+/// The ticks and process tables of one session as they are now. The session fills
+/// it, and the fleet makes a status or a table of it when somebody asks: with ten
+/// thousand servers hardly anybody does, and a second ahead all would be made for
+/// nothing. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    decoder: Decoder,
+    view: StatusView,
+    /// When the last tick came, on the hub's clocks; `None` before the first.
+    came: Option<Moment>,
+    tables: TableChain,
+}
+
+/// Why a record is not what it says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FeedError {
+    /// Its frames cannot be read.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// Its frames are others than they may be.
+    #[error("{0}")]
+    Content(&'static str),
+}
+
+impl Feed {
+    pub(crate) fn new(pool: KeyPool) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            decoder: Decoder::with_pool(pool),
+            view: StatusView::new(),
+            came: None,
+            tables: TableChain::default(),
+        })))
+    }
+
+    /// Reads a record of one tick, which came at `now`, with what it adds to the
+    /// schema. False when it holds no tick.
+    ///
+    /// # Errors
+    /// [`FeedError`] for bytes that are no such record.
+    pub(crate) fn tick(&self, bytes: &[u8], now: Moment) -> Result<bool, FeedError> {
+        let mut inner = self.lock();
+        let read = inner.read_tick(bytes)?;
+        if read {
+            inner.came = Some(now);
+        }
+        Ok(read)
+    }
+
+    /// Takes a record of one process table. False when it has no room.
+    ///
+    /// # Errors
+    /// [`CodecError`] for bytes that are no such record.
+    pub(crate) fn table(&self, bytes: &[u8]) -> Result<bool, CodecError> {
+        let kept = self.lock().tables.push(bytes)?;
+        Ok(kept == KeptTable::Newest)
+    }
+
+    /// How many series the schema has.
+    pub(crate) fn series(&self) -> usize {
+        self.lock().decoder.schema().len()
+    }
+
+    /// The schema as it is known.
+    pub(crate) fn schema(&self) -> Schema {
+        self.lock().decoder.schema().clone()
+    }
+
+    /// When the last tick came.
+    pub(super) fn came(&self) -> Option<Moment> {
+        self.lock().came
+    }
+
+    /// The status of the last tick, and when that came.
+    pub(super) fn status(&self) -> Option<(Moment, Arc<Status>)> {
+        let mut inner = self.lock();
+        let Inner { decoder, view, came, .. } = &mut *inner;
+        let (schema, tick) = (decoder.schema(), decoder.tick());
+        // After bytes that were wrong there may be no values, or none of this schema.
+        let is_whole = !tick.values.is_empty()
+            && tick.generation == schema.generation()
+            && tick.values.len() <= schema.len();
+        let came = (*came).filter(|_| is_whole)?;
+        Some((came, Arc::new(view.look(schema, tick))))
+    }
+
+    /// The process tables; sharing their bytes.
+    pub(super) fn tables(&self) -> TableChain {
+        self.lock().tables.clone()
+    }
+
+    /// True when both are the same session's.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.0)
+    }
+}
+
+impl Inner {
+    fn read_tick(&mut self, mut bytes: &[u8]) -> Result<bool, FeedError> {
+        let mut read = false;
+        loop {
+            if matches!(peek(bytes), Ok(Some(head)) if head.kind == FrameKind::Tick) {
+                if read {
+                    return Err(FeedError::Content("a record holds more than one tick"));
+                }
+                if self.came.is_some() {
+                    self.view.remember(self.decoder.schema(), self.decoder.tick());
+                }
+            }
+            match self.decoder.next(&mut bytes)? {
+                Some(Frame::Schema(_)) => {}
+                Some(Frame::Tick(_)) => read = true,
+                Some(Frame::Processes(_)) => {
+                    return Err(FeedError::Content("a tick holds a process table"));
+                }
+                None if !bytes.is_empty() => return Err(FeedError::Content("a tick is cut")),
+                None => return Ok(read),
+            }
+        }
+    }
+}
