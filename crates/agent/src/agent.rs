@@ -2,11 +2,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use watchfire_collect::{Root, TickSampler};
-use watchfire_identity::certificate::agent_name;
+use watchfire_identity::certificate::{AgentId, agent_name};
 use watchfire_model::{HostFacts, Moment, StatusView};
 use watchfire_runtime::http::HttpLimits;
+use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::{Clock, Secret, Shutdown, memory, task};
 
 use crate::boot::Boot;
@@ -35,7 +35,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 pub struct Agent {
     config: AgentConfig,
     clock: Clock,
-    listener: TcpListener,
+    net: Net,
+    listener: Listener,
     address: SocketAddr,
     data: Data,
     host: HostFacts,
@@ -53,6 +54,14 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] says what to do.
     pub async fn bind(config: AgentConfig, clock: Clock) -> Result<Self, AgentError> {
+        Self::bind_on(config, clock, Net::system()).await
+    }
+
+    /// The same on a network of its own: a simulation's.
+    ///
+    /// # Errors
+    /// As [`Agent::bind`].
+    pub async fn bind_on(config: AgentConfig, clock: Clock, net: Net) -> Result<Self, AgentError> {
         let (for_data, root, its_clock) = (config.clone(), config.root.clone(), clock.clone());
         let (data, identity, boot, host) = task::blocking("open the data folder", move || {
             let data = Data::open(&for_data)?;
@@ -62,12 +71,13 @@ impl Agent {
         })
         .await??;
         let bind = |source| AgentError::Bind { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
+        let listener = net.listen(config.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let (keeper, recording) = keeper(&config, &host.boot_id, &clock).await?;
         Ok(Self {
             config,
             clock,
+            net,
             listener,
             address,
             data,
@@ -86,6 +96,19 @@ impl Agent {
         self.address
     }
 
+    /// Who it is to a hub: the id of its key.
+    #[must_use]
+    pub fn id(&self) -> AgentId {
+        self.identity.id()
+    }
+
+    /// The fingerprint of the authority of the hub that it belongs to, 64 hexadecimal
+    /// digits; `None` while there is none.
+    #[must_use]
+    pub fn hub_id(&self) -> Option<String> {
+        self.identity.enrolled().borrow().as_ref().map(|enrolled| enrolled.hub_id.clone())
+    }
+
     /// Name and password of the user that was just made, because there was
     /// none. Only their hash is stored, so this is the one time to show them.
     #[must_use]
@@ -99,6 +122,13 @@ impl Agent {
         Arc::clone(&self.counters)
     }
 
+    /// Calls `witness` with the sequence of each record that the hub acknowledged as
+    /// durable, as it was sent live. Only the first witness is called, and it must not
+    /// wait: for whoever checks that promise from outside.
+    pub fn on_durable(&self, witness: impl Fn(u64) + Send + Sync + 'static) {
+        self.keeper.feed().counters().durable.call(witness);
+    }
+
     /// Answers until the shutdown is asked for. Streams get a goodbye.
     ///
     /// # Errors
@@ -107,6 +137,7 @@ impl Agent {
         let Self {
             config,
             clock,
+            net,
             listener,
             address,
             data,
@@ -135,6 +166,7 @@ impl Agent {
         };
         let up = Uplink::new(uplink::Parts {
             clock: clock.clone(),
+            net,
             shutdown: shutdown.clone(),
             counters: Arc::clone(&counters),
             samples: samples.clone(),

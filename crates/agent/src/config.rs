@@ -27,8 +27,10 @@ pub use self::collect::CollectConfig;
 pub use self::metrics::MetricsConfig;
 pub use self::record::RecordConfig;
 
+/// Where an agent listens when its config does not say.
+pub(crate) const USUAL_PORT: u16 = 5000;
 const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), USUAL_PORT);
 const DEFAULT_DATA: &str = "/var/lib/watchfire-agent";
 const DEFAULT_TOKEN_LIVES: Duration = Duration::from_secs(30 * 60);
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_secs(60);

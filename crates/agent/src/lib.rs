@@ -57,4 +57,4 @@ pub use identity::{
 };
 pub use metrics_once::{MetricsOnce, MetricsOnceError, metrics_once};
 pub use once::{processes_now, status_now};
-pub use watchfire_collect::ProcessDetail;
+pub use watchfire_collect::{ProcessDetail, Root};

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use watchfire_runtime::Shutdown;
 use watchfire_runtime::http::{END_TIME, HttpLimits, Plain, Transport, serve as listen};
+use watchfire_runtime::net::Listener;
 
 use crate::http::{App, handle};
 
 /// Serves until the shutdown is asked for and requests and streams have ended,
 /// or their time is over.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     app: Arc<App>,
     plain: Plain,
     shutdown: Shutdown,

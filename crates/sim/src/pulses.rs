@@ -14,7 +14,7 @@ use watchfire_identity::pulse::PulseKey;
 use watchfire_model::Moment;
 use watchfire_runtime::Clock;
 use watchfire_runtime::datagram::Datagrams;
-use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags, join, split};
+use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags, RoundTrip, join, split};
 
 use crate::counters::Counters;
 
@@ -53,6 +53,8 @@ pub(crate) struct PulseSession {
     heard_us: AtomicU64,
     /// Nothing passes at the moment.
     mute: AtomicBool,
+    /// The last round trip in microseconds and one more, until the hub was told; 0 then.
+    round_us: AtomicU64,
     over: AtomicBool,
 }
 
@@ -82,6 +84,7 @@ impl Pulses {
             counter: AtomicU64::new(0),
             heard_us: AtomicU64::new(micros(self.clock.now())),
             mute: AtomicBool::new(false),
+            round_us: AtomicU64::new(0),
             over: AtomicBool::new(false),
         });
         let mut wheel = self.wheel();
@@ -149,7 +152,10 @@ impl Pulses {
             return;
         }
         let counter = session.counter.fetch_add(1, Ordering::Relaxed) + 1;
-        let pulse = Pulse { session: session.id, counter, flags: PulseFlags::default(), sent_us };
+        let round = session.round_us.swap(0, Ordering::Relaxed).checked_sub(1);
+        let round = round.map(Duration::from_micros).map(RoundTrip::of).unwrap_or_default();
+        let flags = PulseFlags::default();
+        let pulse = Pulse { session: session.id, counter, flags, sent_us, round };
         let body = pulse.encode();
         self.socket.send(&join(&body, &session.key.tag(&body)), self.hub);
         self.counters.pulses.add(1);
@@ -167,7 +173,9 @@ impl Pulses {
         let now = micros(self.clock.now());
         session.heard_us.fetch_max(now, Ordering::Relaxed);
         self.counters.echoes.add(1);
-        self.counters.round_trip_us.add(now.saturating_sub(pulse.sent_us));
+        let round_us = now.saturating_sub(pulse.sent_us);
+        session.round_us.store(round_us.saturating_add(1), Ordering::Relaxed);
+        self.counters.round_trip_us.add(round_us);
         Some(())
     }
 

@@ -136,7 +136,6 @@ impl Identity {
     /// Follows the files until it is dropped.
     pub(crate) async fn follow(self: Arc<Self>) {
         loop {
-            self.clock.sleep(LOOK).await;
             let me = Arc::clone(&self);
             match task::blocking("look at the identity", move || me.look()).await {
                 Ok(Ok(())) => {}
@@ -144,6 +143,7 @@ impl Identity {
                 Ok(Err(error)) => tracing::warn!(%error, "the new identity is not taken"),
                 Err(error) => tracing::debug!(%error, "the identity was not looked at"),
             }
+            self.clock.sleep(LOOK).await;
         }
     }
 

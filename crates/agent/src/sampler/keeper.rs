@@ -225,6 +225,7 @@ impl Desk {
                     live.store(false, Ordering::Relaxed);
                     tracing::warn!("the recorder's disk hangs; live data goes on without it");
                     tokio::select! {
+                        biased;
                         done = kept => done,
                         // Ends only with the agent.
                         () = self.go_on_without(&mut queue) => return,

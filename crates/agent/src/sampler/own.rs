@@ -93,6 +93,13 @@ static UPLINK: &Told<UplinkCounters> = &[
     ),
     (
         counter(
+            "watchfire_agent_streams_refused_total",
+            "Streams that the hub ended because it does not want this agent.",
+        ),
+        |uplink| uplink.refused.get(),
+    ),
+    (
+        counter(
             "watchfire_agent_streams_quiet_total",
             "Streams given up because neither they nor the pulses said anything.",
         ),
@@ -134,11 +141,11 @@ static UPLINK: &Told<UplinkCounters> = &[
     (
         counter(
             "watchfire_agent_hub_requests_refused_total",
-            "What hubs sent that was refused, not asked for, or held up for coming too fast.",
+            "What hubs sent that was refused, replaced, not asked for, or held up for coming too fast.",
         ),
         |uplink| {
-            let refused = uplink.backfills_refused.get() + uplink.ignored.get();
-            refused + uplink.held_up.get() + uplink.too_large.get()
+            let unasked = uplink.backfills_replaced.get() + uplink.ignored.get();
+            unasked + uplink.held_up.get() + uplink.too_large.get()
         },
     ),
     (counter("watchfire_agent_pulses_sent_total", "Pulses sent to the hub."), |uplink| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use watchfire_identity::token::TokenKey;
 use watchfire_model::Labels;
 use watchfire_runtime::{Clock, ShutdownHandle, task};
@@ -45,6 +45,7 @@ async fn start(limits: HttpLimits) -> Server {
     };
     let uplink = Uplink::new(uplink::Parts {
         clock: clock.clone(),
+        net: watchfire_runtime::net::Net::system(),
         shutdown: shutdown.clone(),
         counters: Arc::clone(&counters),
         samples: samples.clone(),

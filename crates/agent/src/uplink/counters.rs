@@ -1,13 +1,19 @@
+use super::durable::Durable;
 use crate::counters::Counter;
 
 /// What the streams did, and what they refused, dropped or did late, since the
 /// agent started.
 #[derive(Debug, Default)]
 pub(crate) struct UplinkCounters {
+    /// Who wants to know of each record that the hub has on its disk.
+    pub(crate) durable: Durable,
     /// Streams that began, dialed and taken.
     pub(crate) streams: Counter,
     /// Dials that came to no stream.
     pub(crate) dials_failed: Counter,
+    /// Streams that the hub ended because it does not want this agent, or has another
+    /// one with its key.
+    pub(crate) refused: Counter,
     /// Streams that were given up because neither they nor the pulses said anything.
     pub(crate) quiet: Counter,
     /// Records that no recorder took, and that went to the streams alone.
@@ -24,8 +30,9 @@ pub(crate) struct UplinkCounters {
     pub(crate) too_large: Counter,
     /// Records that were handed in later.
     pub(crate) backfilled: Counter,
-    /// Requests for records that were refused, because too many waited.
-    pub(crate) backfills_refused: Counter,
+    /// Requests for records that came before the one before them was answered, and took
+    /// its place.
+    pub(crate) backfills_replaced: Counter,
     /// Frames of hubs that said nothing to an agent, or were not asked for.
     pub(crate) ignored: Counter,
     /// Frames of hubs that were read later, because they came too fast.

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpStream;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use watchfire_identity::certificate::HUB_NAME;
 use watchfire_runtime::Clock;
 use watchfire_runtime::backoff::jitter;
-use watchfire_runtime::net::{Resolver, first_of};
+use watchfire_runtime::net::{Net, Resolver, Stream, first_of};
 use watchfire_runtime::socket::Socket;
 use watchfire_runtime::tls::PULSE_LABEL;
 
@@ -34,15 +34,20 @@ use crate::identity::Enrolment;
 
 /// For how long the hub's last good addresses serve when no lookup succeeds.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// How long each step of a dial may take.
+/// How long each step of a dial may take. Connecting, the handshake and the opening
+/// are a round trip each, and a way on which one takes four seconds is still a way.
 const LOOKUP_TIME: Duration = Duration::from_secs(2);
-const CONNECT_TIME: Duration = Duration::from_secs(3);
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-const OPENING_TIME: Duration = Duration::from_secs(3);
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+const OPENING_TIME: Duration = Duration::from_secs(10);
+/// An address that has not answered for so long is tried once more beside the tries
+/// before: the kernel's own come ever more seldom, and a way that is free again is to
+/// be found soon.
+const KNOCK_AGAIN: Duration = Duration::from_secs(3);
 /// When nothing that was sent is acknowledged by the hub's kernel for so long,
 /// the connection is over: where pulses do not get through, this alone finds a
 /// hub that vanished.
-const UNHEARD_MS: u32 = 10_000;
+const UNHEARD: Duration = Duration::from_secs(10);
 /// The port of a hub that is named without one.
 const DEFAULT_PORT: u16 = 5100;
 /// Where the hub takes streams.
@@ -81,6 +86,7 @@ impl Dialer {
     async fn keep(mut self) {
         let mut again = Again::default();
         let (shutdown, clock) = (self.up.shutdown.clone(), self.up.clock.clone());
+        let mut dialed = None;
         loop {
             let me = tokio::select! {
                 biased;
@@ -88,6 +94,12 @@ impl Dialer {
                 me = self.hub() => me,
             };
             let Some((me, hub)) = me else { return };
+            // The last stream's pulses are for the hub that it led to.
+            let whom = Some((me.id, hub.clone()));
+            if dialed != whom {
+                self.up.forget_old_pulses();
+                dialed = whom;
+            }
             let begun = clock.now();
             // The end of the agent ends no stream here: each says goodbye first.
             let ended = tokio::select! {
@@ -101,10 +113,20 @@ impl Dialer {
             if ended == Some(End::Leaving) {
                 return;
             }
-            let pause = again.pause(ended, begun, clock.now(), jitter());
+            let now = clock.now();
+            let pause = again.pause(ended, begun, now, jitter());
+            if let Some(why) = again.refusal(now) {
+                tell_refusal(why, &hub);
+            }
+            let is_meant = again.is_meant(now);
+            if is_meant {
+                self.up.forget_old_pulses();
+            }
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
+                // Another enrolment is what a hub that refuses this agent waits for.
+                Ok(()) = self.enrolled.changed(), if is_meant => again = Again::default(),
                 () = clock.sleep(pause) => {}
             }
         }
@@ -128,7 +150,9 @@ impl Dialer {
         match dialed {
             Ok((socket, begun)) => {
                 self.told.forget();
-                Some(session::run(Arc::clone(&self.up), socket, begun).await)
+                let ended = session::run(Arc::clone(&self.up), socket, begun).await;
+                self.up.counters.refused.add(u64::from(ended.is_refusal()));
+                Some(ended)
             }
             Err(error) => {
                 self.up.counters.dials_failed.add(1);
@@ -143,7 +167,7 @@ impl Dialer {
     async fn dial(&self, me: &Enrolment, hub: &str) -> Result<(Socket, Begun), DialError> {
         let clock = &self.up.clock;
         let addresses = self.resolve(hub).await?;
-        let (stream, hub) = connect(&addresses, clock).await?;
+        let (stream, hub) = connect(&addresses, clock, &self.up.net).await?;
         let tls = me.client.connect(stream, HUB_NAME, HANDSHAKE_TIME, clock).await?;
         let pulse_key = tls.export(PULSE_LABEL);
         let opening = Socket::dial(tls, HUB_NAME, PATH, HeaderMap::new(), LIMITS);
@@ -159,6 +183,32 @@ impl Dialer {
         let found = self.resolver.addresses(host, LOOKUP_TIME).await;
         let found = found.map_err(|why| DialError::Name(why.to_string()))?;
         Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+}
+
+/// Says once what somebody has to do.
+fn tell_refusal(why: End, hub: &str) {
+    match why {
+        End::Replaced => tracing::error!(
+            hub,
+            "another agent with this one's key has a stream to the hub: was this machine copied \
+             from another? Stop one of the two, or give this one a key of its own: stop it, remove \
+             the folder `identity` from its data folder, and enrol it anew with `watchfire join`. \
+             It is tried again every few seconds"
+        ),
+        End::Older => tracing::error!(
+            hub,
+            "the hub does not take this agent: it spoke a newer version of the protocol before. \
+             Update it; or, if it was meant to go back, run `watchfire server allow-older` with \
+             its server's name at the hub. It is tried again within five minutes, or at once when \
+             the agent is started anew"
+        ),
+        _ => tracing::error!(
+            hub,
+            "the hub does not take this agent any more: its server was removed there. To have it \
+             back, make a token with `watchfire hub token` at the hub and run `watchfire join` \
+             here; else stop this agent. It is tried again every few minutes"
+        ),
     }
 }
 
@@ -188,20 +238,33 @@ fn split(hub: &str) -> Option<(&str, u16)> {
 async fn connect(
     addresses: &[SocketAddr],
     clock: &Clock,
-) -> Result<(TcpStream, SocketAddr), DialError> {
-    let connected = first_of(addresses, CONNECT_TIME, clock, TcpStream::connect).await;
+    net: &Net,
+) -> Result<(Stream, SocketAddr), DialError> {
+    let connect = |address| knock(address, clock, net);
+    let connected = first_of(addresses, CONNECT_TIME, clock, connect).await;
     let (stream, hub) = connected.map_err(|lost| {
         let why = lost.failures.last().map(io::Error::to_string);
         DialError::Unreachable(why.unwrap_or_else(|| "it does not answer".to_owned()))
     })?;
     // Signs of life are small and must not wait for one another.
-    let prepared = stream
-        .set_nodelay(true)
-        .and_then(|()| set_tcp_user_timeout(&stream, UNHEARD_MS).map_err(Into::into));
+    let prepared = stream.set_nodelay().and_then(|()| stream.set_unheard(UNHEARD));
     if let Err(error) = prepared {
         tracing::debug!(%error, "cannot set socket options");
     }
     Ok((stream, hub))
+}
+
+/// Connects to one address by the first of ever more tries, until the caller gives up.
+async fn knock(address: SocketAddr, clock: &Clock, net: &Net) -> io::Result<Stream> {
+    let mut tries = FuturesUnordered::new();
+    loop {
+        tries.push(net.connect(address));
+        tokio::select! {
+            biased;
+            Some(ended) = tries.next() => return ended,
+            () = clock.sleep(KNOCK_AGAIN) => {}
+        }
+    }
 }
 
 /// Returns when the hub is another one than `hub`.

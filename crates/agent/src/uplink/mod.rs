@@ -8,6 +8,7 @@
 pub(crate) mod backfill;
 mod counters;
 pub(crate) mod dial;
+mod durable;
 pub(crate) mod feed;
 pub(crate) mod goodbye;
 pub(crate) mod probe;
@@ -22,8 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use watchfire_model::Labels;
-use watchfire_runtime::datagram::Datagrams;
 use watchfire_runtime::http::END_TIME;
+use watchfire_runtime::net::Net;
 use watchfire_runtime::socket::SocketLimits;
 use watchfire_runtime::task::{self, Task};
 use watchfire_runtime::{Clock, Shutdown};
@@ -44,8 +45,13 @@ use crate::sampler::Samples;
 const MAX_INCOMING_BYTES: usize = 64 << 10;
 /// How long one frame may take to leave.
 const SEND_TIME: Duration = Duration::from_secs(10);
-/// For how long the pulses of a stream that ended go on. The hub takes them as long.
+/// The pulses of a stream that ended are answered for as long as they come, with no
+/// pause longer than this. The hub does the same.
 const OLD_PULSES_LIVE: Duration = Duration::from_secs(20);
+/// The most time for which pulses go on without their stream, and are answered. Where
+/// the way from the hub is cut they are sent unanswered: that they arrive there, only
+/// the hub knows.
+const OLD_PULSES_MOST: Duration = Duration::from_secs(3600);
 /// The read buffer of one stream, in bytes.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -69,6 +75,7 @@ pub(crate) struct About {
 #[derive(Debug)]
 pub(crate) struct Uplink {
     pub(crate) clock: Clock,
+    pub(crate) net: Net,
     pub(crate) shutdown: Shutdown,
     pub(crate) counters: Arc<UplinkCounters>,
     pub(crate) pulses: Arc<PulseDesk>,
@@ -90,6 +97,7 @@ pub(crate) struct Uplink {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
+    pub(crate) net: Net,
     pub(crate) shutdown: Shutdown,
     pub(crate) counters: Arc<Counters>,
     pub(crate) samples: Samples,
@@ -107,11 +115,13 @@ impl Uplink {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let counters = Arc::clone(parts.feed.counters());
         let me = parts.identity.as_ref().map(|identity| identity.enrolled());
-        let prober = Prober::new(parts.clock.clone(), me, Arc::clone(&counters));
+        let prober =
+            Prober::new(parts.clock.clone(), me, Arc::clone(&counters)).over(parts.net.clone());
         Arc::new(Self {
             pulses: Arc::new(PulseDesk::new(Arc::clone(&counters))),
             old_pulses: Mutex::default(),
             clock: parts.clock,
+            net: parts.net,
             shutdown: parts.shutdown,
             counters,
             samples_skipped: parts.counters,
@@ -128,25 +138,27 @@ impl Uplink {
 
     /// Lets the pulses of a stream that ended go on while another is being opened: on
     /// a way that loses a third of all packets that takes longer than a server may
-    /// be quiet.
+    /// be quiet, and on one that is cut in one direction none can be opened.
     pub(crate) fn outlive(&self, pulses: Pulses) {
         pulses.outlive_stream();
         let clock = self.clock.clone();
         let task = task::spawn("old pulses", async move {
-            clock.sleep(OLD_PULSES_LIVE).await;
+            clock.sleep(OLD_PULSES_MOST).await;
             drop(pulses);
         });
         *self.old_pulses.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
-    /// A new stream has its own pulses.
+    /// A new stream has its own pulses, and a hub that does not want this agent wants
+    /// none.
     pub(crate) fn forget_old_pulses(&self) {
         *self.old_pulses.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Answers pulses beside the listener, and dials the hub where there is one.
     pub(crate) fn start(self: &Arc<Self>, listen: SocketAddr) -> Running {
-        let answering = match Datagrams::bind(listen) {
+        self.prober.listens(listen.port());
+        let answering = match self.net.datagrams(listen) {
             Ok(socket) => {
                 let answer = Arc::clone(&self.pulses).answer(socket, self.clock.clone());
                 Some(task::spawn("pulse answers", answer))

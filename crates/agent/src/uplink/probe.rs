@@ -2,27 +2,29 @@
 //! server can be reached, and answers within 800 ms.
 //!
 //! It looks at nothing but the one address that the hub names, which must be an
-//! IP address and a port, and says nothing there but a TLS handshake. A hub that
-//! asks too much is declined, so that nobody makes a scanner of an agent.
+//! IP address and a port where agents listen: their usual one, or this agent's own. It
+//! says nothing there but a TLS handshake. A hub that asks too much is declined, so
+//! that nobody makes a scanner of an agent.
 
 mod ping;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use watchfire_identity::certificate::{AgentId, HUB_NAME, Peer, agent_name, peer_of};
 use watchfire_model::Moment;
 use watchfire_runtime::Clock;
-use watchfire_runtime::net::{has_no_way, is_own_want};
+use watchfire_runtime::net::{Net, Stream, has_no_way, is_own_want};
 use watchfire_runtime::tls::{TlsClient, TlsError};
 use watchfire_wire::{Probe, ProbeResult, ProbeSaw};
 
 use super::UplinkCounters;
+use crate::config::USUAL_PORT;
 use crate::identity::Enrolment;
 
 /// How many probes are made in [`RATE_TIME`], whoever asks.
@@ -40,10 +42,13 @@ const WHOLE_TIME: Duration = Duration::from_millis(760);
 #[derive(Debug)]
 pub(crate) struct Prober {
     clock: Clock,
+    net: Net,
     me: Option<watch::Receiver<Option<Arc<Enrolment>>>>,
     counters: Arc<UplinkCounters>,
     made: Mutex<VecDeque<Moment>>,
     seats: Semaphore,
+    /// Where this agent listens: a fleet that moved its agents moved all of them.
+    own_port: AtomicU16,
 }
 
 /// What a probe is about, once it was found to be one.
@@ -60,14 +65,26 @@ impl Prober {
         counters: Arc<UplinkCounters>,
     ) -> Self {
         let (made, seats) = (Mutex::default(), Semaphore::new(AT_ONCE));
-        Self { clock, me, counters, made, seats }
+        let own_port = AtomicU16::new(USUAL_PORT);
+        Self { clock, net: Net::system(), me, counters, made, seats, own_port }
+    }
+
+    /// The same over this network.
+    pub(crate) fn over(self, net: Net) -> Self {
+        Self { net, ..self }
+    }
+
+    /// Says where this agent listens.
+    pub(crate) fn listens(&self, port: u16) {
+        self.own_port.store(port, Ordering::Relaxed);
     }
 
     /// Looks, and says what was seen.
     pub(crate) async fn probe(&self, probe: &Probe) -> ProbeResult {
         let begun = self.clock.now();
         let seat = self.seats.try_acquire();
-        let target = Target::read(probe).filter(|_| seat.is_ok() && self.may(begun));
+        let target = Target::read(probe).filter(|target| self.is_an_agents(target.address.port()));
+        let target = target.filter(|_| seat.is_ok() && self.may(begun));
         let saw = match target {
             Some(target) => {
                 self.counters.probes.add(1);
@@ -80,6 +97,10 @@ impl Prober {
         }
         let took_ms = u32::try_from(self.clock.now().since(begun).as_millis()).unwrap_or(u32::MAX);
         ProbeResult { id: probe.id, saw, took_ms }
+    }
+
+    fn is_an_agents(&self, port: u16) -> bool {
+        port == USUAL_PORT || port == self.own_port.load(Ordering::Relaxed)
     }
 
     /// True when not too many were made of late.
@@ -96,13 +117,15 @@ impl Prober {
     }
 
     async fn look(&self, target: Target, begun: Moment) -> ProbeSaw {
-        let connecting = self.clock.within(CONNECT_TIME, TcpStream::connect(target.address));
-        let pinging = self.clock.within(CONNECT_TIME, ping::answers(target.address.ip()));
+        let connecting = self.clock.within(CONNECT_TIME, self.net.connect(target.address));
+        let pinging =
+            self.clock.within(CONNECT_TIME, ping::answers(target.address.ip(), &self.net));
         tokio::pin!(connecting, pinging);
         // A ping is of interest only when nothing else answers.
         let (mut connected, mut pinged) = (None, None);
         while connected.is_none() {
             tokio::select! {
+                biased;
                 ended = &mut connecting => connected = Some(ended),
                 ended = &mut pinging, if pinged.is_none() => pinged = Some(ended == Some(true)),
             }
@@ -123,7 +146,7 @@ impl Prober {
     }
 
     /// The host took the connection; now the agent is to show who it is.
-    async fn shake(&self, stream: TcpStream, target: Target, begun: Moment) -> ProbeSaw {
+    async fn shake(&self, stream: Stream, target: Target, begun: Moment) -> ProbeSaw {
         let me = self.me.as_ref().and_then(|me| me.borrow().clone());
         let Some(me) = me else {
             // Without a certificate nobody there can be known.
@@ -140,7 +163,7 @@ impl Prober {
         &self,
         key: AgentId,
         tls: &TlsClient,
-        stream: TcpStream,
+        stream: Stream,
         rest: Duration,
     ) -> ProbeSaw {
         match tls.connect(stream, &agent_name(key), rest, &self.clock).await {
@@ -156,7 +179,7 @@ impl Prober {
 
     /// Any agent will do. The name that is asked for is the hub's: a
     /// certificate of the authority with any other name is an agent's.
-    async fn shake_with_any(&self, tls: &TlsClient, stream: TcpStream, rest: Duration) -> ProbeSaw {
+    async fn shake_with_any(&self, tls: &TlsClient, stream: Stream, rest: Duration) -> ProbeSaw {
         match tls.connect(stream, HUB_NAME, rest, &self.clock).await {
             Err(TlsError::OtherIdentity(_)) => ProbeSaw::Reached,
             Ok(_) => ProbeSaw::Declined,
@@ -173,7 +196,7 @@ impl Target {
             "" => None,
             key => Some(key.parse().ok()?),
         };
-        (address.port() != 0 && is_one_host(address.ip())).then_some(Self { address, key })
+        is_one_host(address.ip()).then_some(Self { address, key })
     }
 }
 

@@ -57,6 +57,14 @@ pub(crate) enum End {
     HubLeft,
     /// The hub closed it.
     Closed,
+    /// The hub closed it because it ends itself, or heard nothing of this agent.
+    HubAway,
+    /// The hub refuses this agent: its server was removed, or has another name now.
+    Removed,
+    /// The hub refuses this agent: it speaks an older version than it did before.
+    Older,
+    /// Another stream of this agent's key took its place, or has it.
+    Replaced,
     /// The connection broke, or the hub does not read.
     Broken,
     /// Neither the stream nor the pulses say anything.
@@ -68,12 +76,27 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// True when the hub is there and does not want this agent.
+    pub(crate) fn is_refusal(self) -> bool {
+        matches!(self, Self::Removed | Self::Older | Self::Replaced)
+    }
+
+    /// True when pulses go on without the stream: neither side has left, and the hub
+    /// does not refuse this agent.
+    fn leaves_pulses(self) -> bool {
+        !matches!(self, Self::Leaving | Self::HubLeft) && !self.is_refusal()
+    }
+
     /// For the log.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Leaving => "the agent ends",
             Self::HubLeft => "the hub said goodbye",
             Self::Closed => "the hub closed it",
+            Self::HubAway => "the hub ends it",
+            Self::Removed => "the hub does not take this agent",
+            Self::Older => "the hub knows a newer version of this agent",
+            Self::Replaced => "another stream has this agent's place",
             Self::Broken => "the connection broke",
             Self::Quiet => "the hub is quiet",
             Self::NotUnderstood => "the hub is not understood",

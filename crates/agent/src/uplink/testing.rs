@@ -82,6 +82,7 @@ pub(crate) fn agent_at(now: Moment) -> Agent {
         Samplers::new(clock.clone(), root.clone(), config, keeper, boot.clone());
     let up = Uplink::new(Parts {
         clock,
+        net: watchfire_runtime::net::Net::system(),
         shutdown,
         counters: Arc::default(),
         samples,

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use watchfire_api::agent::Message;
+use watchfire_api::enrol::{ENROL_PATH, EnrolReply, EnrolRequest, MAX_BODY_BYTES};
 use watchfire_identity::certificate::{HUB_NAME, MachineKey};
 use watchfire_identity::enrol::EnrolToken;
 use watchfire_runtime::tls::{Credentials, TlsClient};
@@ -15,29 +15,8 @@ use crate::{Member, SimError};
 
 /// How long one enrolment may take.
 const TIME: Duration = Duration::from_secs(20);
-/// The longest answer, in bytes.
-const MAX_ANSWER_BYTES: u64 = 64 << 10;
-
-#[derive(Serialize)]
-struct Asked<'a> {
-    secret: &'a str,
-    name: &'a str,
-    labels: BTreeMap<&'a str, &'a str>,
-    csr: String,
-    version: &'static str,
-}
-
-#[derive(Deserialize)]
-struct Given {
-    certificate: String,
-    ca: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    message: String,
-}
+/// The longest answer with its head, in bytes.
+const MAX_ANSWER_BYTES: u64 = 2 * MAX_BODY_BYTES as u64;
 
 /// Enrols one server.
 pub(super) async fn member(
@@ -49,31 +28,31 @@ pub(super) async fn member(
     let refused = |why: String| SimError::Enrol { name: host.name.clone(), hub, why };
     let key = MachineKey::generate();
     let labels = host.labels();
-    let asked = Asked {
-        secret: token.secret(),
-        name: &host.name,
-        labels: labels.iter().collect(),
+    let asked = EnrolRequest {
+        secret: token.secret().to_owned(),
+        name: host.name.clone(),
+        labels: labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         csr: key.signing_request(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let body = serde_json::to_string(&asked).map_err(|error| refused(error.to_string()))?;
     let asking = clock.within(TIME, post(hub, token, &body, clock)).await;
     let (status, body) =
         asking.unwrap_or_else(|| Err("it took too long".to_owned())).map_err(refused)?;
     if status != 200 {
-        let message = serde_json::from_slice(&body).map(|refused: Refused| refused.message);
+        let message = serde_json::from_slice(&body).map(|refused: Message| refused.message);
         return Err(refused(
             message.unwrap_or_else(|_| format!("it answered with status {status}")),
         ));
     }
-    let given: Given = serde_json::from_slice(&body)
+    let given: EnrolReply = serde_json::from_slice(&body)
         .map_err(|error| refused(format!("its answer is not understood: {error}")))?;
     let key_pem = Secret::new(key.pem().as_str());
     let credentials = Credentials { certificate_pem: given.certificate, key_pem, ca_pem: given.ca };
     Member::new(&given.name, credentials)
 }
 
-/// Posts to `/enrol` and gives status and body of the answer.
+/// Posts the request and gives status and body of the answer.
 async fn post(
     hub: SocketAddr,
     token: &EnrolToken,
@@ -87,7 +66,7 @@ async fn post(
     let connected = client.connect(stream, HUB_NAME, TIME, clock).await;
     let mut stream = connected.map_err(|error| error.to_string())?;
     let head = format!(
-        "POST /enrol HTTP/1.1\r\nHost: {HUB_NAME}\r\nContent-Type: application/json\r\n\
+        "POST {ENROL_PATH} HTTP/1.1\r\nHost: {HUB_NAME}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );

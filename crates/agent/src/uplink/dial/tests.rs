@@ -1,10 +1,18 @@
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpListener;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{FutureExt, SinkExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 use watchfire_identity::certificate::Authority;
 use watchfire_identity::pulse::PulseKey;
+use watchfire_model::Moment;
 use watchfire_runtime::datagram::Datagrams;
+use watchfire_runtime::net::{
+    Doing, SimulatedConnection, SimulatedDatagrams, SimulatedListener, SimulatedNet,
+};
 use watchfire_runtime::task::{self, Task};
 use watchfire_runtime::tls::{TlsServer, TlsStream};
 use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags};
@@ -61,6 +69,15 @@ impl Hub {
         stream
     }
 
+    /// Takes a stream and closes it at once with this code.
+    async fn refuse(&self, tcp: TcpStream, code: u16) {
+        let tls = self.server.accept(tcp, HANDSHAKE_TIME, &Clock::system()).await.expect("TLS");
+        let mut socket = accept_async(tls).await.expect("a stream");
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        socket.close(Some(frame)).await.expect("it is open");
+        while let Some(Ok(_)) = socket.next().await {}
+    }
+
     /// Answers the next pulse that is valid.
     async fn answer(&self) -> Pulse {
         loop {
@@ -101,17 +118,20 @@ fn dialing(agent: Agent, me: Option<Enrolment>) -> Dialing {
 }
 
 impl Dialing {
-    /// Waits for `what`, and lets the agent's time go on meanwhile.
+    /// Waits for `what`, and lets the agent's time go on meanwhile, no faster than
+    /// sockets on loopback are, or every dial is late.
     async fn while_time_goes_on<T>(&self, what: impl Future<Output = T>) -> T {
+        self.while_time_goes_by(Duration::from_millis(20), what).await
+    }
+
+    /// The same, by so much in a millisecond.
+    async fn while_time_goes_by<T>(&self, step: Duration, what: impl Future<Output = T>) -> T {
         let mut what = std::pin::pin!(what);
         loop {
             tokio::select! {
                 biased;
                 done = &mut what => return done,
-                // No slower than sockets on loopback are, or every dial is late.
-                () = tokio::time::sleep(Duration::from_millis(1)) => {
-                    self.agent.hand.advance(Duration::from_millis(20));
-                }
+                () = tokio::time::sleep(Duration::from_millis(1)) => self.agent.hand.advance(step),
             }
         }
     }
@@ -185,6 +205,84 @@ async fn an_agent_dials_once_it_is_enrolled_and_moves_with_its_hub() {
     let second = dialing.while_time_goes_on(other.accept()).await;
     let _second = other.take(second).await;
     while stream.next().await.is_some() {}
+}
+
+/// A27: the hub closes the streams of a server that was removed with 4403.
+#[tokio::test]
+async fn an_agent_that_was_removed_waits_for_minutes_or_for_another_enrolment() {
+    let now = Clock::system().now();
+    let authority = Authority::generate(now);
+    let hub = Hub::new(&authority, &Clock::system()).await;
+    let me = enrolled(&authority, &hub.address(), now);
+    let dialing = dialing(agent_at(now), Some(me.clone()));
+    let time = || dialing.agent.up.clock.now();
+    let mut longest = Duration::ZERO;
+    while longest < Duration::from_secs(30) {
+        let before = time();
+        // The agent does nothing but wait until it connects.
+        let step = Duration::from_millis(250);
+        let tcp = dialing.while_time_goes_by(step, hub.accept()).await;
+        longest = longest.max(time().since(before));
+        dialing.while_time_goes_on(hub.refuse(tcp, 4403)).await;
+        let refused = dialing.agent.feed.counters().refused.get();
+        assert!(refused < 15, "{refused} dials, and it is not believed");
+    }
+    assert!(dialing.agent.feed.counters().refused.get() > 3, "a name may just be changing");
+    // It waits for minutes now; the hub that takes it in again is dialed at once.
+    dialing.enrolled.send_replace(Some(Arc::new(me)));
+    let _stream = hub.take(hub.accept().await).await;
+}
+
+/// A network on which the nth try to connect takes so many seconds; `None` is for ever.
+#[derive(Debug)]
+struct Slow {
+    clock: Clock,
+    takes: &'static [Option<u64>],
+    tries: AtomicUsize,
+}
+
+impl SimulatedNet for Slow {
+    fn connect(&self, _: SocketAddr) -> Doing<'static, io::Result<SimulatedConnection>> {
+        let number = self.tries.fetch_add(1, Ordering::Relaxed);
+        let (takes, clock) = (self.takes.get(number).copied().flatten(), self.clock.clone());
+        Box::pin(async move {
+            let Some(seconds) = takes else { return std::future::pending().await };
+            clock.sleep(Duration::from_secs(seconds)).await;
+            Ok(Box::new(tokio::io::duplex(1).0) as SimulatedConnection)
+        })
+    }
+
+    fn listen(&self, _: SocketAddr) -> io::Result<Box<dyn SimulatedListener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn bind(&self, _: SocketAddr) -> io::Result<Box<dyn SimulatedDatagrams>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn ping(&self, _: IpAddr) -> Doing<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_slow_way_is_waited_for_and_a_way_that_is_free_again_is_found_soon() {
+    let connected_after = |takes: &'static [Option<u64>]| {
+        let (clock, hand) = Clock::manual(Moment::default());
+        let net = Net::simulated(Slow { clock: clock.clone(), takes, tries: AtomicUsize::new(0) });
+        let addresses = [SocketAddr::from(([192, 0, 2, 1], 5100))];
+        let mut connecting = std::pin::pin!(connect(&addresses, &clock, &net));
+        for second in 0..60 {
+            if let Some(ended) = connecting.as_mut().now_or_never() {
+                return ended.is_ok().then_some(second).ok_or(second);
+            }
+            hand.advance(Duration::from_secs(1));
+        }
+        Err(60)
+    };
+    assert_eq!(connected_after(&[Some(4), Some(4)]), Ok(4), "two seconds there, two back");
+    assert_eq!(connected_after(&[None, None, Some(0)]), Ok(6), "it was lost twice");
+    assert_eq!(connected_after(&[]), Err(10));
 }
 
 #[test]

@@ -96,6 +96,9 @@ impl State {
             let asked = std::mem::replace(&mut self.wanted[chain], false);
             if asked && entry.kind == Kind::Tick {
                 self.start = Some((sequence, entry.at));
+                // A table that began its chain before this tick is of no use to who
+                // follows from the tick on.
+                self.wanted[PROCESSES] = true;
             }
         }
         if !self.somebody_may_want(entry.at) {
@@ -249,11 +252,14 @@ impl State {
     }
 }
 
-/// The place of a kind that comes in chains.
+/// The places of the kinds that come in chains.
+const TICKS: usize = 0;
+const PROCESSES: usize = 1;
+
 fn chain(kind: Kind) -> Option<usize> {
     match kind {
-        Kind::Tick => Some(0),
-        Kind::Processes => Some(1),
+        Kind::Tick => Some(TICKS),
+        Kind::Processes => Some(PROCESSES),
         Kind::Event => None,
     }
 }

@@ -59,6 +59,17 @@ fn a_follower_begins_with_whole_records_of_each_kind() {
 }
 
 #[test]
+fn tables_are_whole_behind_the_tick_that_a_follower_begins_with() {
+    let feed = Feed::new(Some((RING, 0)));
+    // The first table came a moment before the first tick.
+    assert!(keep(&feed, Kind::Processes, 1, 1) && keep(&feed, Kind::Tick, 2, 1));
+    let mut follower = feed.follow(second(2));
+    assert_eq!(taken(&mut follower), (1, vec![2]));
+    assert!(keep(&feed, Kind::Processes, 3, 6), "it could not be read before the next chain");
+    assert!(!keep(&feed, Kind::Processes, 4, 11) && !keep(&feed, Kind::Tick, 5, 11));
+}
+
+#[test]
 fn who_comes_back_at_once_gets_the_start_that_was_made() {
     let feed = Feed::new(Some((RING, 0)));
     let first = feed.follow(second(0));

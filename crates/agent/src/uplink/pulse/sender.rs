@@ -7,8 +7,9 @@ use watchfire_identity::pulse::{PulseKey, ReplayWindow};
 use watchfire_model::Moment;
 use watchfire_runtime::Clock;
 use watchfire_runtime::datagram::Datagrams;
+use watchfire_runtime::net::Net;
 use watchfire_runtime::task::{self, Task};
-use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags};
+use watchfire_wire::pulse::{DATAGRAM_BYTES, Pulse, PulseFlags, RoundTrip};
 
 use super::{Datagram, Signs, claimed, is_genuine, sealed};
 use crate::uplink::UplinkCounters;
@@ -30,18 +31,28 @@ pub(crate) struct Sender {
     counter: u64,
     echoes: ReplayWindow,
     last_echo: Moment,
+    /// What the newest echo says of the way, until the hub was told.
+    round: RoundTrip,
 }
 
 impl Sender {
     pub(crate) fn new(session: u64, key: PulseKey, now: Moment) -> Self {
-        Self { session, key, counter: 0, echoes: ReplayWindow::new(), last_echo: now }
+        Self {
+            session,
+            key,
+            counter: 0,
+            echoes: ReplayWindow::new(),
+            last_echo: now,
+            round: RoundTrip::default(),
+        }
     }
 
     /// The next pulse.
     pub(crate) fn next(&mut self, flags: PulseFlags, now: Moment) -> Datagram {
         self.counter += 1;
-        let sent_us = u64::try_from(now.monotonic.as_micros()).unwrap_or(u64::MAX);
-        let pulse = Pulse { session: self.session, counter: self.counter, flags, sent_us };
+        let (session, counter, sent_us) = (self.session, self.counter, micros(now));
+        let round = std::mem::take(&mut self.round);
+        let pulse = Pulse { session, counter, flags, sent_us, round };
         sealed(&pulse, &self.key)
     }
 
@@ -60,6 +71,8 @@ impl Sender {
             && self.echoes.accept(pulse.counter);
         if is_ours {
             self.last_echo = now;
+            let round = micros(now).checked_sub(pulse.sent_us);
+            self.round = round.map(Duration::from_micros).map(RoundTrip::of).unwrap_or_default();
         }
         is_ours
     }
@@ -82,10 +95,10 @@ impl Pulses {
     pub(crate) fn begin(
         sender: Sender,
         to: SocketAddr,
-        clock: &Clock,
+        (clock, net): (&Clock, &Net),
         counters: Arc<UplinkCounters>,
     ) -> Option<Self> {
-        let socket = match Datagrams::towards(to) {
+        let socket = match net.datagrams_towards(to) {
             Ok(socket) => Arc::new(socket),
             Err(error) => {
                 tracing::debug!(%error, "no pulses can be sent");
@@ -143,7 +156,8 @@ impl Work {
         let mut next = self.clock.now();
         loop {
             tokio::select! {
-                (datagram, _) = self.socket.recv::<DATAGRAM_BYTES>() => self.hear(&datagram),
+                biased;
+                // First, so that no flood of datagrams keeps it from being heard.
                 () = self.clock.sleep_until(next) => {
                     let now = self.clock.now();
                     let is_orphan = self.orphaned.load(Ordering::Relaxed);
@@ -156,6 +170,7 @@ impl Work {
                     self.counters.pulses_sent.add(u64::from(sent));
                     next = now.after(period);
                 }
+                (datagram, _) = self.socket.recv::<DATAGRAM_BYTES>() => self.hear(&datagram),
             }
         }
     }
@@ -169,6 +184,10 @@ impl Work {
             self.counters.pulses_refused.add(1);
         }
     }
+}
+
+fn micros(now: Moment) -> u64 {
+    u64::try_from(now.monotonic.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn lock(sender: &Mutex<Sender>) -> MutexGuard<'_, Sender> {

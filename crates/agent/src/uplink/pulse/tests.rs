@@ -2,6 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use watchfire_runtime::datagram::Datagrams;
+use watchfire_runtime::net::Net;
 use watchfire_runtime::{Clock, task};
 use watchfire_wire::pulse::{PulseFlags, TAG_BYTES};
 
@@ -64,6 +65,52 @@ fn replays_forgeries_and_strangers_get_no_answer() {
 }
 
 #[test]
+fn pulses_of_a_stream_that_broke_are_answered_while_they_come_and_for_an_hour() {
+    let answering = |seconds: &[u64]| -> Vec<bool> {
+        let (mut sender, desk, seat) = both();
+        seat.outlive_stream(at(0));
+        let mut answered = |millis: u64| {
+            let pulse = sender.next(PulseFlags::ORPHAN, at(millis));
+            desk.echo(&pulse, at(millis)).is_some_and(|echo| sender.hear(&echo, at(millis)))
+        };
+        seconds.iter().map(|second| answered(second * 1000)).collect()
+    };
+    assert_eq!(answering(&[20]), [false], "none came");
+    assert_eq!(answering(&[19, 38, 57, 77, 78]), [true, true, true, false, false]);
+    let all: Vec<u64> = (0..=3600).step_by(10).collect();
+    let answered = answering(&all);
+    assert_eq!(answered.iter().filter(|yes| **yes).count(), 360, "and not for ever");
+    assert_eq!(answered.last(), Some(&false));
+}
+
+#[test]
+fn a_hub_that_left_has_no_old_pulses_answered() {
+    let (mut sender, desk, seat) = both();
+    seat.outlive_stream(at(0));
+    let mut answered = || desk.echo(&sender.next(PulseFlags::ORPHAN, at(1)), at(1)).is_some();
+    assert!(answered());
+    desk.forget_old();
+    assert!(!answered());
+}
+
+#[test]
+fn a_hub_that_dials_without_end_has_few_old_pulses_answered() {
+    let desk = Arc::<PulseDesk>::default();
+    let seats: Vec<_> = (0..40).map(|_| desk.seat(key(1))).collect();
+    let mut senders: Vec<_> =
+        seats.iter().map(|seat| Sender::new(seat.id(), key(1), at(0))).collect();
+    seats.into_iter().for_each(|seat| seat.outlive_stream(at(0)));
+    let live = desk.seat(key(1));
+    senders.push(Sender::new(live.id(), key(1), at(0)));
+    let answered = |sender: &mut Sender| {
+        desk.echo(&sender.next(PulseFlags::default(), at(1)), at(1)).is_some()
+    };
+    let answered: Vec<bool> = senders.iter_mut().map(answered).collect();
+    assert_eq!(answered.iter().filter(|yes| **yes).count(), 33);
+    assert!(answered[40] && !answered[7] && answered[8], "the oldest make room, the live one not");
+}
+
+#[test]
 fn an_echo_of_what_was_never_sent_is_refused() {
     let (mut sender, ..) = both();
     let mut other = Sender::new(sender_session(&mut sender), key(1), at(0));
@@ -106,7 +153,8 @@ async fn pulses_go_over_sockets_and_the_last_one_says_so() {
     let seat = desk.seat(key(1));
     let sender = Sender::new(seat.id(), key(1), at(0));
     let counters = Arc::<UplinkCounters>::default();
-    let pulses = Pulses::begin(sender, to, &clock, Arc::clone(&counters)).expect("a socket");
+    let pulses = Pulses::begin(sender, to, (&clock, &Net::system()), Arc::clone(&counters))
+        .expect("a socket");
     let (first, _) = socket.recv::<DATAGRAM_BYTES>().await;
     assert_eq!(claimed(&first).map(|pulse| pulse.counter), Some(1));
     hand.advance(Duration::from_millis(500));

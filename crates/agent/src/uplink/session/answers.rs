@@ -1,6 +1,5 @@
 //! What a hub asked for and gets later: old records and probes.
 
-use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -14,21 +13,22 @@ use watchfire_wire::{self as wire, Message};
 use crate::uplink::backfill::{Answer, FRAMES_PER_SECOND, Next};
 use crate::uplink::feed::Feed;
 
-/// Requests that may wait; an honest hub has one at a time.
-const MAX_WAITING: usize = 4;
-
 /// The most bytes of answers in a second. A hub reads them no faster than 2 MiB: what
 /// is more would wait in the sockets, before the live records, and would still be
 /// read as a sign of life when the agent is long gone.
 const BYTES_PER_SECOND: u64 = 3 << 19;
 
-/// The requests for old records of one stream, answered one after the other.
+/// The old records that the hub of one stream asked for. It waits for one answer at a
+/// time, so that with a new request it has given the one before up: what is left of
+/// that would only stand in the way of the live records.
 pub(super) struct Backfills {
     feed: Feed,
     folder: PathBuf,
     clock: Clock,
-    waiting: VecDeque<wire::Backfill>,
     reading: Option<Pin<Box<dyn Future<Output = Read> + Send>>>,
+    /// The newest request that came meanwhile: a disk that is being read cannot be
+    /// told to stop.
+    instead: Option<wire::Backfill>,
     /// When the next frame may go out.
     next: Moment,
 }
@@ -39,38 +39,41 @@ type Read = (Option<Answer>, Message);
 impl Backfills {
     pub(super) fn new(feed: Feed, folder: PathBuf, clock: Clock) -> Self {
         let next = clock.now();
-        Self { feed, folder, clock, waiting: VecDeque::new(), reading: None, next }
+        Self { feed, folder, clock, reading: None, instead: None, next }
     }
 
-    /// Takes a request; false when too many wait.
+    /// Takes a request; true when it takes the place of one that was not answered yet.
     pub(super) fn ask(&mut self, ask: wire::Backfill) -> bool {
-        let room = self.waiting.len() < MAX_WAITING;
-        if room {
-            self.waiting.push_back(ask);
-            self.begin();
+        let replaces = self.reading.is_some();
+        if replaces {
+            self.instead = Some(ask);
+        } else {
+            self.begin(ask);
         }
-        room
+        replaces
     }
 
     /// The next frame, when it may go out. It may be cancelled; nothing is lost.
     pub(super) async fn next(&mut self) -> Message {
-        let Some(reading) = &mut self.reading else { return pending().await };
-        let (answer, message) = reading.await;
-        self.reading = None;
-        let now = self.clock.now();
-        self.next = self.next.max(now).after(pause_after(&message));
-        match answer {
-            Some(answer) => self.go_on(answer),
-            None => self.begin(),
+        loop {
+            let Some(reading) = &mut self.reading else { return pending().await };
+            let (answer, message) = reading.await;
+            self.reading = None;
+            // What was read for nothing took its time as well.
+            let now = self.clock.now();
+            self.next = self.next.max(now).after(pause_after(&message));
+            if let Some(ask) = self.instead.take() {
+                self.begin(ask);
+                continue;
+            }
+            if let Some(answer) = answer {
+                self.go_on(answer);
+            }
+            return message;
         }
-        message
     }
 
-    fn begin(&mut self) {
-        if self.reading.is_some() {
-            return;
-        }
-        let Some(ask) = self.waiting.pop_front() else { return };
+    fn begin(&mut self, ask: wire::Backfill) {
         let (feed, folder) = (self.feed.clone(), self.folder.clone());
         self.read(ask.request, move || match Answer::begin(ask, &feed, &folder) {
             Ok(answer) => step(answer),

@@ -56,7 +56,7 @@ impl Line {
     pub(super) async fn hear(&mut self) -> Result<Heard, End> {
         let frame = match self.socket.recv().await {
             Ok(frame) => frame,
-            Err(SocketError::Closed) => return Err(End::Closed),
+            Err(SocketError::Closed(why)) => return Err(closed(why)),
             Err(SocketError::Text) => {
                 self.close(CloseReason::Unsupported).await;
                 return Err(End::NotUnderstood);
@@ -83,5 +83,15 @@ impl Line {
     pub(super) async fn close(&mut self, why: CloseReason) {
         // Whether it arrives changes nothing any more.
         let _ = self.clock.within(FAREWELL_TIME, self.socket.close(why)).await;
+    }
+}
+
+fn closed(why: Option<CloseReason>) -> End {
+    match why {
+        Some(CloseReason::Away) => End::HubAway,
+        Some(CloseReason::Forbidden) => End::Removed,
+        Some(CloseReason::Older) => End::Older,
+        Some(CloseReason::Replaced) => End::Replaced,
+        _ => End::Closed,
     }
 }

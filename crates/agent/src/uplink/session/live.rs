@@ -69,6 +69,7 @@ impl Live {
     pub(super) fn acknowledged(&mut self, up_to: u64) {
         let count = self.unacknowledged.partition_point(|sequence| *sequence <= up_to);
         self.counters.acknowledged.add(count as u64);
+        self.unacknowledged.iter().take(count).for_each(|one| self.counters.durable.tell(*one));
         self.forget(count);
     }
 

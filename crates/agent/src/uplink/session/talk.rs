@@ -25,8 +25,8 @@ use crate::uplink::pulse::{BLOCKED_AFTER, PulseSeat, Pulses, Sender, Signs};
 
 /// How often a sign of life goes out where pulses do not get through.
 const ALIVE_PERIOD: Duration = Duration::from_secs(1);
-/// How long the other side's hello may take.
-const HELLO_TIME: Duration = Duration::from_secs(3);
+/// How long the other side's hello may take, on a way that may be slow.
+const HELLO_TIME: Duration = Duration::from_secs(10);
 /// A stream that was dialed is given up after so much quiet on it and on pulses
 /// that did get through before. Without pulses the kernel finds out.
 const QUIET_TIME: Duration = BLOCKED_AFTER;
@@ -110,10 +110,18 @@ impl Session {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        if let Some(pulses) = self.pulses.take()
-            && end != End::Leaving
-        {
-            self.up.outlive(pulses);
+        if end.leaves_pulses() {
+            if let Some(pulses) = self.pulses.take() {
+                self.up.outlive(pulses);
+            }
+            if let Some(seat) = self.seat.take() {
+                seat.outlive_stream(self.up.clock.now());
+            }
+        } else if end != End::Replaced {
+            // Of the streams before this one either. One whose place is taken may just
+            // have come too early, and be taken the next time.
+            self.up.forget_old_pulses();
+            self.up.pulses.forget_old();
         }
         end
     }
@@ -138,9 +146,11 @@ impl Session {
         }
     }
 
-    /// Waits for the hub's hello.
+    /// Waits for the hub's hello. On a slow way that takes longer than a stream may be
+    /// quiet, so that signs of life go out meanwhile.
     async fn be_greeted(&mut self) -> Result<(), End> {
-        let (clock, until) = (self.up.clock.clone(), self.up.clock.now().after(HELLO_TIME));
+        let (clock, begun) = (self.up.clock.clone(), self.up.clock.now());
+        let (until, mut next_sign) = (begun.after(HELLO_TIME), begun.after(ALIVE_PERIOD));
         let shutdown = self.up.shutdown.clone();
         while !self.greeted {
             tokio::select! {
@@ -151,6 +161,10 @@ impl Session {
                     tracing::warn!("the hub says no hello");
                     self.line.close(CloseReason::Protocol).await;
                     return Err(End::NotUnderstood);
+                }
+                () = clock.sleep_until(next_sign) => {
+                    self.send_alive().await?;
+                    next_sign = clock.now().after(ALIVE_PERIOD);
                 }
             }
         }
@@ -327,15 +341,15 @@ impl Session {
         if let (Begun::Dialed { pulse_key, hub }, Some(session)) = (&self.begun, hello.pulse) {
             let sender = Sender::new(session, PulseKey::from_exported(*pulse_key), now);
             let counters = Arc::clone(&self.up.counters);
-            self.pulses = Pulses::begin(sender, *hub, &self.up.clock, counters);
+            self.pulses = Pulses::begin(sender, *hub, (&self.up.clock, &self.up.net), counters);
             self.signs = self.pulses.as_ref().map(Pulses::signs);
             self.up.forget_old_pulses();
         }
     }
 
     fn backfill(&mut self, ask: Backfill) {
-        if !self.backfills.ask(ask) {
-            self.up.counters.backfills_refused.add(1);
+        if self.backfills.ask(ask) {
+            self.up.counters.backfills_replaced.add(1);
         }
     }
 

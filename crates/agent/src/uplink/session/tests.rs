@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use watchfire_identity::pulse::PulseKey;
-use watchfire_runtime::socket::{SocketError, SocketLimits};
+use watchfire_runtime::socket::{CloseReason, SocketError, SocketLimits};
 use watchfire_runtime::task::{self, Task};
 use watchfire_wire::pulse::PulseFlags;
 use watchfire_wire::{
@@ -65,6 +65,23 @@ impl Hub {
         }
     }
 
+    /// The next part of an answer, or its end. The agent's time goes on meanwhile.
+    async fn answer(&mut self, agent: &Agent) -> Result<Records, BackfillEnd> {
+        loop {
+            tokio::select! {
+                biased;
+                message = self.next() => match message {
+                    Message::Records(records) => return Ok(records),
+                    Message::BackfillEnd(end) => return Err(end),
+                    Message::Alive(_) => {}
+                    other => panic!("{other:?}"),
+                },
+                // A frame each 50 ms of the agent's time.
+                () = tokio::task::yield_now() => agent.hand.advance(Duration::from_millis(1)),
+            }
+        }
+    }
+
     async fn ended(self) -> End {
         self.session.join().await.expect("it did not panic")
     }
@@ -122,7 +139,7 @@ async fn live_records_begin_with_a_chain_and_come_together() {
     settle().await;
     assert_eq!((counters.acknowledged.get(), counters.unacknowledged.get()), (3, 1));
     hub.say(Message::Goodbye(GoodbyeReason::Stop)).await;
-    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed)));
+    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed(_))));
     assert_eq!(hub.ended().await, End::HubLeft);
     assert_eq!(counters.unacknowledged.get(), 0, "the hub asks for it when it comes again");
 }
@@ -176,6 +193,40 @@ async fn signs_of_life_come_on_the_stream_only_where_pulses_do_not() {
 }
 
 #[tokio::test]
+async fn pulses_are_answered_after_a_stream_broke_and_not_after_a_goodbye() {
+    for why in [End::Broken, End::HubAway, End::Leaving, End::HubLeft, End::Removed, End::Older] {
+        let agent = agent();
+        let (first, first_hello) = greeted(&agent).await;
+        drop(first.socket);
+        assert_eq!(first.session.join().await, Ok(End::Broken));
+        let mut hub = stream(&agent, taken()).await;
+        let hello = hub.greet(true).await;
+        let now = agent.up.clock.now();
+        let mut pulses = [hello, first_hello].map(|hello| {
+            let session = hello.pulse.expect("a session");
+            Sender::new(session, PulseKey::from_exported(KEY), now)
+        });
+        match why {
+            End::Leaving => agent.end.request(),
+            End::HubLeft => hub.say(Message::Goodbye(GoodbyeReason::Stop)).await,
+            End::HubAway => hub.socket.close(CloseReason::Away).await,
+            End::Removed => hub.socket.close(CloseReason::Forbidden).await,
+            End::Older => hub.socket.close(CloseReason::Older).await,
+            _ => {}
+        }
+        let Hub { socket, session, .. } = hub;
+        let open = (why != End::Broken).then_some(socket);
+        assert_eq!(session.join().await, Ok(why));
+        drop(open);
+        let goes_on = matches!(why, End::Broken | End::HubAway);
+        for sender in &mut pulses {
+            let pulse = sender.next(PulseFlags::ORPHAN, now);
+            assert_eq!(agent.up.pulses.echo(&pulse, now).is_some(), goes_on, "{why:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_old_hub_gets_signs_of_life_and_no_records() {
     let agent = agent();
     for begun in [taken(), Begun::Token { user: "ada".to_owned() }] {
@@ -208,8 +259,17 @@ async fn a_hub_without_a_hello_is_left() {
     let agent = agent();
     let mut hub = stream(&agent, taken()).await;
     assert!(matches!(hub.next().await, Message::Hello(_)));
+    // On a slow way its hello may still come, and the stream must not look dead.
+    for sequence in 0..9 {
+        settle().await;
+        agent.hand.advance(SECOND);
+        match hub.next().await {
+            Message::Alive(alive) => assert_eq!(alive.sequence, sequence),
+            other => panic!("{other:?}"),
+        }
+    }
     settle().await;
-    agent.hand.advance(3 * SECOND);
+    agent.hand.advance(SECOND);
     assert!(hub.socket.recv().await.is_err());
     assert_eq!(hub.ended().await, End::NotUnderstood);
 }
@@ -220,7 +280,7 @@ async fn the_last_word_is_a_goodbye() {
     let (mut hub, _) = greeted(&agent).await;
     agent.end.request();
     assert_eq!(hub.next().await, Message::Goodbye(GoodbyeReason::Stop));
-    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed)));
+    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed(_))));
     assert_eq!(hub.ended().await, End::Leaving);
 }
 
@@ -234,39 +294,49 @@ async fn a_hole_is_filled_frame_by_frame() {
     hub.greet(true).await;
     let live = hub.records().await;
     assert_eq!(sequences(&live), (0, vec![1, 2]));
-    hub.say(Message::Backfill(Backfill { request: 8, from: 2, to: 2 })).await;
-    hub.say(Message::Backfill(Backfill { request: 9, from: 1, to: 7 })).await;
-    let (mut heard, mut ends) = (Vec::new(), Vec::new());
-    while ends.len() < 2 {
-        tokio::select! {
-            biased;
-            message = hub.next() => match message {
-                Message::Records(records) => heard.push((records.request, sequences(&records))),
-                Message::BackfillEnd(end) => ends.push(end),
-                Message::Alive(_) => {}
-                other => panic!("{other:?}"),
-            },
-            // A frame each 50 ms of the agent's time.
-            () = tokio::task::yield_now() => agent.hand.advance(Duration::from_millis(1)),
-        }
+    for (ask, missing) in [((8, 2, 2), false), ((9, 1, 7), true)] {
+        let (request, from, to) = ask;
+        hub.say(Message::Backfill(Backfill { request, from, to })).await;
+        let mut heard = Vec::new();
+        let end = loop {
+            match hub.answer(&agent).await {
+                Ok(records) => heard.push((records.request, sequences(&records))),
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(heard, [(request, (0, vec![1])), (request, (1, vec![2]))]);
+        assert_eq!(end, BackfillEnd { request, missing });
     }
-    let answers = [(8, (0, vec![1])), (8, (1, vec![2])), (9, (0, vec![1])), (9, (1, vec![2]))];
-    assert_eq!(heard, answers);
-    let end = |request, missing| BackfillEnd { request, missing };
-    assert_eq!(ends, [end(8, false), end(9, true)]);
     assert_eq!(agent.feed.counters().backfilled.get(), 4);
+    assert_eq!(agent.feed.counters().backfills_replaced.get(), 0);
 }
 
 #[tokio::test]
-async fn too_many_requests_are_refused_and_counted() {
+async fn a_new_request_takes_the_place_of_one_that_the_hub_gave_up() {
     let agent = agent();
-    let (mut hub, _) = greeted(&agent).await;
-    for request in 1..=20 {
-        hub.say(Message::Backfill(Backfill { request, from: 1, to: u64::MAX })).await;
-    }
+    let large = vec![1; 200 << 10];
+    agent.put(Kind::Tick, &large);
+    agent.put(Kind::Event, &large);
+    let mut hub = stream(&agent, taken()).await;
+    hub.greet(true).await;
+    assert_eq!(sequences(&hub.records().await), (0, vec![1, 2]));
+    hub.say(Message::Backfill(Backfill { request: 8, from: 1, to: 2 })).await;
+    let first = hub.answer(&agent).await.expect("a part");
+    assert_eq!((first.request, sequences(&first)), (8, (0, vec![1])));
+    // The next part waits for its time. Of two more requests the last one counts.
+    hub.say(Message::Backfill(Backfill { request: 9, from: 2, to: 2 })).await;
+    hub.say(Message::Backfill(Backfill { request: 10, from: 1, to: 2 })).await;
     settle().await;
-    let refused = agent.feed.counters().backfills_refused.get();
-    assert!((10..=15).contains(&refused), "{refused}");
+    let mut heard = Vec::new();
+    let end = loop {
+        match hub.answer(&agent).await {
+            Ok(records) => heard.push((records.request, sequences(&records))),
+            Err(end) => break end,
+        }
+    };
+    assert_eq!(heard, [(10, (0, vec![1])), (10, (1, vec![2]))]);
+    assert_eq!(end, BackfillEnd { request: 10, missing: false });
+    assert_eq!(agent.feed.counters().backfills_replaced.get(), 2);
 }
 
 #[tokio::test]
@@ -293,8 +363,57 @@ async fn another_ring_begins_another_stream() {
     let entry =
         crate::uplink::feed::Entry { kind: Kind::Tick, at: now, starts_chain: true, bytes: b"x" };
     agent.feed.put_recorded([9; 16], author, 77, entry);
-    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed)));
+    assert!(matches!(hub.socket.recv().await, Err(SocketError::Closed(_))));
     assert_eq!(hub.ended().await, End::OtherRing);
+}
+
+/// A48: however much a hub asks in one moment, what it gets in a second is limited.
+#[tokio::test]
+async fn a_flood_of_questions_is_answered_slowly() {
+    const SECONDS: usize = 10;
+    let ask = |number: u64, is_probe: bool| {
+        if is_probe {
+            let address = "192.0.2.1:22".to_owned();
+            return Message::Probe(Probe { id: number, address, ..Probe::default() });
+        }
+        Message::Backfill(Backfill { request: number + 1, from: 1, to: u64::MAX })
+    };
+    const ASKED: u64 = 2000;
+    for is_probe in [true, false] {
+        let agent = agent();
+        agent.put(Kind::Tick, &[7; 1000]);
+        let mut hub = stream(&agent, taken()).await;
+        hub.greet(true).await;
+        for number in 0..ASKED {
+            hub.say(ask(number, is_probe)).await;
+        }
+        let (mut answers, mut ended, begun) = (0, 0, agent.up.clock.now());
+        while agent.up.clock.now().since(begun) < SECOND * SECONDS as u32 {
+            tokio::select! {
+                biased;
+                message = hub.next() => {
+                    answers += usize::from(!matches!(message, Message::Alive(_)));
+                    if let Message::BackfillEnd(end) = message {
+                        ended = end.request;
+                    }
+                }
+                () = settle() => agent.hand.advance(SECOND / 100),
+            }
+        }
+        // It reads 32 frames a second, 64 at first, and an answer to each is one frame. Old
+        // records go out in twenty a second, and none for a request that was replaced.
+        let most = if is_probe { 32 * SECONDS + 64 } else { 20 * SECONDS };
+        assert!(answers <= most + 2, "{answers} answers, is_probe: {is_probe}");
+        if is_probe {
+            assert!(answers >= 32, "it answers: {answers}");
+            continue;
+        }
+        while ended != ASKED {
+            if let Err(end) = hub.answer(&agent).await {
+                ended = end.request;
+            }
+        }
+    }
 }
 
 /// Whatever a hub may send: its own messages with any numbers, those of an
