@@ -144,7 +144,8 @@ fn make_user() -> anyhow::Result<()> {
         .spawn()
         .context("systemd-sysusers cannot be started: make the user `watchfire` yourself")?;
     if let Some(mut input) = making.stdin.take() {
-        input.write_all(line.as_bytes())?;
+        // One that ended without reading says itself why.
+        let _ = input.write_all(line.as_bytes());
     }
     if making.wait()?.success() {
         return Ok(());

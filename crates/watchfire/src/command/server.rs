@@ -39,6 +39,15 @@ enum Action {
         #[command(flatten)]
         beside: Beside,
     },
+    /// Let a server's agent speak an older protocol than before, after it was put back
+    /// to an older release
+    AllowOlder {
+        /// Its name, or its agent's id
+        #[arg(value_name = "SERVER")]
+        server: String,
+        #[command(flatten)]
+        beside: Beside,
+    },
     /// Remove a server that enrolled: its certificate is not accepted any more
     Remove {
         /// Its name, or its agent's id
@@ -64,6 +73,16 @@ impl Server {
                     );
                 }
                 eprintln!("{server} is called {name} now.");
+                Ok(())
+            }
+            Action::AllowOlder { server, beside } => {
+                let config = beside.config()?;
+                let own = || arguments(&["allow-older", &server]);
+                Beside::open(&config, own, None)?.allow_older(&server)?;
+                eprintln!(
+                    "{server} may speak an older version of the protocol: its agent is back within \
+                     five minutes, or at once when it is started anew."
+                );
                 Ok(())
             }
             Action::Remove { server, beside } => {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,6 +52,9 @@ pub(super) struct Sim {
     /// What happens: a file, or calm, demo, trouble or storm
     #[arg(long, value_name = "SCRIPT", default_value = "calm")]
     script: String,
+    /// How many threads work for the fleet [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// What everything is drawn from that is left to chance
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -81,7 +85,8 @@ impl Sim {
             ));
         }
         tokens.truncate(missing);
-        on_one_core(self.simulate(script, &mut members, tokens))
+        let threads = self.threads.map_or_else(cores, NonZeroUsize::get);
+        on_threads(threads, self.simulate(script, &mut members, tokens))
     }
 
     async fn simulate(
@@ -165,10 +170,18 @@ pub(super) fn take(told: Told, members: &mut Members, json: bool) {
     }
 }
 
-/// Ten thousand servers need less of a core than it takes to spread them over several.
-fn on_one_core(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// On one thread a server costs a little less; on several, thousands are back sooner
+/// after the hub was started anew.
+fn on_threads(
+    threads: usize,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(1).enable_all().build()?;
+    let runtime = builder.worker_threads(threads).enable_all().build()?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(END);
     done

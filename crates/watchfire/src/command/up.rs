@@ -1,25 +1,28 @@
-use std::net::{Ipv4Addr, SocketAddr};
+mod machine;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
-use watchfire_agent::{Agent, AgentConfig, User as AgentUser};
-use watchfire_hub::{Hub, HubConfig, Login, OVERRIDABLE, User, WatchedServer};
-use watchfire_identity::{Scope as TokenScope, password};
-use watchfire_model::{Labels, Server, ServerName};
+use watchfire_agent::{Agent, AgentConfig, AgentError, User as AgentUser};
+use watchfire_hub::{Hub, HubConfig, OVERRIDABLE, User};
+use watchfire_identity::Scope as TokenScope;
 use watchfire_runtime::config::{Overrides, Source};
-use watchfire_runtime::{Clock, Secret, Shutdown, task};
+use watchfire_runtime::{Clock, Shutdown, task};
 
+use self::machine::Machine;
 use super::{block_on, hub};
 use crate::settings;
 
-/// The user that the hub logs in as at the agent of the same process.
-const HUB_USER: &str = "hub";
 /// The user that a first start makes.
 const ADMIN: &str = "admin";
 /// The agent's usual port.
 const AGENT_PORT: u16 = 5000;
+/// How long the agent waits for joining before it runs without.
+const ALONE: Duration = Duration::from_secs(5);
 /// How long the agent may take to end after the hub.
 const END: Duration = Duration::from_secs(2);
 
@@ -66,18 +69,27 @@ fn nothing_but_overrides(overrides: &Overrides) -> anyhow::Result<HubConfig> {
 async fn run(mut config: HubConfig, data: PathBuf) -> anyhow::Result<()> {
     let clock = Clock::system();
     let (shutdown, end) = Shutdown::on_signals()?;
-    let secret = password::generate();
-    let agent_address = free_agent_address().await;
-    let name = add_this_machine(&mut config, agent_address, &secret)?;
     add_admin(&mut config);
     let has_mail = config.mail.is_some();
+    let (hub_data, configured) = (config.data.clone(), config.servers.clone());
     let hub = Hub::bind(config, clock.clone()).await.context("the hub cannot start")?;
     let mut agent_config = AgentConfig::new(data.join("agent"));
-    agent_config.listen = agent_address;
-    agent_config.users = agent_users(&hub, &secret)?;
-    let agent = Agent::bind(agent_config, clock.clone()).await.context("the agent cannot start")?;
+    agent_config.users = agent_users(&hub);
+    // Wherever the hub listens this time, the agent of the same process finds it.
+    agent_config.hub = Some(reached_at(hub.local_addr()).to_string());
+    let agent = bind_agent(&agent_config, &clock).await.context("the agent cannot start")?;
+    let enrolled = (agent.id(), agent.hub_id());
+    let look = move || Machine::look(&hub_data, &configured, &enrolled);
+    let machine = task::blocking("look for this machine", look).await??;
     println!("http://{}", hub.local_addr());
-    eprintln!("Watching {name}. Open the address above; Ctrl-C ends.");
+    match &machine.name {
+        Some(name) => eprintln!("Watching {name}. Open the address above; Ctrl-C ends."),
+        None => eprintln!(
+            "This machine was removed from the hub and is not watched. To watch it again, end \
+             this, delete {} and start anew. Open the address above; Ctrl-C ends.",
+            data.join("agent").join("identity").display()
+        ),
+    }
     eprintln!("The agent of this machine answers at http://{}", agent.local_addr());
     hub::show_first(hub.first_password());
     if !has_mail {
@@ -87,46 +99,65 @@ async fn run(mut config: HubConfig, data: PathBuf) -> anyhow::Result<()> {
             data.join("hub.toml").display()
         );
     }
-    let agent = task::spawn_critical("agent", end.clone(), agent.run(shutdown.clone()));
+    // The hub serves by then, so that this machine enrols like any other.
+    let working = work(agent, agent_config, machine, clock.clone(), shutdown.clone());
+    let agent = task::spawn_critical("agent", end.clone(), working);
     hub.run(shutdown, end).await;
     let _ = clock.within(END, agent.join()).await;
     Ok(())
 }
 
-/// The agent's usual address, or any free port where something listens there already.
-async fn free_agent_address() -> SocketAddr {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, AGENT_PORT));
-    match tokio::net::TcpListener::bind(usual).await {
-        Ok(_) => usual,
-        Err(_) => any_port().await.unwrap_or(usual),
+/// Runs the agent, once it belongs to the hub. Where joining takes long, the agent runs
+/// meanwhile: it takes the enrolment by itself when it comes.
+async fn work(
+    agent: Agent,
+    config: AgentConfig,
+    machine: Machine,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<(), AgentError> {
+    let joining = async {
+        if let Err(error) = machine.join(config, &clock).await {
+            tracing::error!("this machine is not watched: {error:#}");
+        }
+    };
+    let mut joining = pin!(joining);
+    let joined = tokio::select! {
+        biased;
+        () = shutdown.requested() => Some(()),
+        joined = clock.within(ALONE, joining.as_mut()) => joined,
+    };
+    let mut running = pin!(agent.run(shutdown));
+    if joined.is_none() {
+        tokio::select! {
+            biased;
+            ended = running.as_mut() => return ended,
+            () = joining => {}
+        }
     }
+    running.await
 }
 
-async fn any_port() -> std::io::Result<SocketAddr> {
-    tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()
+/// Where this machine itself reaches what listens there.
+fn reached_at(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
 }
 
-/// Puts this machine among the watched servers, under a name that is still free.
-fn add_this_machine(
-    config: &mut HubConfig,
-    address: SocketAddr,
-    secret: &str,
-) -> anyhow::Result<ServerName> {
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let taken = |name: &ServerName| config.servers.iter().any(|one| one.server.name == *name);
-    let name = ServerName::new(hostname.trim())
-        .ok()
-        .filter(|name| !taken(name))
-        .map_or_else(|| ServerName::new("this-machine"), Ok)?;
-    let login = Some(Login { user: HUB_USER.to_owned(), password: Secret::new(secret) });
-    let server = Server::new(name.clone(), Labels::new());
-    config.servers.push(WatchedServer {
-        server,
-        address: Some(address.to_string()),
-        login,
-        agent: None,
-    });
-    Ok(name)
+/// An agent at its usual address, or at any free port where something listens there already.
+async fn bind_agent(config: &AgentConfig, clock: &Clock) -> Result<Agent, AgentError> {
+    let at = |port| {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Agent::bind(AgentConfig { listen, ..config.clone() }, clock.clone())
+    };
+    match at(AGENT_PORT).await {
+        Err(AgentError::Bind { .. }) => at(0).await,
+        other => other,
+    }
 }
 
 /// Somebody must be told about this machine, even when no config names anybody.
@@ -136,16 +167,29 @@ fn add_admin(config: &mut HubConfig) {
     }
 }
 
-/// The hub's own login, and whoever may log in at the hub.
-fn agent_users(hub: &Hub, secret: &str) -> anyhow::Result<Vec<AgentUser>> {
-    let of = |name: &str, hash: &password::PasswordHash, scopes: &[TokenScope]| AgentUser {
+/// Whoever may log in at the hub may ask the agent too.
+fn agent_users(hub: &Hub) -> Vec<AgentUser> {
+    let user = |(name, hash): (&str, &watchfire_identity::password::PasswordHash)| AgentUser {
         name: name.to_owned(),
         password_hash: hash.clone(),
-        scopes: scopes.to_vec(),
+        scopes: vec![TokenScope::Read],
     };
-    let own = password::hash(secret)?;
-    let mut users = vec![of(HUB_USER, &own, &[TokenScope::Read, TokenScope::Stream])];
-    let people = hub.logins().filter(|(name, _)| *name != HUB_USER);
-    users.extend(people.map(|(name, hash)| of(name, hash, &[TokenScope::Read])));
-    Ok(users)
+    hub.logins().map(user).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_that_listens_everywhere_is_reached_on_loopback() {
+        for (listening, reached) in [
+            ("0.0.0.0:5100", "127.0.0.1:5100"),
+            ("[::]:5100", "[::1]:5100"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            let listening = listening.parse().expect("an address");
+            assert_eq!(reached_at(listening).to_string(), reached);
+        }
+    }
 }

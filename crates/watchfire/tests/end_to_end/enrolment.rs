@@ -2,12 +2,13 @@
 //! message that it does not answer, and what is told of the time it was away.
 
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use watchfire_store::History;
 use watchfire_testkit::process::Signal;
 use watchfire_testkit::smtp::Sink;
 
-use crate::fixture::{Enrolled, Hub, LONG, Lab, Plan, eventually, said, token, watchfire};
+use crate::fixture::{Enrolled, Hub, LONG, Lab, Plan, eventually, token};
 
 fn plan(sink: &Sink) -> Plan {
     Plan::mailing(sink).tells("ada", "role=\"web\"", &["mailto:ada@example.org"])
@@ -53,25 +54,6 @@ fn an_agent_that_is_stopped_in_good_order_is_told_as_that() {
 }
 
 #[test]
-fn a_removed_server_is_forgotten_and_let_in_no_more() {
-    let (lab, sink) = (Lab::new(), Sink::start());
-    let hub = lab.hub(&plan(&sink));
-    let (address, token) = token(&hub_config(&lab), "web-1");
-    let mut agent = Enrolled::new(&lab, "web-1");
-    assert!(agent.join(address, &token).well);
-    agent.start();
-    hub.wait_until_all_are_up();
-    let config = hub_config(&lab);
-    let list = said(watchfire(["server", "list", "--config", &config]).called("list"));
-    assert!(list.well && list.output.contains("web-1"), "{}{}", list.output, list.words);
-    let gone = said(watchfire(["server", "remove", "web-1", "--config", &config]).called("remove"));
-    assert!(gone.well, "{}", gone.words);
-    eventually("it is gone", LONG, || hub.api.servers().is_empty().then_some(()));
-    let list = said(watchfire(["server", "list", "--config", &config]).called("list"));
-    assert!(!list.output.contains("web-1"), "{}", list.output);
-}
-
-#[test]
 fn what_a_hub_missed_is_handed_in_later() {
     let (lab, sink) = (Lab::new(), Sink::start());
     let plan = plan(&sink);
@@ -92,16 +74,33 @@ fn what_a_hub_missed_is_handed_in_later() {
     hub.wait_until_all_are_up();
     let handed_in = || agent.metric("watchfire_agent_backfilled_records_total");
     eventually("it was handed in", LONG, || handed_in().filter(|records| *records >= missed));
+    // What was handed in is not yet stored.
+    eventually("the history has no hole", LONG, || {
+        holes(&as_it_is_now(&lab)).is_empty().then_some(())
+    });
     hub.process.signal(Signal::Terminate);
     hub.process.wait_for_end(LONG);
-    assert_eq!(holes(&lab), [], "the history has no hole");
+    assert_eq!(holes(&lab.path("hub-data")), [], "nothing is lost as the hub ends");
     assert_eq!(sink.received().len(), 0, "nobody was told of a server that was well");
 }
 
-/// The holes between the first and the last record of each server in the
-/// hub's history.
-fn holes(lab: &Lab) -> Vec<(String, RangeInclusive<u64>)> {
-    let history = History::open(&lab.path("hub-data"), 1 << 30).unwrap();
+/// A copy of the history of a hub that runs: SQLite's file first and then its log,
+/// which only grows in the time of a test, so that the two go together.
+fn as_it_is_now(lab: &Lab) -> PathBuf {
+    let copy = lab.path("history-now");
+    // There is none the first time.
+    let _ = std::fs::remove_dir_all(&copy);
+    std::fs::create_dir(&copy).unwrap();
+    for file in ["history.db", "history.db-wal"] {
+        std::fs::copy(lab.path("hub-data").join(file), copy.join(file)).unwrap();
+    }
+    copy
+}
+
+/// The holes between the first and the last record of each server in the history
+/// of this folder.
+fn holes(folder: &Path) -> Vec<(String, RangeInclusive<u64>)> {
+    let history = History::open(folder, 1 << 30).unwrap();
     let mut holes = Vec::new();
     let servers = history.servers().unwrap();
     // What keys stand for is kept apart, and has holes by its nature.

@@ -7,17 +7,22 @@
 //! lateness of this machine, which [`fixture::Lateness`] measures beside it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+mod adoption;
 mod crash;
 mod crowd;
 mod enrolment;
 mod fixture;
 mod frozen_hub;
+mod installing;
 mod mail_trouble;
 mod mailgun;
+mod membership;
 mod metrics;
 mod network;
 mod seed_calls;
+mod simulation;
 mod three_ways;
 mod time_travel;
+mod tls;
 mod up;
 mod words;
