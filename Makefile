@@ -1,7 +1,7 @@
 # `make` alone says what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-agent fmt clean tools
+.PHONY: help run test soak lint bench bench-agent fmt clean tools
 
 CARGO ?= cargo
 
@@ -13,6 +13,10 @@ run: tools ## Build the release and start hub and agent for this machine
 
 test: tools ## Run every test
 	$(CARGO) test --workspace --locked
+
+soak: tools ## Simulate thousands of seeds: WATCHFIRE_SEEDS=from..to, or 0..5000
+	WATCHFIRE_SEEDS=$${WATCHFIRE_SEEDS:-0..5000} $(CARGO) test --release --locked --package watchfire \
+		--test end_to_end the_promises_hold_in_every_seed -- --nocapture
 
 lint: tools ## Check form, clippy, the invariants and the licences
 	$(CARGO) fmt --all --check

@@ -123,7 +123,7 @@ function load() {
   if (!state.me) return;
   const fail = (message) => { state.failure = message; };
   ask(api.servers, keepServers, fail);
-  if (state.route.view === 'incidents') ask(() => api.incidents(AT_MOST), keepIncidents, fail);
+  if (state.route.view === 'incidents') loadIncidents();
   if (state.route.view === 'incident') loadIncident();
   if (state.route.view === 'server') {
     loadServer();
@@ -142,6 +142,10 @@ function keepServers({ servers, now_unix_ms: now }) {
 function keepIncidents({ incidents }) {
   state.incidents = new Map((incidents ?? []).map((incident) => [incident.id, incident]));
   state.failure = '';
+}
+
+function loadIncidents() {
+  return ask(() => api.incidents(AT_MOST), keepIncidents, (message) => { state.failure = message; });
 }
 
 function loadIncident() {
@@ -212,6 +216,12 @@ function news(name, row) {
     load();
   } else if (name === 'server' && row?.name !== undefined) {
     state.servers?.set(row.name, row);
+  } else if (name === 'gone') {
+    // Its incidents are gone with it, and their end is told to nobody.
+    state.servers?.delete(row);
+    if (state.route.view === 'server' && state.route.name === row) loadServer();
+    if (state.route.view === 'incidents') loadIncidents();
+    if (state.route.view === 'incident') loadIncident();
   } else if (name === 'incident' && row?.id !== undefined) {
     state.incidents?.set(row.id, row);
     if (state.route.view === 'incident' && String(row.id) === state.route.id) loadIncident();

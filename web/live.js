@@ -6,7 +6,8 @@ const RETRY_MS = 3_000;
 
 // Starts listening. `on` has: event(name, data); open(); lost() when the stream is cut;
 // check() -> Promise that fails when the hub does not answer. The event `hello` means:
-// load everything anew. Returns a function that ends it.
+// load everything anew; `gone` has the name of a server that was removed. Returns a
+// function that ends it.
 export function listen(on) {
   let source = null;
   let retry = null;
@@ -16,7 +17,7 @@ export function listen(on) {
   function receive(name) {
     source.addEventListener(name, (message) => {
       heard = Date.now();
-      const data = parse(message.data);
+      const data = name === 'gone' ? message.data : parse(message.data);
       if (data !== null || name === 'hello') on.event(name, data);
     });
   }
@@ -32,7 +33,7 @@ export function listen(on) {
       on.lost();
       again();
     };
-    ['hello', 'server', 'incident'].forEach(receive);
+    ['hello', 'server', 'gone', 'incident'].forEach(receive);
   }
 
   function again() {

@@ -2,7 +2,7 @@
 
 import { data, h } from './dom.js';
 import { bytes, count, moment, number, percent, rate, since, span } from './format.js';
-import { why } from './fleet.js';
+import { kind, why, withoutStream } from './fleet.js';
 import { instead } from './frame.js';
 import { bar, facts, grid, meter } from './parts.js';
 import { processSection } from './processes.js';
@@ -14,7 +14,8 @@ export function serverView(state) {
   const row = state.servers?.get(state.route.name);
   const server = state.server && row ? { ...state.server, ...row } : state.server;
   if (!server) return [back(), h('h1', null, data(state.route.name)), instead(state, 'this server')];
-  return [back(), title(server), server.status ? [age(server), status(server.status)] : noStatus(server), processSection(state)];
+  const now = server.status ? [age(server), status(server.status)] : noStatus(server);
+  return [back(), title(server), twins(server), streamless(server), overQuota(server), now, kernel(server.events), processSection(state)];
 }
 
 function back() {
@@ -23,7 +24,7 @@ function back() {
 
 function title(server) {
   const labels = Object.entries(server.labels ?? {}).map(([key, value]) => `${key}=${value}`).join('  ');
-  return h('div', { class: `verdict ${presence(server.presence).kind}`, 'data-key': 'title' },
+  return h('div', { class: `verdict ${kind(server)}`, 'data-key': 'title' },
     h('h1', null, data(server.name), ' ', badge(server.presence)),
     h('p', null, presence(server.presence).says, ' For ', since(server.since_unix_ms), '.'),
     why(server),
@@ -31,7 +32,45 @@ function title(server) {
       ['Address', server.address ? data(server.address) : null],
       ['Labels', labels ? data(labels) : null],
       ['Last sign of life', moment(server.last_sign_unix_ms)],
+      ['Signs of life come', signs(server)],
+      ['Clock', skew(server.clock_skew_seconds)],
     ]));
+}
+
+// By what way they come, and how good that way is.
+function signs({ pulse, loss_percent: loss, rtt_ms: rtt }) {
+  if (pulse === 'stream') return [h('strong', null, 'on the stream only'), ': where packets are lost, a live server may look quiet. Let UDP through.'];
+  if (pulse !== 'datagrams') return null;
+  const lost = typeof loss === 'number' ? `, ${percent(loss, 1)} lost` : '';
+  const back = typeof rtt === 'number' ? `, ${number(rtt, 1)} ms there and back` : '';
+  return `as datagrams${lost}${back}`;
+}
+
+function skew(seconds) {
+  if (typeof seconds !== 'number') return null;
+  return h('strong', null, `${span(Math.abs(seconds))} ${seconds > 0 ? 'ahead of' : 'behind'} the hub's`);
+}
+
+function twins(server) {
+  if (!server.two_agents) return null;
+  return h('p', { class: 'note', 'data-key': 'twins' }, h('strong', null, 'Two agents use the key of this server. '), 'A copy of its disk runs somewhere, or somebody took its key: stop one of them, or remove the server and enrol it anew.');
+}
+
+function streamless(server) {
+  if (!withoutStream(server)) return null;
+  return h('p', { class: 'note', 'data-key': 'streamless' }, h('strong', null, 'Signs of life come as datagrams, but no stream can be opened'), ': the way from the hub to the agent (or back) may be broken. What follows is as old as that: ', since(server.stream_missing_since_unix_ms), '.');
+}
+
+function overQuota(server) {
+  if (!server.over_quota) return null;
+  return h('p', { class: 'note', 'data-key': 'quota' }, h('strong', null, 'This server sends more than the hub stores of one server. '), 'What is beyond that is missing in its history. It is watched as before.');
+}
+
+function kernel(events = []) {
+  if (events.length === 0) return null;
+  return card('The kernel told', true, grid('What the kernel told, newest first', ['When', 'What', 'Its words'], [...events].reverse().map((event) => [
+    moment(event.at_unix_ms), data(event.kind), data(event.text),
+  ])));
 }
 
 function noStatus(server) {

@@ -16,6 +16,7 @@ mod manifest;
 mod mask;
 mod page;
 mod rust_source;
+mod select_order;
 mod tree;
 mod unsafe_code;
 
@@ -34,6 +35,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("arrows between crates", arrows::check),
     ("SQLite and crypto in their own crates", exclusive_crates::check),
     ("clocks, tasks and unbounded channels in runtime only", clocks_and_tasks::check),
+    ("every `select!` in an order", select_order::check),
     ("unsafe", unsafe_code::check),
     ("file length", file_length::check),
     ("leftovers", leftovers::check),

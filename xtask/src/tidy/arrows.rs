@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", &["collect", "codec", "wire", "identity", "api", "runtime"]),
     ("hub", &["store", "codec", "promql", "alert", "notify", "wire", "identity", "api", "runtime"]),
     ("tui", &["api", "runtime"]),
-    ("sim", &["codec", "wire", "identity", "runtime"]),
+    ("sim", &["codec", "wire", "identity", "api", "runtime"]),
     // `passwd` makes hashes, the client commands speak `api`, and `main` starts `runtime`.
     ("watchfire", &["agent", "hub", "tui", "sim", "identity", "api", "runtime"]),
     ("testkit", &["codec", "wire", "api", "runtime"]),
