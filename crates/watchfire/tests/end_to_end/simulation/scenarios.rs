@@ -39,6 +39,30 @@ fn news(world: &World, server: usize) -> Vec<News> {
     world.news_of("ada", server)
 }
 
+/// F3. `WATCHFIRE_AGENT_MINUTES=6000` measures a hundred hours of an agent.
+#[test]
+fn f3_thirty_percent_of_loss_both_ways_is_no_alarm() {
+    const SERVERS: u32 = 4;
+    let minutes = std::env::var("WATCHFIRE_AGENT_MINUTES").map_or(6, |minutes| {
+        minutes.parse().expect("WATCHFIRE_AGENT_MINUTES is a number of minutes")
+    });
+    in_simulated_time(async move {
+        let mut world = world(3, SERVERS as usize).await;
+        let lossy = Conditions::clear().loss(0.3).delay(SECOND / 100, Duration::ZERO);
+        for host in 1..=SERVERS as usize {
+            world.set_conditions(host, lossy);
+        }
+        for minute in 0..u32::max(1, minutes / SERVERS) {
+            world.pass(60 * SECOND).await;
+            for server in 0..SERVERS as usize {
+                assert_eq!(news(&world, server), [], "minute {minute}: {:#?}", world.story);
+            }
+        }
+        world.heal_network();
+        end(world).await;
+    });
+}
+
 #[test]
 fn f4_a_burst_of_loss_is_a_down_from_six_seconds_on_and_none_up_to_four() {
     for half_seconds in 2..=16 {
