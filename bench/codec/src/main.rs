@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use recording::Recording;
 use watchfire_codec::{Decoder, Frame, TickEncoder};
 use watchfire_model::{Schema, Tick};
+use watchfire_testkit::scrapes;
 
 /// Each direction is run so often, and the fastest run counts.
 const RUNS: usize = 15;
@@ -29,9 +30,9 @@ fn main() {
     let recording = Recording::read(folder.as_ref());
     println!("{} scrapes", recording.ticks.len());
     measure("all series", &recording);
-    measure("node_exporter's default collectors", &recording.select(recording::on_by_default));
+    measure("node_exporter's default collectors", &recording.select(scrapes::on_by_default));
     let own = |key: &str| {
-        recording::on_by_default(key)
+        scrapes::on_by_default(key)
             && !["go_", "process_", "promhttp_", "node_scrape_"].iter().any(|p| key.starts_with(p))
     };
     measure("the same without the exporter's own", &recording.select(own));

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use watchfire_model::{ABSENT, Moment, Schema, SeriesKey, Tick};
+use watchfire_testkit::scrapes;
 
 /// Scrapes, with series numbered as they came.
 pub(crate) struct Recording {
@@ -14,25 +15,17 @@ pub(crate) struct Recording {
 impl Recording {
     /// Reads a folder of Prometheus text files named by their time.
     pub(crate) fn read(folder: &Path) -> Self {
-        let mut files: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
         let mut numbers: HashMap<String, usize> = HashMap::new();
         let mut recording = Self { names: Vec::new(), ticks: Vec::new() };
-        for file in files {
-            let time = file.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        for (time, file) in scrapes::files(folder) {
             let mut values = vec![ABSENT; recording.names.len()];
-            for line in std::fs::read_to_string(file).unwrap().lines() {
-                let Some((name, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#'))
-                else {
-                    continue;
-                };
+            for (name, value) in scrapes::samples(&std::fs::read_to_string(file).unwrap()) {
                 let number = *numbers.entry(name.to_owned()).or_insert_with(|| {
                     recording.names.push(name.to_owned());
                     values.push(ABSENT);
                     values.len() - 1
                 });
-                values[number] = value.parse().unwrap();
+                values[number] = value;
             }
             recording.ticks.push((time, values));
         }
@@ -82,40 +75,4 @@ fn key(text: &str) -> SeriesKey {
     };
     let pairs: Vec<_> = pairs.map(pair).collect();
     SeriesKey::new(name, pairs.iter().map(|(l, v)| (l.as_str(), v.as_str()))).unwrap()
-}
-
-/// Whether node_exporter 1.5 gives the series without being asked to, by the
-/// defaults of its `--collector.…` flags.
-pub(crate) fn on_by_default(key: &str) -> bool {
-    const OFF: [&str; 7] =
-        ["buddyinfo", "cgroups", "interrupts", "processes", "tcp_", "zoneinfo", "systemd"];
-    const OFF_COLLECTORS: [&str; 7] =
-        ["buddyinfo", "cgroups", "interrupts", "processes", "tcpstat", "zoneinfo", "systemd"];
-    let name = key.split('{').next().unwrap();
-    let Some(node) = name.strip_prefix("node_") else { return true };
-    if node.starts_with("scrape_") {
-        return !OFF_COLLECTORS.iter().any(|off| key.contains(&format!("collector=\"{off}\"")));
-    }
-    if let Some(field) = node.strip_prefix("vmstat_") {
-        return ["oom_kill", "pgpg", "pswp"].iter().any(|p| field.starts_with(p))
-            || (field.starts_with("pg") && field.contains("fault"));
-    }
-    if let Some(field) = node.strip_prefix("netstat_") {
-        return netstat_on_by_default(field);
-    }
-    !OFF.iter().any(|off| node.starts_with(off))
-}
-
-fn netstat_on_by_default(field: &str) -> bool {
-    const EXACT: &str = "Ip_Forwarding Ip6_InOctets Ip6_OutOctets IpExt_InOctets IpExt_OutOctets \
-        Icmp_InMsgs Icmp_OutMsgs Icmp6_InMsgs Icmp6_OutMsgs TcpExt_TCPSynRetrans \
-        TcpExt_TCPTimeouts Tcp_ActiveOpens Tcp_InSegs Tcp_OutSegs Tcp_OutRsts Tcp_PassiveOpens \
-        Tcp_RetransSegs Tcp_CurrEstab Udp_InDatagrams Udp_OutDatagrams Udp_NoPorts \
-        Udp_RcvbufErrors Udp_SndbufErrors Udp6_InDatagrams Udp6_OutDatagrams Udp6_NoPorts \
-        Udp6_RcvbufErrors Udp6_SndbufErrors";
-    field.ends_with("_InErrors")
-        || field.ends_with("_InErrs")
-        || field.starts_with("TcpExt_Listen")
-        || field.starts_with("TcpExt_Syncookies")
-        || EXACT.split_whitespace().any(|name| name == field)
 }

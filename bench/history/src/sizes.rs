@@ -1,7 +1,8 @@
 use watchfire_store::block::{Block, Columns, Scratch, SealOptions, merge, seal};
+use watchfire_testkit::scrapes;
 
 use crate::fastest;
-use crate::recording::{Recording, of_exporter, on_by_default};
+use crate::recording::{Recording, of_exporter};
 
 const HOUR: usize = 3600;
 const TEN_MINUTES: usize = 600;
@@ -10,7 +11,7 @@ const TEN_MINUTES: usize = 600;
 pub(crate) fn measure(recording: &Recording) {
     let all = recording.select(|_| true);
     let host = recording.select(|key| !of_exporter(key));
-    let default = recording.select(on_by_default);
+    let default = recording.select(scrapes::on_by_default);
     set("all series at 1 s", recording, &all, 1, "0.21", "Prometheus 1.06, VictoriaMetrics 0.291");
     set(
         "host series at 1 s",

@@ -28,13 +28,19 @@ pub(crate) trait View: Serialize {
 /// Templates by name, ready to render.
 pub(crate) struct Templates(Environment<'static>);
 
+/// The text of a template that is made of these pieces. They are put together here and not by an
+/// `include` in a template, which could be made to name any file.
+macro_rules! pieces {
+    ($($name:literal),+) => { concat!($(include_str!(concat!("../templates/", $name))),+) };
+}
+
 const BUILT_IN: [(&str, &str); 6] = [
-    ("alert.txt", include_str!("../templates/alert.txt")),
-    ("alert.html", include_str!("../templates/alert.html")),
-    ("note.txt", include_str!("../templates/note.txt")),
-    ("note.html", include_str!("../templates/note.html")),
-    ("report.txt", include_str!("../templates/report.txt")),
-    ("report.html", include_str!("../templates/report.html")),
+    ("alert.txt", pieces!("alert.txt")),
+    ("alert.html", pieces!("head.html", "facts.html", "alert.html", "foot.html")),
+    ("note.txt", pieces!("note.txt")),
+    ("note.html", pieces!("head.html", "facts.html", "note.html", "foot.html")),
+    ("report.txt", pieces!("report.txt")),
+    ("report.html", pieces!("head.html", "report.html", "foot.html")),
 ];
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&BUILT_IN));

@@ -2,7 +2,7 @@
 //! server and an HTTP server that do as a script says, links that can be cut,
 //! hosts that are network namespaces, hosts that are only in memory, a checker
 //! of the promises that always hold, holes that never answer, child processes,
-//! folders that go with the test, free ports and golden files.
+//! folders that go with the test, recorded scrapes, free ports and golden files.
 //!
 //! Everything runs on plain threads and blocks the caller where it waits, so it
 //! serves a `#[test]`, a benchmark's `main` and, on the multi-thread runtime, a
@@ -33,6 +33,7 @@ pub mod link;
 pub mod netns;
 pub mod ports;
 pub mod process;
+pub mod scrapes;
 pub mod scratch;
 pub mod seeded;
 pub mod smtp;

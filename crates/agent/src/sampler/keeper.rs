@@ -224,11 +224,9 @@ impl Desk {
                 None => {
                     live.store(false, Ordering::Relaxed);
                     tracing::warn!("the recorder's disk hangs; live data goes on without it");
-                    tokio::select! {
-                        biased;
-                        done = kept => done,
-                        // Ends only with the agent.
-                        () = self.go_on_without(&mut queue) => return,
+                    match self.go_on_without(kept, &mut queue).await {
+                        Some(done) => done,
+                        None => return,
                     }
                 }
             };
@@ -263,11 +261,23 @@ impl Desk {
         None
     }
 
-    /// Feeds what comes to the streams alone, until this is dropped.
-    async fn go_on_without(&mut self, queue: &mut mpsc::Receiver<Job>) {
+    /// Feeds what comes to the streams alone, until `kept` is done and gives
+    /// what it gives; `None` when the agent ends before. What has begun to be
+    /// fed is fed to its end first: late, it would take the streams out of the
+    /// recorder's ring again.
+    async fn go_on_without<F: Future + Unpin>(
+        &mut self,
+        mut kept: F,
+        queue: &mut mpsc::Receiver<Job>,
+    ) -> Option<F::Output> {
         self.authors += 1;
         let loose = Arc::new(Mutex::new(Loose::new(self.authors, self.feed.clone())));
-        while let Some(job) = queue.recv().await {
+        loop {
+            let job = tokio::select! {
+                biased;
+                done = &mut kept => return Some(done),
+                job = queue.recv() => job?,
+            };
             self.told.skipped.fetch_add(1, Ordering::Relaxed);
             let loose = Arc::clone(&loose);
             // A panic was told already, and the next reading begins anew.
