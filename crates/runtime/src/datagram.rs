@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -35,12 +36,16 @@ pub struct Datagrams {
 
 #[derive(Debug)]
 enum Inner {
-    System(UdpSocket),
+    System {
+        socket: StdSocket,
+        /// The same socket for the runtime that reads first.
+        reading: OnceLock<UdpSocket>,
+    },
     Simulated(Box<dyn SimulatedDatagrams>),
 }
 
 impl Datagrams {
-    /// Binds `address`. Call it within the runtime.
+    /// Binds `address`. The runtime that receives first is the one that receives.
     ///
     /// # Errors
     /// When the address is taken or not ours.
@@ -48,7 +53,7 @@ impl Datagrams {
         let socket = StdSocket::bind(address)?;
         enlarge(&socket);
         socket.set_nonblocking(true)?;
-        Ok(Self::new(Inner::System(UdpSocket::from_std(socket)?)))
+        Ok(Self::new(Inner::System { socket, reading: OnceLock::new() }))
     }
 
     pub(crate) fn simulated(socket: Box<dyn SimulatedDatagrams>) -> Self {
@@ -74,7 +79,7 @@ impl Datagrams {
     /// When the kernel does not tell.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.socket {
-            Inner::System(socket) => socket.local_addr(),
+            Inner::System { socket, .. } => socket.local_addr(),
             Inner::Simulated(socket) => Ok(socket.local_addr()),
         }
     }
@@ -106,7 +111,7 @@ impl Datagrams {
     /// waits, so that one stuck way delays no other.
     pub fn send(&self, bytes: &[u8], to: SocketAddr) -> bool {
         let whole = match &self.socket {
-            Inner::System(socket) => send_whole(socket, bytes, to),
+            Inner::System { socket, .. } => send_whole(socket, bytes, to),
             Inner::Simulated(socket) => {
                 socket.send_to(bytes, to);
                 true
@@ -134,15 +139,22 @@ impl Datagrams {
 impl Inner {
     async fn recv_from(&self, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         match self {
-            Self::System(socket) => socket.recv_from(into).await,
+            Self::System { socket, reading } => {
+                let reading = match reading.get() {
+                    Some(reading) => reading,
+                    None => {
+                        let fresh = UdpSocket::from_std(socket.try_clone()?)?;
+                        reading.get_or_init(|| fresh)
+                    }
+                };
+                reading.recv_from(into).await
+            }
             Self::Simulated(socket) => Ok(socket.recv_from(into).await),
         }
     }
 }
 
-/// Not through tokio: it would say "not now" until it has looked once whether the
-/// socket is ready.
-fn send_whole(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> bool {
+fn send_whole(socket: &StdSocket, bytes: &[u8], to: SocketAddr) -> bool {
     let sent = match sendto(socket, bytes, SendFlags::DONTWAIT, &to) {
         // An ICMP error about an earlier datagram is told by the next call
         // and used up by it.
@@ -217,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn the_buffer_is_enlarged() {
         let hub = local();
-        let Inner::System(socket) = &hub.socket else { panic!("it is the system's") };
+        let Inner::System { socket, .. } = &hub.socket else { panic!("it is the system's") };
         let room = rustix::net::sockopt::socket_recv_buffer_size(socket).expect("a size");
         let plain = StdSocket::bind("127.0.0.1:0").expect("a free port");
         let before = rustix::net::sockopt::socket_recv_buffer_size(&plain).expect("a size");

@@ -1,6 +1,7 @@
 //! Starting things: the only place that spawns, so that every task has a name
 //! and a failure policy, and no panic goes unseen.
 
+mod apart;
 mod process;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::{Clock, ShutdownHandle, backoff::Backoff};
 
+pub use apart::Apart;
 pub use process::Process;
 
 /// How many tasks have panicked since the program started.
@@ -66,7 +68,14 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: std::fmt::Display + Send + 'static,
 {
-    let inner = spawn(name, future);
+    critical(name, end, spawn(name, future))
+}
+
+/// The same for a task that runs already, as on a thread [`Apart`].
+pub fn critical<E>(name: &'static str, end: ShutdownHandle, inner: Task<Result<(), E>>) -> Task<()>
+where
+    E: std::fmt::Display + Send + 'static,
+{
     spawn(name, async move {
         match inner.join().await {
             Ok(Ok(())) => return,

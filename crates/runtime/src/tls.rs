@@ -13,6 +13,7 @@
 mod client;
 mod credentials;
 mod error;
+mod look;
 mod pin;
 mod server;
 mod stream;
@@ -25,6 +26,7 @@ pub(crate) mod tests;
 pub use client::TlsClient;
 pub use credentials::{Credentials, CredentialsError};
 pub use error::TlsError;
+pub use look::shown_authority;
 pub use server::TlsServer;
 pub use stream::{PULSE_LABEL, TlsStream};
 

@@ -128,8 +128,9 @@ impl Fleet {
         let shared = Arc::clone(&self.shared);
         let of_pulses = [Arc::clone(&shared), Arc::clone(&shared)];
         let [sending, receiving] = of_pulses;
-        let _sending = task::spawn("pulses", async move { sending.pulses.send().await });
-        let _receiving = task::spawn("echoes", async move { receiving.pulses.receive().await });
+        let apart = task::Apart::start("pulses");
+        let _sending = apart.spawn("pulses", async move { sending.pulses.send().await });
+        let _receiving = apart.spawn("echoes", async move { receiving.pulses.receive().await });
         let (servers, tell_server) = self.start_servers(&shutdown);
         let mut end = std::pin::pin!(shutdown.requested());
         let mut next = self.director.next();

@@ -53,6 +53,8 @@ pub(crate) struct PulseSession {
     heard_us: AtomicU64,
     /// Nothing passes at the moment.
     mute: AtomicBool,
+    /// Its stream is over.
+    orphan: AtomicBool,
     /// The last round trip in microseconds and one more, until the hub was told; 0 then.
     round_us: AtomicU64,
     over: AtomicBool,
@@ -76,14 +78,15 @@ impl Pulses {
         })
     }
 
-    /// Begins to send the pulses of a session, until it [`PulseSession::end`]s.
-    pub(crate) fn begin(&self, id: u64, key: [u8; 32]) -> Arc<PulseSession> {
+    /// Begins to send the pulses of a session, until what it gives is dropped.
+    pub(crate) fn begin(&self, id: u64, key: [u8; 32]) -> Beat {
         let session = Arc::new(PulseSession {
             id,
             key: PulseKey::from_exported(key),
             counter: AtomicU64::new(0),
             heard_us: AtomicU64::new(micros(self.clock.now())),
             mute: AtomicBool::new(false),
+            orphan: AtomicBool::new(false),
             round_us: AtomicU64::new(0),
             over: AtomicBool::new(false),
         });
@@ -93,7 +96,7 @@ impl Pulses {
         wheel.slots[slot].push(Arc::clone(&session));
         drop(wheel);
         self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&session));
-        session
+        Beat(session)
     }
 
     /// Sends pulses until the end.
@@ -154,7 +157,8 @@ impl Pulses {
         let counter = session.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let round = session.round_us.swap(0, Ordering::Relaxed).checked_sub(1);
         let round = round.map(Duration::from_micros).map(RoundTrip::of).unwrap_or_default();
-        let flags = PulseFlags::default();
+        let orphan = session.orphan.load(Ordering::Relaxed);
+        let flags = if orphan { PulseFlags::ORPHAN } else { PulseFlags::default() };
         let pulse = Pulse { session: session.id, counter, flags, sent_us, round };
         let body = pulse.encode();
         self.socket.send(&join(&body, &session.key.tag(&body)), self.hub);
@@ -184,6 +188,24 @@ impl Pulses {
     }
 }
 
+/// Pulses that go out until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Beat(Arc<PulseSession>);
+
+impl std::ops::Deref for Beat {
+    type Target = PulseSession;
+
+    fn deref(&self) -> &PulseSession {
+        &self.0
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
+
 impl PulseSession {
     /// For how long no echo came.
     pub(crate) fn quiet(&self, now: Moment) -> Duration {
@@ -196,9 +218,9 @@ impl PulseSession {
         self.mute.store(mute, Ordering::Relaxed);
     }
 
-    /// Sends no more.
-    pub(crate) fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
+    /// Goes on and says that the stream is over.
+    pub(crate) fn outlive_stream(&self) {
+        self.orphan.store(true, Ordering::Relaxed);
     }
 
     fn hurries(&self, now_us: u64) -> bool {

@@ -17,7 +17,7 @@ use crate::dial::{DialError, Opened, dial};
 use crate::enrol::Seat;
 use crate::episode::{Episode, Now};
 use crate::member::Member;
-use crate::pulses::Pulses;
+use crate::pulses::{Beat, Pulses};
 use crate::recorder::Recorder;
 use crate::seeded::Seeded;
 use crate::session::{Ended, Session};
@@ -69,6 +69,8 @@ pub(crate) struct Server {
     seat: Arc<Seat>,
     recorder: Recorder,
     link: Link,
+    /// The pulses of the stream before, while there is no other.
+    old_pulses: Option<Beat>,
     backoff: Backoff,
     episode: Option<Episode>,
     /// Since when nothing passes.
@@ -78,6 +80,9 @@ pub(crate) struct Server {
     /// How far into each second this server ticks.
     offset: Duration,
     why_started: String,
+    /// Whether it records. A server that is to enrol is installed then, and has nothing
+    /// from before.
+    installed: bool,
 }
 
 impl Server {
@@ -89,11 +94,13 @@ impl Server {
         let first = shared.start.after(Duration::from_micros(draw.below(ramp)));
         Self {
             link: Link::Waiting(first),
+            old_pulses: None,
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             episode: None,
             mute_since: None,
             second: 0,
             why_started: String::new(),
+            installed: !seat.is_to_enrol(),
             shared,
             seat,
             recorder,
@@ -142,6 +149,7 @@ impl Server {
     async fn begin(&mut self, episode: Option<Episode>) {
         let now = self.shared.clock.now();
         self.episode = episode;
+        self.old_pulses = None;
         match episode.and_then(|episode| episode.first_words()) {
             Some(Some(reason)) => self.leave(reason).await,
             Some(None) => self.link = Link::Waiting(now),
@@ -183,7 +191,7 @@ impl Server {
         let counters = &self.shared.counters;
         if late > TICK * MOST_BEHIND as u32 {
             counters.missed_ticks.add(1);
-        } else if self.state(now).records() {
+        } else if self.installed && self.state(now).records() {
             counters.ticks.add(1);
             counters.late_us.add(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
             let strain = self.episode.map(|episode| episode.strain(at)).unwrap_or_default();
@@ -202,6 +210,7 @@ impl Server {
         match (mute, self.mute_since) {
             (true, None) => {
                 self.mute_since = Some(now);
+                self.old_pulses = None;
                 match &self.link {
                     Link::Open(session) => session.set_mute(true),
                     _ => self.link = Link::Waiting(now),
@@ -270,6 +279,7 @@ impl Server {
     async fn take(&mut self, heard: Heard) {
         match heard {
             Heard::Dialed(Ok(opened)) => {
+                self.installed = true;
                 self.backoff.reset();
                 // Who reads from here on knows nothing of what came before.
                 self.recorder.restart_chain();
@@ -278,6 +288,7 @@ impl Server {
                 let session =
                     Session::new(opened, sent, &shared.pulses, &shared.clock, &shared.counters);
                 self.link = Link::Open(Box::new(session));
+                self.old_pulses = None;
             }
             Heard::Dialed(Err(error)) => {
                 let (server, failed) = (&self.seat.host().name, &self.shared.counters.failed_dials);
@@ -304,6 +315,10 @@ impl Server {
         if let Err(why) = done {
             self.shared.counters.lost_streams.add(1);
             tracing::debug!(server = self.seat.host().name, %why, "a stream ends");
+            let link = std::mem::replace(&mut self.link, Link::Waiting(self.shared.clock.now()));
+            if let (Link::Open(session), false) = (link, matches!(why, Ended::Goodbye)) {
+                self.old_pulses = session.outlived_by();
+            }
             self.retry();
         }
     }

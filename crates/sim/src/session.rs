@@ -13,7 +13,7 @@ use watchfire_wire::{
 
 use crate::counters::Counters;
 use crate::dial::Opened;
-use crate::pulses::{PulseSession, Pulses};
+use crate::pulses::{Beat, Pulses};
 use crate::ring::Ring;
 
 /// How long one frame may take to leave.
@@ -51,7 +51,7 @@ pub(crate) struct Session {
     socket: Socket,
     encoder: StreamEncoder,
     decoder: StreamDecoder,
-    pulse: Option<Arc<PulseSession>>,
+    pulse: Option<Beat>,
     wants_ticks: bool,
     /// The newest record that was sent.
     sent: u64,
@@ -185,6 +185,12 @@ impl Session {
         }
     }
 
+    /// The pulses of a stream that broke: they go on while another one is opened, as
+    /// an agent's do.
+    pub(crate) fn outlived_by(mut self) -> Option<Beat> {
+        self.pulse.take().inspect(|pulse| pulse.outlive_stream())
+    }
+
     /// Says goodbye and closes the stream.
     pub(crate) async fn leave(mut self, reason: GoodbyeReason) {
         // Whether it arrives changes nothing any more.
@@ -227,8 +233,5 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.counters.connected.less_one();
-        if let Some(pulse) = &self.pulse {
-            pulse.end();
-        }
     }
 }

@@ -39,14 +39,14 @@ impl TlsClient {
     /// sent, the chain must hold that authority, and the leaf be signed by it.
     #[must_use]
     pub fn enrol_pinned_to_ca(fingerprint: [u8; 32]) -> Self {
-        Self::pinned(Pinned::new(Pin::Authority(fingerprint)))
+        Self::with_verifier(Pinned::new(Pin::Authority(fingerprint)))
     }
 
     /// Dials as nobody, and talks only to who has the key with this fingerprint
     /// (SHA-256 of its SubjectPublicKeyInfo). Names and dates do not matter.
     #[must_use]
     pub fn enrol_pinned_to_key(fingerprint: [u8; 32]) -> Self {
-        Self::pinned(Pinned::new(Pin::Key(fingerprint)))
+        Self::with_verifier(Pinned::new(Pin::Key(fingerprint)))
     }
 
     /// Makes a TLS connection out of a plain one. `name` is the name that the
@@ -71,7 +71,7 @@ impl TlsClient {
         connected.map(|stream| TlsStream::new(stream.into())).map_err(|error| TlsError::of(&error))
     }
 
-    fn pinned(verifier: Arc<dyn ServerCertVerifier>) -> Self {
+    pub(super) fn with_verifier(verifier: Arc<dyn ServerCertVerifier>) -> Self {
         let dangerous = builder().dangerous();
         Self::with(dangerous.with_custom_certificate_verifier(verifier).with_no_client_auth())
     }

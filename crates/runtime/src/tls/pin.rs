@@ -97,7 +97,9 @@ impl ServerCertVerifier for Pinned {
 }
 
 /// What checks a chain that ends with this authority.
-fn signed_by(authority: &CertificateDer<'_>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+pub(super) fn signed_by(
+    authority: &CertificateDer<'_>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.clone().into_owned())?;
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
@@ -105,7 +107,7 @@ fn signed_by(authority: &CertificateDer<'_>) -> Result<Arc<WebPkiServerVerifier>
         .map_err(|error| Error::General(error.to_string()))
 }
 
-fn hash(der: &[u8]) -> [u8; 32] {
+pub(super) fn hash(der: &[u8]) -> [u8; 32] {
     Sha256::digest(der).into()
 }
 

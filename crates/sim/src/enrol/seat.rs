@@ -35,6 +35,11 @@ impl Seat {
         &self.host
     }
 
+    /// True until the server has enrolled.
+    pub(crate) fn is_to_enrol(&self) -> bool {
+        self.member.get().is_none()
+    }
+
     /// What the hub knows the server by. The second value is true when that was
     /// settled just now.
     pub(crate) async fn member(

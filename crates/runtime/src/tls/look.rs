@@ -1,0 +1,127 @@
+//! Which authority somebody shows who is not known yet: for a person to compare with
+//! what the hub's operator says. Nothing is sent over such a connection.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::verify_tls13_signature;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme};
+
+use super::credentials::provider;
+use super::pin::{hash, signed_by};
+use super::{TlsClient, TlsError};
+use crate::Clock;
+use crate::net::Stream;
+
+/// The fingerprint (SHA-256 of its certificate) of the authority that the other side shows
+/// and that signed its certificate of this `name`. Anybody can make such a pair: it says
+/// who answers, and not that this is the right one.
+///
+/// # Errors
+/// [`TlsError`] says what came of it instead.
+pub async fn shown_authority(
+    stream: impl Into<Stream>,
+    name: &str,
+    limit: Duration,
+    clock: &Clock,
+) -> Result<[u8; 32], TlsError> {
+    let looking = Arc::new(Looking::default());
+    let client = TlsClient::with_verifier(looking.clone());
+    client.connect(stream, name, limit, clock).await?;
+    looking.seen.get().copied().ok_or(TlsError::Timeout)
+}
+
+/// Notes the authority of a chain that is whole.
+#[derive(Debug, Default)]
+struct Looking {
+    seen: OnceLock<[u8; 32]>,
+}
+
+impl ServerCertVerifier for Looking {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let none = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let authority = intermediates.last().ok_or(none)?;
+        let verifier = signed_by(authority)?;
+        let verified =
+            verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, now)?;
+        self.seen.get_or_init(|| hash(authority));
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        // TLS 1.2 is never offered.
+        Err(Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = provider().signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, &algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+    use watchfire_identity::certificate::{Authority, Fingerprint, HUB_NAME, certificate_der};
+
+    use super::super::TlsServer;
+    use super::super::tests::{agent_at, hub};
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    async fn seen(credentials: &super::super::Credentials) -> Result<[u8; 32], TlsError> {
+        let clock = Clock::system();
+        let server = TlsServer::new(credentials).expect("a server");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let dialled = TcpStream::connect(listener.local_addr().expect("an address"));
+        let (accepted, dialled) = tokio::join!(listener.accept(), dialled);
+        let (near, far) = (accepted.expect("accepts").0, dialled.expect("connects"));
+        let looking = shown_authority(far, HUB_NAME, LIMIT, &clock);
+        let (_, seen) = tokio::join!(server.accept(near, LIMIT, &clock), looking);
+        seen
+    }
+
+    #[tokio::test]
+    async fn the_authority_of_a_hub_is_seen() {
+        let authority = Authority::generate(Clock::system().now());
+        let der = certificate_der(authority.certificate_pem()).expect("a certificate");
+        assert_eq!(seen(&hub(&authority)).await, Ok(*Fingerprint::of(&der).as_bytes()));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_no_hub_shows_none() {
+        let now = Clock::system().now();
+        let authority = Authority::generate(now);
+        let key = watchfire_identity::certificate::MachineKey::generate();
+        let error = seen(&agent_at(&authority, &key, now)).await.expect_err("an agent");
+        assert!(matches!(error, TlsError::OtherIdentity(_)), "{error}");
+        let mut foreign = hub(&authority);
+        foreign.ca_pem = Authority::generate(now).certificate_pem().to_owned();
+        let error = seen(&foreign).await.expect_err("another authority");
+        assert!(matches!(error, TlsError::NotTrusted(_)), "{error}");
+    }
+}
