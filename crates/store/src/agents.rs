@@ -46,6 +46,26 @@ impl Store {
         })
     }
 
+    /// The agents that changed after change number `after`, removed ones too, and the
+    /// number of the newest change. 0 is before the first: it gives every agent. Every
+    /// process that changes one is counted. A removed agent that was forgotten since
+    /// does not come: that takes [`MAX_REMOVED_AGENTS`] later removals.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn agents_changed(&self, after: i64) -> Result<(i64, Vec<StoredAgent>), StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT number FROM agent_change";
+            let newest = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            if newest == after {
+                return Ok((newest, Vec::new()));
+            }
+            let sql = format!("SELECT {COLUMNS} FROM agent WHERE changed > ?1 ORDER BY name, id");
+            let mut query = connection.prepare_cached(&sql)?;
+            Ok((newest, readable(query.query_and_then([after], agent)?, "agent")?))
+        })
+    }
+
     /// The agent of that id, removed or not.
     ///
     /// # Errors
@@ -76,8 +96,8 @@ impl Batch<'_> {
             self.require_room(&agent.id)?;
         }
         let sql = format!(
-            "INSERT OR REPLACE INTO agent ({COLUMNS}) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            "INSERT OR REPLACE INTO agent ({COLUMNS}, changed) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         );
         self.connection.prepare_cached(&sql)?.execute(params![
             agent.id,
@@ -89,6 +109,7 @@ impl Batch<'_> {
             agent.enrolled_unix_ms,
             agent.removed_unix_ms,
             agent.last_protocol,
+            self.next_change()?,
         ])?;
         Ok(())
     }
@@ -100,8 +121,10 @@ impl Batch<'_> {
     /// [`StoreError::NameTaken`] when another one has the name.
     pub fn rename_agent(&self, id: &str, name: &str) -> Result<(), StoreError> {
         self.require_free_name(name, id)?;
-        let sql = "UPDATE agent SET name = ?2 WHERE id = ?1 AND removed_unix_ms IS NULL";
-        found(self.connection.prepare_cached(sql)?.execute([id, name])?, id)
+        let sql = "UPDATE agent SET name = ?2, changed = ?3 \
+             WHERE id = ?1 AND removed_unix_ms IS NULL";
+        let changed = self.next_change()?;
+        found(self.connection.prepare_cached(sql)?.execute(params![id, name, changed])?, id)
     }
 
     /// Marks an agent as removed: its name is free, and its key is refused.
@@ -109,8 +132,13 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError::NoAgent`] when there is none of that id that is not removed.
     pub fn remove_agent(&self, id: &str, now_unix_ms: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE agent SET removed_unix_ms = ?2 WHERE id = ?1 AND removed_unix_ms IS NULL";
-        found(self.connection.prepare_cached(sql)?.execute(params![id, now_unix_ms])?, id)?;
+        let sql = "UPDATE agent SET removed_unix_ms = ?2, changed = ?3 \
+             WHERE id = ?1 AND removed_unix_ms IS NULL";
+        let changed = self.next_change()?;
+        found(
+            self.connection.prepare_cached(sql)?.execute(params![id, now_unix_ms, changed])?,
+            id,
+        )?;
         let sql = "DELETE FROM agent WHERE id IN (SELECT id FROM agent \
              WHERE removed_unix_ms IS NOT NULL ORDER BY removed_unix_ms DESC LIMIT -1 OFFSET ?1)";
         let most = i64::try_from(MAX_REMOVED_AGENTS).unwrap_or(i64::MAX);
@@ -124,8 +152,16 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError::NoAgent`] when there is none of that id that is not removed.
     pub fn set_agent_protocol(&self, id: &str, protocol: Option<&str>) -> Result<(), StoreError> {
-        let sql = "UPDATE agent SET last_protocol = ?2 WHERE id = ?1 AND removed_unix_ms IS NULL";
-        found(self.connection.prepare_cached(sql)?.execute(params![id, protocol])?, id)
+        let sql = "UPDATE agent SET last_protocol = ?2, changed = ?3 \
+             WHERE id = ?1 AND removed_unix_ms IS NULL";
+        let changed = self.next_change()?;
+        found(self.connection.prepare_cached(sql)?.execute(params![id, protocol, changed])?, id)
+    }
+
+    /// The number of a change that this transaction makes.
+    fn next_change(&self) -> Result<i64, StoreError> {
+        let sql = "UPDATE agent_change SET number = number + 1 RETURNING number";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
     fn require_free_name(&self, name: &str, id: &str) -> Result<(), StoreError> {
@@ -141,6 +177,14 @@ impl Batch<'_> {
     }
 
     fn require_room(&self, id: &str) -> Result<(), StoreError> {
+        let most = i64::try_from(MAX_AGENTS).unwrap_or(i64::MAX);
+        // Each came with a change, so there are no more of them than changes: the many
+        // that come one after the other need not be counted each time.
+        let sql = "SELECT number FROM agent_change WHERE number >= ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        if !query.exists([most])? {
+            return Ok(());
+        }
         let sql = "SELECT count(*) FROM agent WHERE removed_unix_ms IS NULL AND id <> ?1";
         let count: i64 = self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
         if usize::try_from(count).is_ok_and(|count| count < MAX_AGENTS) {

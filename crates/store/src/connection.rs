@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::StoreError;
@@ -65,6 +66,12 @@ pub(crate) fn open_reader(database: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a connection for a look through the whole file, or a copy of it. It writes nothing to
+/// the file, and it may write others.
+pub(crate) fn open_to_look(database: &Path) -> Result<Connection, StoreError> {
+    plain(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
 /// Looks for damage in every page, and in every index if `thorough`.
 pub(crate) fn look_through(connection: &Connection, thorough: bool) -> Result<(), StoreError> {
     let check = if thorough { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
@@ -86,6 +93,9 @@ fn plain(database: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Else a statement on a table with a partial index is planned anew for each value
+    // that is bound to it, which costs more than the statement.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

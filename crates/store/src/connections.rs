@@ -50,6 +50,11 @@ impl Connections {
         })
     }
 
+    /// Where the file is.
+    pub(crate) fn database(&self) -> &std::path::Path {
+        &self.database
+    }
+
     /// How many connections were closed after an error of the disk.
     pub(crate) fn ended(&self) -> u64 {
         self.ended.load(Ordering::Relaxed)

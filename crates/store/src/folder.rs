@@ -30,7 +30,29 @@ pub(crate) struct Folder {
     pub(crate) database: PathBuf,
     /// Two processes that create the database at once would hinder each other.
     /// The lock ends with this value.
-    _lock: File,
+    _lock: Locked,
+}
+
+/// A file that is locked for as long as this lives.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    /// Closing alone would leave it locked for as long as a child that was just forked
+    /// has its copy of the file.
+    fn drop(&mut self) {
+        let _unlocked = self.0.unlock();
+    }
+}
+
+/// Where `watchfire.db` is in a data folder.
+pub(crate) fn store_file(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
+}
+
+/// Where `history.db` is in a data folder.
+pub(crate) fn history_file(folder: &Path) -> PathBuf {
+    folder.join(HISTORY)
 }
 
 /// Makes the folder and an empty database file if they are not there, and gives
@@ -58,6 +80,7 @@ pub(crate) fn prepare_history(folder: &Path) -> Result<Folder, StoreError> {
         Err(fs::TryLockError::WouldBlock) => return Err(StoreError::Busy),
         Err(fs::TryLockError::Error(error)) => return Err(refused(error)),
     }
+    let lock = Locked(lock);
     let database = folder.join(HISTORY);
     make_database(folder, &database).map_err(refused)?;
     Ok(Folder { database, _lock: lock })
@@ -141,10 +164,10 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn open_lock(path: &Path) -> io::Result<File> {
+fn open_lock(path: &Path) -> io::Result<Locked> {
     let file = lock_file(path)?;
     file.lock()?;
-    Ok(file)
+    Ok(Locked(file))
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
@@ -194,6 +217,18 @@ mod tests {
         let prepared = prepare(&folder).unwrap();
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&prepared.database), 0o600);
+    }
+
+    /// What a child has between fork and exec is such a copy.
+    #[test]
+    fn a_copy_of_the_locked_file_does_not_keep_it_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepare_history(folder.path()).unwrap();
+        let copy = prepared._lock.0.try_clone().unwrap();
+        assert!(matches!(prepare_history(folder.path()), Err(StoreError::Busy)));
+        drop(prepared);
+        assert!(prepare_history(folder.path()).is_ok());
+        drop(copy);
     }
 
     #[test]

@@ -1,15 +1,18 @@
-//! What agents told and no block holds yet: `history.db`.
+//! What agents told: `history.db`. What no block holds yet is in chunks; what is sealed is in
+//! the `archive`.
 //!
-//! The unit is the *chunk*: records of one ring of one server that follow one
+//! The unit of the former is the *chunk*: records of one ring of one server that follow one
 //! another without a hole. Sequences are not dense, so that two chunks touch is
 //! known only by the later one's `previous`. For each ring a few *intervals* say
 //! which sequences are known; they change in the transaction that stores the chunk.
 
 mod append;
+mod archive;
 mod chunk;
 mod counters;
 mod coverage;
 mod error;
+mod examine;
 mod prune;
 mod reading;
 mod ring;
@@ -28,12 +31,16 @@ use crate::folder::{self, Folder};
 use crate::{StoreError, migrations};
 
 pub use append::Appended;
+pub use archive::{
+    Keys, MAX_KEYS, MAX_RUN_PIDS, OnSamples, OnWindows, Reach, Run, Sealable, Sealed, Sealing, Told,
+};
 pub use chunk::{BadChunk, Chunk, MAX_CHUNK_BYTES, MAX_SERVER_KEY_BYTES};
 pub use counters::HistoryCounters;
 pub use coverage::MAX_INTERVALS;
 pub use error::HistoryError;
+pub(crate) use examine::examine;
 pub use prune::Dropped;
-pub use reading::{Gap, MAX_LEAD_IN, MAX_READ_BYTES, StoredChunk, Stretch};
+pub use reading::{ChunkRow, Gap, MAX_LEAD_IN, MAX_READ_BYTES, StoredChunk, Stretch};
 pub use ring::MAX_RINGS;
 pub use room::MIN_CAP_BYTES;
 pub use verify::Verified;
@@ -41,7 +48,7 @@ pub use verify::Verified;
 use counters::Counters;
 use room::Room;
 
-/// What agents told and no block holds yet. A clone is another handle on the
+/// What agents told, as chunks at first, and sealed later. A clone is another handle on the
 /// same one; one process has it at a time.
 ///
 /// A key names a server: the agent's id, or `name:` and the server's name for a
@@ -56,6 +63,7 @@ struct Inner {
     connections: Connections,
     room: Room,
     counters: Counters,
+    archive: archive::State,
     _held: Folder,
 }
 
@@ -86,7 +94,8 @@ impl History {
             other => other?,
         };
         let folder = folder.to_owned();
-        Ok(History(Arc::new(Inner { folder, connections, room, counters, _held: held })))
+        let archive = archive::State::default();
+        Ok(History(Arc::new(Inner { folder, connections, room, counters, archive, _held: held })))
     }
 
     /// Looks through the whole file for damage. It reads every page.
@@ -95,6 +104,11 @@ impl History {
     /// [`HistoryError::Damaged`] with the first thing that was found.
     pub fn check(&self) -> Result<(), HistoryError> {
         self.read(|connection| look_through(connection, true))
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0.folder
     }
 
     /// What was counted since it was opened.

@@ -15,8 +15,8 @@
 //! * Readers have connections of their own and never wait for the writer.
 //! * Two processes may have the store open at the same time, for example the
 //!   hub and a report from the command line. The history is the hub's alone.
-//! * Every chunk of the history carries a checksum: a bad one is a marked gap,
-//!   never wrong bytes. A damaged `history.db` is set aside by itself.
+//! * Every chunk and every block of the history carries checksums: a bad one is a
+//!   marked gap, never wrong bytes or a wrong number. A damaged `history.db` is set aside by itself.
 //! * A damaged file is an error with a plain sentence. It is never a panic, and
 //!   [`set_aside`] makes room for a fresh one.
 //!
@@ -25,12 +25,15 @@
 //! so are the files (0600), and deleted rows are overwritten.
 
 mod agents;
+mod backup;
 mod batch;
 pub mod block;
 mod connection;
 mod connections;
+mod doctor;
 mod enrol;
 mod error;
+mod findings;
 mod folder;
 mod history;
 mod incidents;
@@ -45,17 +48,20 @@ mod store;
 mod timeline;
 mod tries;
 mod users;
-mod watcher;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
+pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
+pub use doctor::{examine_history, examine_store};
 pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
+pub use findings::Findings;
 pub use folder::set_aside;
 pub use history::{
-    Appended, BadChunk, Chunk, Dropped, Gap, History, HistoryCounters, HistoryError,
-    MAX_CHUNK_BYTES, MAX_INTERVALS, MAX_LEAD_IN, MAX_READ_BYTES, MAX_RINGS, MAX_SERVER_KEY_BYTES,
-    MIN_CAP_BYTES, StoredChunk, Stretch, Verified,
+    Appended, BadChunk, Chunk, ChunkRow, Dropped, Gap, History, HistoryCounters, HistoryError,
+    Keys, MAX_CHUNK_BYTES, MAX_INTERVALS, MAX_KEYS, MAX_LEAD_IN, MAX_READ_BYTES, MAX_RINGS,
+    MAX_RUN_PIDS, MAX_SERVER_KEY_BYTES, MIN_CAP_BYTES, OnSamples, OnWindows, Reach, Run, Sealable,
+    Sealed, Sealing, StoredChunk, Stretch, Told, Verified,
 };
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};

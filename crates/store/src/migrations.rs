@@ -18,6 +18,7 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0001.sql"),
         include_str!("migrations/0002.sql"),
         include_str!("migrations/0003.sql"),
+        include_str!("migrations/0004.sql"),
     ],
     application_id: 0x5746_6972,
 };
@@ -27,6 +28,7 @@ pub(crate) const HISTORY: Format = Format {
     steps: &[
         include_str!("migrations/history_0001.sql"),
         include_str!("migrations/history_0002.sql"),
+        include_str!("migrations/history_0003.sql"),
     ],
     application_id: 0x5746_6869,
 };
@@ -53,6 +55,11 @@ pub(crate) fn check(connection: &Connection, format: &Format) -> Result<bool, St
         return Err(StoreError::NewerFormat { found, known: format.newest() });
     }
     Ok(fresh)
+}
+
+/// Whether the file is of the newest version.
+pub(crate) fn check_version(connection: &Connection, format: &Format) -> Result<bool, StoreError> {
+    Ok(version(connection)? == format.newest())
 }
 
 /// Brings the file to the newest version. Each step is one transaction, so a

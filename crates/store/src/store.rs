@@ -1,12 +1,11 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
 use crate::connection::{Kind, look_through};
 use crate::connections::Connections;
-use crate::watcher::Watcher;
 use crate::{Batch, StoreError, folder, migrations};
 
 /// The WAL is cut back to this size after it grew.
@@ -18,8 +17,6 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Closed before the writer, as the readers are.
-    watcher: Mutex<Watcher>,
     connections: Connections,
     counters: Counters,
 }
@@ -48,8 +45,7 @@ impl Store {
             ),
         };
         let connections = Connections::open(folder.database.clone(), kind)?;
-        let watcher = Mutex::new(Watcher::new(folder.database.clone())?);
-        Ok(Store(Arc::new(Inner { connections, counters: Counters::default(), watcher })))
+        Ok(Store(Arc::new(Inner { connections, counters: Counters::default() })))
     }
 
     /// Does `work` in one transaction. When this returns `Ok`, all of it is on
@@ -78,16 +74,6 @@ impl Store {
         self.read(|connection| look_through(connection, true))
     }
 
-    /// A number that differs from what an earlier call on this store gave if any
-    /// process wrote in between: this one, or a command beside it. It reads no
-    /// table, so it may be asked for every second.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be read.
-    pub fn data_version(&self) -> Result<u64, StoreError> {
-        self.0.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner).version()
-    }
-
     /// How many connections were closed after an error of the disk.
     #[must_use]
     pub fn connections_ended(&self) -> u64 {
@@ -99,6 +85,11 @@ impl Store {
     #[must_use]
     pub fn timeline_left_out(&self) -> u64 {
         self.0.counters.timeline_left_out.load(Ordering::Relaxed)
+    }
+
+    /// Where the file is.
+    pub(crate) fn database(&self) -> &Path {
+        self.0.connections.database()
     }
 
     /// Does `work` on one snapshot of the database.

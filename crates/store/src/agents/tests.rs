@@ -66,14 +66,33 @@ fn what_was_removed_cannot_be_renamed_removed_or_touched() {
 }
 
 #[test]
-fn a_write_is_seen_in_the_data_version_of_every_store() {
+fn what_changed_is_read_by_whoever_looks() {
     let (folder, store) = opened();
     let other = Store::open(folder.path()).unwrap();
-    let before = [&store, &other].map(|one| one.data_version().unwrap());
-    assert_eq!([&store, &other].map(|one| one.data_version().unwrap()), before);
+    let ids = |after| {
+        let (newest, changed) = other.agents_changed(after).unwrap();
+        (newest, changed.into_iter().map(|one| one.id).collect::<Vec<_>>())
+    };
+    let (first, none) = ids(0);
+    assert_eq!(none, [""; 0]);
     store.write(|batch| batch.put_agent(&agent("a", "db-1"))).unwrap();
-    let after = [&store, &other].map(|one| one.data_version().unwrap());
-    assert!(after[0] > before[0] && after[1] > before[1], "{before:?} {after:?}");
-    store.agents().unwrap();
-    assert_eq!([&store, &other].map(|one| one.data_version().unwrap()), after);
+    store.write(|batch| batch.put_agent(&agent("b", "db-2"))).unwrap();
+    let (both, all) = ids(first);
+    assert_eq!(all, ["a", "b"]);
+    assert_eq!(ids(both), (both, vec![]), "nothing changed since");
+    type Change = fn(&Batch<'_>) -> Result<(), StoreError>;
+    let changes: [Change; 4] = [
+        |batch| batch.put_agent(&agent("a", "db-1")),
+        |batch| batch.rename_agent("a", "db-9"),
+        |batch| batch.set_agent_protocol("a", Some("1.1")),
+        |batch| batch.remove_agent("a", 7),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let (before, _) = ids(0);
+        store.write(change).unwrap();
+        assert_eq!(ids(before).1, ["a"], "change {number}");
+    }
+    let failed = store.write(|batch| batch.rename_agent("a", "db-9"));
+    failed.unwrap_err();
+    assert_eq!(ids(0).1.len(), 2);
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::column_id::{ColumnId, KeyId};
 use super::group::Group;
-use super::head::{Head, piece_sum};
+use super::head::{Head, Kind, piece_sum};
 use super::limits::{GROUP, MAX_GROUP};
 use super::numbers::{self, Form};
 use super::scratch::Scratch;
 use super::varint::{Input, put, put_size};
-use super::{BlockError, MAX_BLOCK_BYTES};
+use super::{BlockError, MAX_BLOCK_BYTES, WindowColumns};
 
 /// Bytes of the checksum before each piece.
 pub(super) const SUM: usize = 4;
@@ -129,6 +129,25 @@ impl<B: AsRef<[u8]>> Directory<B> {
         self.bytes.as_ref()
     }
 
+    /// The bytes it was opened with: the front of the block, or all of it.
+    pub(crate) fn front(&self) -> &[u8] {
+        self.bytes()
+    }
+
+    /// The keys that it has, rising, of ticks or of a tier.
+    ///
+    /// # Errors
+    /// [`BlockError`] for bytes that no Watchfire wrote.
+    pub fn keys(&self) -> Result<Vec<KeyId>, BlockError> {
+        let tier = self.head.kind == Kind::Tier;
+        let key = |id: ColumnId| if tier { id.key_of_field() } else { id.key() };
+        let above = BlockError::Malformed("a key above its limit");
+        let keys = self.entries().map(|entry| key(entry?.0).ok_or(above));
+        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
+        keys.dedup();
+        Ok(keys)
+    }
+
     /// Bytes of the whole block.
     #[must_use]
     pub fn block_bytes(&self) -> usize {
@@ -162,6 +181,25 @@ impl<B: AsRef<[u8]>> Directory<B> {
     /// [`BlockError`] for bytes that no Watchfire wrote.
     pub fn place(&self, key: KeyId) -> Result<Option<Place>, BlockError> {
         self.find(ColumnId::of_key(key))
+    }
+
+    /// Where the fields of a tier's key are, in the order of [`WindowColumns::by_field`], if
+    /// the block has it.
+    ///
+    /// # Errors
+    /// [`BlockError`] for bytes that no Watchfire wrote.
+    pub(crate) fn field_places(
+        &self,
+        key: KeyId,
+    ) -> Result<Option<[Place; WindowColumns::FIELDS]>, BlockError> {
+        let mut places = [Place { group: 0, slot: 0 }; WindowColumns::FIELDS];
+        for (field, place) in places.iter_mut().enumerate() {
+            match self.find(ColumnId::of_field(key, field))? {
+                Some(found) => *place = found,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(places))
     }
 
     /// Where a column is, if the block has it.

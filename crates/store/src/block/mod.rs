@@ -31,7 +31,7 @@ mod steps;
 mod sums;
 mod tier;
 mod unit;
-mod varint;
+pub(crate) mod varint;
 mod windows;
 
 pub use block_reader::Block;

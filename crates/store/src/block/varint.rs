@@ -3,7 +3,7 @@
 
 use super::BlockError;
 
-pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -11,65 +11,65 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
+pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put(out, zigzag(value));
 }
 
-pub(super) fn put_size(out: &mut Vec<u8>, value: usize) {
+pub(crate) fn put_size(out: &mut Vec<u8>, value: usize) {
     put(out, value as u64);
 }
 
 /// How many bytes [`put`] writes.
-pub(super) fn size(value: u64) -> usize {
+pub(crate) fn size(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 #[inline]
-pub(super) fn zigzag(value: i64) -> u64 {
+pub(crate) fn zigzag(value: i64) -> u64 {
     (value << 1 ^ value >> 63) as u64
 }
 
 #[inline]
-pub(super) fn unzigzag(value: u64) -> i64 {
+pub(crate) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// Reads from the front of a piece of a block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Input<'a> {
+pub(crate) struct Input<'a> {
     rest: &'a [u8],
     /// What the bytes are, for errors.
     what: &'static str,
 }
 
 impl<'a> Input<'a> {
-    pub(super) const fn new(rest: &'a [u8], what: &'static str) -> Self {
+    pub(crate) const fn new(rest: &'a [u8], what: &'static str) -> Self {
         Self { rest, what }
     }
 
-    pub(super) fn rest(self) -> &'a [u8] {
+    pub(crate) fn rest(self) -> &'a [u8] {
         self.rest
     }
 
-    pub(super) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.rest.is_empty()
     }
 
     #[inline]
-    pub(super) fn byte(&mut self) -> Result<u8, BlockError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, BlockError> {
         let (&byte, rest) = self.rest.split_first().ok_or(BlockError::Truncated(self.what))?;
         self.rest = rest;
         Ok(byte)
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], BlockError> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], BlockError> {
         let (taken, rest) =
             self.rest.split_at_checked(count).ok_or(BlockError::Truncated(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], BlockError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], BlockError> {
         let (taken, rest) =
             self.rest.split_first_chunk().ok_or(BlockError::Truncated(self.what))?;
         self.rest = rest;
@@ -77,7 +77,7 @@ impl<'a> Input<'a> {
     }
 
     #[inline]
-    pub(super) fn number(&mut self) -> Result<u64, BlockError> {
+    pub(crate) fn number(&mut self) -> Result<u64, BlockError> {
         let first = self.byte()?;
         if first < 0x80 {
             return Ok(u64::from(first));
@@ -98,12 +98,12 @@ impl<'a> Input<'a> {
     }
 
     #[inline]
-    pub(super) fn signed(&mut self) -> Result<i64, BlockError> {
+    pub(crate) fn signed(&mut self) -> Result<i64, BlockError> {
         self.number().map(unzigzag)
     }
 
     /// A size or count of at most `limit`.
-    pub(super) fn size(&mut self, limit: usize) -> Result<usize, BlockError> {
+    pub(crate) fn size(&mut self, limit: usize) -> Result<usize, BlockError> {
         let number = self.number()?;
         usize::try_from(number)
             .ok()

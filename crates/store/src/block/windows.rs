@@ -40,7 +40,7 @@ pub struct WindowColumns {
 
 impl WindowColumns {
     /// Fields of a key.
-    pub(super) const FIELDS: usize = 6;
+    pub(crate) const FIELDS: usize = 6;
 
     /// The mean value in window `number`, when it has one.
     #[must_use]
@@ -52,6 +52,20 @@ impl WindowColumns {
     /// The fields in the order of the format.
     pub(super) fn fields(&self) -> [&Vec<f64>; Self::FIELDS] {
         [&self.last, &self.min, &self.max, &self.sum, &self.count, &self.increase]
+    }
+
+    /// The fields in the order of the format, to be filled.
+    pub(crate) fn by_field(&mut self) -> [&mut Vec<f64>; Self::FIELDS] {
+        self.fields_mut()
+    }
+
+    /// The same windows from `range` alone.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let mut part = Self::default();
+        for (to, from) in part.fields_mut().into_iter().zip(self.fields()) {
+            to.extend_from_slice(&from[range.clone()]);
+        }
+        part
     }
 
     pub(super) fn fields_mut(&mut self) -> [&mut Vec<f64>; Self::FIELDS] {

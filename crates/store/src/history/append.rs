@@ -70,7 +70,7 @@ impl History {
                 stored.push(chunk.bytes.len());
             }
         }
-        Counters::add(&counters.chunks_pruned, pruned as u64);
+        counters.pruned(&pruned);
         Ok(stored)
     }
 }

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::archive::prune::Gone;
+
 /// What happened to the history since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistoryCounters {
@@ -15,7 +17,23 @@ pub struct HistoryCounters {
     pub chunks_pruned: u64,
     /// Chunks that were deleted because their server or ring was removed.
     pub chunks_removed: u64,
-    /// How often a reader met a chunk or an interval that was damaged.
+    /// Chunks that became blocks.
+    pub chunks_sealed: u64,
+    /// Blocks of ticks that were sealed.
+    pub blocks_sealed: u64,
+    /// Process tables that were sealed.
+    pub tables_sealed: u64,
+    /// Series that were left out of blocks because there are too many keys.
+    pub series_left_out: u64,
+    /// Times that the blocks of an hour became one.
+    pub hours_merged: u64,
+    /// Blocks, of ticks and of tiers, that were deleted to keep the cap.
+    pub blocks_pruned: u64,
+    /// Stretches of process tables that were deleted to keep the cap.
+    pub tables_pruned: u64,
+    /// Blocks and stretches of process tables that were deleted with their server.
+    pub blocks_removed: u64,
+    /// How often a reader met a row that was damaged.
     pub damaged_rows: u64,
     /// Holes that were given up because a ring had too many of them.
     pub holes_given_up: u64,
@@ -37,6 +55,14 @@ pub(super) struct Counters {
     pub(super) chunks_refused: AtomicU64,
     pub(super) chunks_pruned: AtomicU64,
     pub(super) chunks_removed: AtomicU64,
+    pub(super) chunks_sealed: AtomicU64,
+    pub(super) blocks_sealed: AtomicU64,
+    pub(super) tables_sealed: AtomicU64,
+    pub(super) series_left_out: AtomicU64,
+    pub(super) hours_merged: AtomicU64,
+    pub(super) blocks_pruned: AtomicU64,
+    pub(super) tables_pruned: AtomicU64,
+    pub(super) blocks_removed: AtomicU64,
     pub(super) damaged_rows: AtomicU64,
     pub(super) holes_given_up: AtomicU64,
     pub(super) rings_given_up: AtomicU64,
@@ -49,6 +75,13 @@ impl Counters {
         counter.fetch_add(how_many, Ordering::Relaxed);
     }
 
+    /// Counts what was deleted to keep the cap.
+    pub(super) fn pruned(&self, gone: &Gone) {
+        Self::add(&self.chunks_pruned, gone.chunks as u64);
+        Self::add(&self.blocks_pruned, gone.blocks as u64);
+        Self::add(&self.tables_pruned, gone.tables as u64);
+    }
+
     pub(super) fn now(&self, connections_ended: u64) -> HistoryCounters {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         HistoryCounters {
@@ -58,6 +91,14 @@ impl Counters {
             chunks_refused: of(&self.chunks_refused),
             chunks_pruned: of(&self.chunks_pruned),
             chunks_removed: of(&self.chunks_removed),
+            chunks_sealed: of(&self.chunks_sealed),
+            blocks_sealed: of(&self.blocks_sealed),
+            tables_sealed: of(&self.tables_sealed),
+            series_left_out: of(&self.series_left_out),
+            hours_merged: of(&self.hours_merged),
+            blocks_pruned: of(&self.blocks_pruned),
+            tables_pruned: of(&self.tables_pruned),
+            blocks_removed: of(&self.blocks_removed),
             damaged_rows: of(&self.damaged_rows),
             holes_given_up: of(&self.holes_given_up),
             rings_given_up: of(&self.rings_given_up),

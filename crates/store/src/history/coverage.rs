@@ -95,6 +95,17 @@ impl History {
     }
 }
 
+/// Of each interval of a ring whether it is what was stored.
+pub(super) fn are_sound(connection: &Connection, ring: &Ring) -> Result<Vec<bool>, StoreError> {
+    let sql = "SELECT after, upto, crc FROM interval WHERE ring = ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let all = query.query_map([ring.row], |row| {
+        let one = Interval { after: row.get(0)?, upto: row.get(1)? };
+        Ok(one.checksum(ring) == row.get::<_, u32>(2)?)
+    })?;
+    Ok(all.collect::<Result<_, _>>()?)
+}
+
 /// Adds what was told to what is known of a ring. False when all of it was known.
 pub(super) fn learn(
     connection: &Connection,

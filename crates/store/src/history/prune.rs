@@ -1,8 +1,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::archive::prune::Gone;
 use super::counters::Counters;
 use super::room::file_bytes;
-use super::{History, HistoryError};
+use super::{History, HistoryError, archive};
 use crate::StoreError;
 
 /// What one call of [`History::prune`] did.
@@ -10,21 +11,27 @@ use crate::StoreError;
 pub struct Dropped {
     /// Chunks that were deleted.
     pub chunks: usize,
+    /// Blocks and stretches of process tables that were deleted.
+    pub blocks: usize,
     /// True when there is more to do: call it again, after others had their turn.
     pub more: bool,
 }
 
 impl History {
     /// Forgets a server: from now on nothing of it is read, and what is told
-    /// later under the same key is apart from it. Its chunks are deleted by
-    /// [`prune`](Self::prune), piece by piece.
+    /// later under the same key is apart from it. Its chunks, blocks and process tables are
+    /// deleted by [`prune`](Self::prune), piece by piece.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be written.
     pub fn remove_server(&self, server: &str) -> Result<(), HistoryError> {
         self.write(|connection| {
-            let sql = "UPDATE ring SET removed = TRUE WHERE server = ?1 AND removed = FALSE";
-            connection.prepare_cached(sql)?.execute([server])?;
+            for sql in [
+                "UPDATE ring SET removed = TRUE WHERE server = ?1 AND removed = FALSE",
+                "UPDATE archived SET removed = TRUE WHERE server = ?1 AND removed = FALSE",
+            ] {
+                connection.prepare_cached(sql)?.execute([server])?;
+            }
             Ok(())
         })
     }
@@ -35,38 +42,48 @@ impl History {
     /// [`HistoryError`] when the file cannot be read.
     pub fn servers(&self) -> Result<Vec<String>, HistoryError> {
         self.read(|connection| {
-            let sql = "SELECT DISTINCT server FROM ring WHERE removed = FALSE ORDER BY server";
+            let sql = "SELECT server FROM ring WHERE removed = FALSE \
+                 UNION SELECT server FROM archived WHERE removed = FALSE ORDER BY server";
             let mut query = connection.prepare_cached(sql)?;
             Ok(query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
         })
     }
 
-    /// Deletes about `step` chunks: those of removed servers first, then those
-    /// that are stored longest while the cap is nearly reached. Gives room back to
+    /// Deletes about `step` rows: those of removed servers first, then, while the cap is nearly
+    /// reached, what [`append`](Self::append) would delete as well. Gives room back to
     /// the disk when the file is larger than the cap allows, which it is after the
-    /// cap was lowered. [`append`](Self::append) keeps the cap by itself; this is
-    /// for a quiet moment.
+    /// cap was lowered. [`append`](Self::append) and [`seal`](Self::seal) keep the cap by
+    /// themselves; this is for a quiet moment.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be written.
     pub fn prune(&self, step: usize) -> Result<Dropped, HistoryError> {
         let step = step.max(1);
         let room = &self.0.room;
-        let (removed, pruned, more) = self.write(|connection| {
-            let (removed, left) = drop_removed(connection, step)?;
+        let (removed, pruned, sealed, more) = self.write(|connection| {
+            let (chunks, left) = drop_removed(connection, step)?;
             if left {
-                return Ok((removed, 0, true));
+                return Ok((Gone { chunks, ..Gone::default() }, Gone::default(), false, true));
             }
-            let low_water = room.file_bytes - room.file_bytes / 32;
-            let pruned = room.delete_down_to(connection, low_water, step)?;
+            let (blocks, left) = archive::drop_removed(connection, step)?;
+            if left {
+                return Ok((Gone { blocks, ..Gone::default() }, Gone::default(), false, true));
+            }
+            // What is sealed is left to upkeep, which makes windows of ticks before they go.
+            let sealed = archive::holds_blocks(connection)?;
+            let most = if sealed { 0 } else { step };
+            let pruned = room.delete_down_to(connection, room.low_water(), most)?;
             let too_large = file_bytes(connection)? > room.file_bytes;
             let shrunk = too_large && shrink(connection, step)?;
-            Ok((removed, pruned, pruned >= step || shrunk))
+            Ok((Gone::default(), pruned, sealed, pruned.rows() >= most.max(1) || shrunk))
         })?;
+        let more = (sealed && self.give_up_sealed()?) || more;
         let counters = &self.0.counters;
-        Counters::add(&counters.chunks_removed, removed as u64);
-        Counters::add(&counters.chunks_pruned, pruned as u64);
-        Ok(Dropped { chunks: removed + pruned, more })
+        Counters::add(&counters.chunks_removed, removed.chunks as u64);
+        Counters::add(&counters.blocks_removed, removed.blocks as u64);
+        counters.pruned(&pruned);
+        let blocks = removed.blocks + pruned.blocks + pruned.tables;
+        Ok(Dropped { chunks: removed.chunks + pruned.chunks, blocks, more })
     }
 }
 

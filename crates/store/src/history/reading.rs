@@ -3,7 +3,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::chunk::Chunk;
 use super::counters::Counters;
 use super::ring::{self, Ring};
-use super::{History, HistoryError};
+use super::{History, HistoryError, archive};
 use crate::StoreError;
 
 /// The most chunks that are read from before a stretch of time to find where
@@ -14,9 +14,19 @@ pub const MAX_READ_BYTES: usize = 32 << 20;
 /// How many damaged chunks [`History::last`] passes over.
 const MAX_PASSED_OVER: usize = 64;
 
+/// Where a chunk is stored. It is of no use any more once the chunk is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRow {
+    pub(super) id: i64,
+    /// The checksum: numbers of rows are used again.
+    pub(super) crc: u32,
+}
+
 /// A chunk as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredChunk {
+    /// Where it is stored.
+    pub row: ChunkRow,
     /// The chunk, whole.
     pub chunk: Chunk,
     /// Records up to this sequence were in a chunk before it: pass over them,
@@ -31,7 +41,7 @@ pub struct StoredChunk {
 /// A time of which something was stored that cannot be read any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// The ring.
+    /// The ring; zeros where it is of something sealed, which may be of several.
     pub ring: [u8; 16],
     /// From when on, in milliseconds since 1970.
     pub from_ms: i64,
@@ -79,17 +89,17 @@ impl History {
     }
 
     /// The latest time of which a server told, in milliseconds since 1970 by its
-    /// own clock, as far as it is still stored.
+    /// own clock, as far as it is still stored, sealed or not.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be read.
     pub fn last(&self, server: &str) -> Result<Option<i64>, HistoryError> {
         self.read(|connection| {
-            let mut last = None;
+            let mut last = archive::last(connection, server)?;
             for ring in ring::all(connection, server)? {
                 let sql = "SELECT id FROM chunk WHERE ring = ?1 ORDER BY to_ms DESC LIMIT ?2";
                 for row in ids(connection, sql, &[ring.row, MAX_PASSED_OVER as i64])? {
-                    if let Some(chunk) = fetch(connection, server, &ring, row)? {
+                    if let Some((_, chunk)) = fetch(connection, server, &ring, row)? {
                         last = last.max(Some(chunk.to_ms));
                         break;
                     }
@@ -117,7 +127,7 @@ impl Reading<'_> {
         let mut gaps = Gaps::new(self.ring.id, self.from_ms, self.to_ms);
         let mut found = Vec::new();
         for row in ids(self.connection, sql, &[self.ring.row, self.from_ms, until])? {
-            let Some(chunk) = fetch(self.connection, self.server, &self.ring, row)? else {
+            let Some((row, chunk)) = fetch(self.connection, self.server, &self.ring, row)? else {
                 gaps.damaged();
                 continue;
             };
@@ -130,12 +140,12 @@ impl Reading<'_> {
                 break;
             }
             *left -= chunk.bytes.len();
-            found.push(chunk);
+            found.push((row, chunk));
         }
         stretch.gaps.extend(gaps.end());
-        found.sort_by_key(|chunk| (chunk.first, chunk.last));
+        found.sort_by_key(|(_, chunk)| (chunk.first, chunk.last));
         let lead_in = match found.first() {
-            Some(first) => self.lead_in(first)?,
+            Some((_, first)) => self.lead_in(first)?,
             None => Vec::new(),
         };
         stretch.chunks.extend(each_record_once(lead_in, found));
@@ -144,25 +154,25 @@ impl Reading<'_> {
 
     /// The chunks before `first` that its chain needs, in order. Empty when the
     /// start of the chain is not there.
-    fn lead_in(&self, first: &Chunk) -> Result<Vec<Chunk>, StoreError> {
+    fn lead_in(&self, first: &Chunk) -> Result<Vec<(ChunkRow, Chunk)>, StoreError> {
         let sql = "SELECT id FROM chunk WHERE ring = ?1 AND to_ms <= ?2 \
              ORDER BY to_ms DESC, id DESC LIMIT ?3";
-        let mut chain: Vec<Chunk> = Vec::new();
+        let mut chain: Vec<(ChunkRow, Chunk)> = Vec::new();
         if first.starts_chain {
             return Ok(chain);
         }
         let most = MAX_LEAD_IN as i64 * 2;
         for row in ids(self.connection, sql, &[self.ring.row, first.to_ms, most])? {
-            let before = chain.last().unwrap_or(first);
+            let before = chain.last().map_or(first, |(_, chunk)| chunk);
             if chain.len() == MAX_LEAD_IN || before.previous == 0 {
                 break;
             }
-            let Some(chunk) = fetch(self.connection, self.server, &self.ring, row)? else {
+            let Some((row, chunk)) = fetch(self.connection, self.server, &self.ring, row)? else {
                 continue;
             };
             if chunk.first < before.first && chunk.last >= before.previous {
                 let starts = chunk.starts_chain;
-                chain.push(chunk);
+                chain.push((row, chunk));
                 if starts {
                     chain.reverse();
                     return Ok(chain);
@@ -175,14 +185,17 @@ impl Reading<'_> {
 
 /// Marks which records of each chunk were in one before it, and leaves out
 /// chunks that bring nothing new.
-fn each_record_once(lead_in: Vec<Chunk>, found: Vec<Chunk>) -> impl Iterator<Item = StoredChunk> {
+fn each_record_once(
+    lead_in: Vec<(ChunkRow, Chunk)>,
+    found: Vec<(ChunkRow, Chunk)>,
+) -> impl Iterator<Item = StoredChunk> {
     let lead_in = lead_in.into_iter().map(|chunk| (chunk, true));
     let mut reached = 0;
     lead_in.chain(found.into_iter().map(|chunk| (chunk, false))).filter_map(
-        move |(chunk, lead_in)| {
+        move |((row, chunk), lead_in)| {
             let skip_to = reached;
             reached = reached.max(chunk.last);
-            (chunk.last > skip_to).then_some(StoredChunk { chunk, skip_to, lead_in })
+            (chunk.last > skip_to).then_some(StoredChunk { row, chunk, skip_to, lead_in })
         },
     )
 }
@@ -229,13 +242,23 @@ fn ids(connection: &Connection, sql: &str, of: &[i64]) -> Result<Vec<i64>, Store
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// Whether the chunk in that row is what was stored.
+pub(super) fn is_sound(
+    connection: &Connection,
+    server: &str,
+    ring: &Ring,
+    row: i64,
+) -> Result<bool, StoreError> {
+    Ok(fetch(connection, server, ring, row)?.is_some())
+}
+
 /// The chunk in that row, or nothing when it is damaged.
 fn fetch(
     connection: &Connection,
     server: &str,
     ring: &Ring,
     row: i64,
-) -> Result<Option<Chunk>, StoreError> {
+) -> Result<Option<(ChunkRow, Chunk)>, StoreError> {
     let sql = "SELECT previous, first, last, from_ms, to_ms, starts_chain, crc, bytes \
          FROM chunk WHERE id = ?1";
     let mut query = connection.prepare_cached(sql)?;
@@ -254,7 +277,10 @@ fn fetch(
         Ok((chunk, row.get::<_, u32>(6)?))
     });
     match read {
-        Ok((chunk, crc)) => Ok((chunk.checksum(ring.tag) == crc).then_some(chunk)),
+        Ok((chunk, crc)) if chunk.checksum(ring.tag) == crc => {
+            Ok(Some((ChunkRow { id: row, crc }, chunk)))
+        }
+        Ok(_) => Ok(None),
         Err(error) => match error.sqlite_error_code() {
             None | Some(ErrorCode::DatabaseCorrupt) => Ok(None),
             Some(_) => Err(error.into()),

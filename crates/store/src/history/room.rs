@@ -2,6 +2,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+use super::archive::prune::{self, BlockTurn, Gone, Next};
 use super::chunk::{Chunk, Numbers};
 use super::turn::Turn;
 use crate::StoreError;
@@ -11,6 +12,8 @@ pub const MIN_CAP_BYTES: u64 = 16 << 20;
 const PAGE_BYTES: u64 = 8192;
 /// The most of the cap that is left to SQLite's log.
 const MOST_FOR_LOG: u64 = 64 << 20;
+/// The least that is kept free, unless it presses.
+const LEAST_FREE: u64 = 1 << 20;
 /// What is deleted at once to make room, in chunks.
 const STEP: i64 = 64;
 
@@ -20,14 +23,14 @@ pub(super) struct Room {
     /// What the pages in use may take.
     pub(super) file_bytes: u64,
     log_bytes: u64,
-    turn: Mutex<Turn>,
+    turns: Mutex<(Turn, BlockTurn)>,
 }
 
 impl Room {
     pub(super) fn new(cap_bytes: u64) -> Self {
         let cap = cap_bytes.max(MIN_CAP_BYTES);
         let log_bytes = (cap / 4).min(MOST_FOR_LOG);
-        Self { file_bytes: cap - log_bytes, log_bytes, turn: Mutex::default() }
+        Self { file_bytes: cap - log_bytes, log_bytes, turns: Mutex::default() }
     }
 
     /// It holds the upper pages of the indexes and the ends of the rings that are
@@ -39,7 +42,7 @@ impl Room {
     /// the writing back for a while.
     pub(super) fn for_writer(&self) -> String {
         format!(
-            "PRAGMA secure_delete = FAST; PRAGMA cache_size = -4096; \
+            "PRAGMA secure_delete = FAST; PRAGMA cache_size = -12288; \
              PRAGMA journal_size_limit = {}; PRAGMA wal_autocheckpoint = {}",
             self.log_bytes / 2,
             (self.log_bytes / 4 / PAGE_BYTES).max(16),
@@ -57,9 +60,15 @@ impl Room {
         group.iter().take_while(fits).count().max(1)
     }
 
-    /// Deletes the chunks that are stored longest until `incoming` bytes of
-    /// chunks fit. Returns how many. A server that holds far more than the others
-    /// loses its own first.
+    /// What the pages in use are to take at most when there is time to make room: enough is free
+    /// then that whoever stores need not delete.
+    pub(super) fn low_water(&self) -> u64 {
+        self.file_bytes - (self.file_bytes / 32).max(LEAST_FREE)
+    }
+
+    /// Deletes until `incoming` bytes fit: sealed history first, as [`prune`] says, then the
+    /// chunks that are stored longest. A server that holds far more than the others loses its
+    /// own first.
     ///
     /// The order is that of arrival and not of the agents' clocks: a wrong clock
     /// must not decide whose history goes.
@@ -67,28 +76,61 @@ impl Room {
         &self,
         connection: &Connection,
         incoming: usize,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Gone, StoreError> {
+        self.delete_down_to(connection, self.most_before(incoming), usize::MAX)
+    }
+
+    /// What the pages in use may take before `incoming` bytes are stored.
+    pub(super) fn most_before(&self, incoming: usize) -> u64 {
         let with_overhead = (incoming as u64).saturating_add(incoming as u64 / 4) + 32 * PAGE_BYTES;
-        self.delete_down_to(connection, self.file_bytes.saturating_sub(with_overhead), usize::MAX)
+        self.file_bytes.saturating_sub(with_overhead)
     }
 
     /// Deletes until the pages in use take no more than `bytes`, and at most
-    /// about `most` chunks.
+    /// about `most` rows.
     pub(super) fn delete_down_to(
         &self,
         connection: &Connection,
         bytes: u64,
         most: usize,
-    ) -> Result<usize, StoreError> {
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut deleted = 0;
-        while deleted < most && used_bytes(connection)? > bytes {
-            match turn.delete(connection, STEP)? {
-                0 => break,
-                more => deleted += more,
-            }
+    ) -> Result<Gone, StoreError> {
+        let mut gone = Gone::default();
+        let mut used = used_bytes(connection)?;
+        if used <= bytes {
+            return Ok(gone);
         }
-        Ok(deleted)
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (chunks, blocks) = &mut *turns;
+        while gone.rows() < most && used > bytes {
+            let mut more = match prune::delete(connection, blocks, used, self.file_bytes)? {
+                Some(more) => more,
+                None => Gone { chunks: chunks.delete(connection, STEP)?, ..Gone::default() },
+            };
+            if more.rows() == 0 {
+                // What looked like chunks is something else.
+                more = prune::delete(connection, blocks, 0, self.file_bytes)?.unwrap_or_default();
+            }
+            if more.rows() == 0 {
+                break;
+            }
+            gone.add(more);
+            used = used_bytes(connection)?;
+        }
+        Ok(gone)
+    }
+
+    /// What would go next while the pages in use take more than `bytes`.
+    pub(super) fn next_hour_to_go(
+        &self,
+        connection: &Connection,
+        bytes: u64,
+    ) -> Result<Next, StoreError> {
+        let used = used_bytes(connection)?;
+        if used <= bytes {
+            return Ok(Next::Nothing);
+        }
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        prune::next(connection, &mut turns.1, used, self.file_bytes)
     }
 }
 

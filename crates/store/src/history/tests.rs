@@ -168,6 +168,20 @@ fn every_query_has_its_index() {
         "SELECT id FROM chunk WHERE ring = ?1 AND to_ms BETWEEN ?2 AND ?3 ORDER BY to_ms, id",
         "SELECT id FROM chunk WHERE ring = ?1 AND to_ms <= ?2 ORDER BY to_ms DESC, id DESC LIMIT 9",
         "SELECT id FROM chunk WHERE ring = ?1 LIMIT 9",
+        "SELECT id FROM archived WHERE server = ?1 AND removed = FALSE",
+        "SELECT id FROM archived WHERE removed = TRUE ORDER BY id LIMIT 1",
+        "SELECT id FROM block WHERE server = ?1 AND width_ms = ?2 AND last_ms BETWEEN ?3 AND ?4 \
+         AND first_ms <= ?5",
+        "SELECT server FROM block WHERE width_ms = ?1 ORDER BY id LIMIT 1",
+        "SELECT min(last_ms) FROM block",
+        "SELECT min(last_ms) FROM process_segment",
+        "SELECT id FROM process_segment WHERE server = ?1 AND last_ms BETWEEN ?2 AND ?3",
+        "SELECT segment FROM process_run WHERE name = ?1 AND to_ms BETWEEN ?2 AND ?3 \
+         ORDER BY to_ms DESC, segment DESC LIMIT ?4",
+        "DELETE FROM process_run WHERE segment = ?1",
+        "SELECT id FROM process_text WHERE hash = ?1",
+        "SELECT 1 FROM due WHERE server = ?1 AND width_ms = ?2 AND from_ms = ?3",
+        "SELECT 1 FROM due WHERE to_ms <= ?1 ORDER BY to_ms, width_ms LIMIT 1",
     ] {
         let plan: Vec<String> = history
             .read(|connection| {

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use rusqlite::Connection;
 
 use super::counters::Counters;
-use super::{History, HistoryError};
+use super::{History, HistoryError, archive};
 use crate::StoreError;
 use crate::connection::look_through_table;
 
@@ -22,17 +22,21 @@ pub struct Verified {
 }
 
 impl History {
-    /// Compares the chunks that the index knows of `step` rings with those that
-    /// were stored, from where an earlier call ended (0 at first), and makes the index
+    /// Compares the chunks that the index knows of `step` rings, and then the blocks of as many
+    /// servers, with those that were stored, from where an earlier call ended (0 at first), and makes the index
     /// anew when it hides any. With the first rings, it looks through the small
-    /// tables as well. It reads no chunk; call it in quiet moments, piece by piece.
+    /// tables as well. It reads no chunk and no block; call it in quiet moments, piece by piece.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be read or written.
     pub fn verify(&self, from: i64, step: usize) -> Result<Verified, HistoryError> {
         let (wrong, next) = self.read(|connection| {
-            let sound = from > 0 || small_tables_are_sound(connection)?;
-            match look(connection, from, step.max(1)) {
+            let sound = from != 0 || small_tables_are_sound(connection)?;
+            let looked = match from {
+                ..0 => archive::verify::look(connection, from, step.max(1)),
+                0.. => look(connection, from, step.max(1)),
+            };
+            match looked {
                 // What of it is in a table and not in an index, making those anew tells.
                 Err(StoreError::Damaged { .. }) => Ok((true, None)),
                 other => other.map(|(wrong, next)| (wrong || !sound, next)),
@@ -47,8 +51,11 @@ impl History {
     }
 }
 
+/// Tables that are looked through whole.
+const SMALL_TABLES: [&str; 6] = ["ring", "interval", "held", "archived", "due", "held_block"];
+
 fn small_tables_are_sound(connection: &Connection) -> Result<bool, StoreError> {
-    for table in ["ring", "interval", "held"] {
+    for table in SMALL_TABLES {
         match look_through_table(connection, table) {
             Ok(()) => {}
             Err(StoreError::Damaged { .. }) => return Ok(false),
@@ -78,7 +85,8 @@ fn look(
         }
         (last, seen) = (Some(row.get(0)?), seen + 1);
     }
-    Ok((false, last.filter(|_| seen == step)))
+    let next = last.filter(|_| seen == step);
+    Ok((false, if next.is_some() { next } else { archive::verify::first(connection)? }))
 }
 
 /// Makes all indexes anew from their tables. What is damaged in a table itself
@@ -86,7 +94,8 @@ fn look(
 fn mend(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("REINDEX interval; REINDEX chunk")?;
     mend_rings(connection)?;
-    for table in ["ring", "interval", "held"] {
+    archive::verify::mend(connection)?;
+    for table in SMALL_TABLES {
         look_through_table(connection, table)?;
     }
     let count = "DELETE FROM held; INSERT INTO held (ring, chunks, bytes) \
