@@ -41,7 +41,7 @@ pub(super) struct Folder {
 #[derive(Debug)]
 pub(super) struct Locked<'a> {
     folder: &'a Folder,
-    _file: File,
+    file: File,
 }
 
 /// What a hub gave.
@@ -86,7 +86,7 @@ impl Folder {
         let file = file.map_err(AgentError::data("open", &path))?;
         flock(&file, FlockOperation::LockExclusive)
             .map_err(|error| AgentError::data("lock", &path)(error.into()))?;
-        Ok(Locked { folder: self, _file: file })
+        Ok(Locked { folder: self, file })
     }
 
     /// The key; a new one where there is none.
@@ -196,6 +196,14 @@ impl Locked<'_> {
 
     pub(super) fn remove_invite(&self) -> Result<(), AgentError> {
         remove(&self.folder.path.join(INVITE))
+    }
+}
+
+impl Drop for Locked<'_> {
+    /// Closing alone would leave it locked for as long as a child that was just forked
+    /// has its copy of the file.
+    fn drop(&mut self) {
+        let _unlocked = self.file.unlock();
     }
 }
 

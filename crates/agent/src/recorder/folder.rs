@@ -20,7 +20,7 @@ const MAX_NUMBER: u64 = 1 << 40;
 pub(super) struct Folder {
     path: PathBuf,
     me: u32,
-    _lock: File,
+    lock: File,
 }
 
 /// A file that has the name of a segment.
@@ -47,7 +47,7 @@ impl Folder {
             .open(&lock_path)
             .map_err(RecorderError::io("open", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), me, _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), me, lock }),
             Err(TryLockError::WouldBlock) => Err(RecorderError::Locked { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(RecorderError::io("lock", &lock_path)(error)),
         }
@@ -69,6 +69,14 @@ impl Folder {
     /// Puts what was made and removed in the folder on the disk.
     pub(super) fn sync(path: &Path) -> std::io::Result<()> {
         File::open(path)?.sync_all()
+    }
+}
+
+impl Drop for Folder {
+    /// Closing alone would leave it locked for as long as a child that was just forked
+    /// has its copy of the file.
+    fn drop(&mut self) {
+        let _unlocked = self.lock.unlock();
     }
 }
 
@@ -170,6 +178,19 @@ fn plain_file_flags() -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a child has between fork and exec is such a copy.
+    #[test]
+    fn a_copy_of_the_locked_file_does_not_keep_it_locked() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (path, me) = (place.path().join("record"), rustix::process::geteuid().as_raw());
+        let folder = Folder::lock(&path, me).expect("nobody has it");
+        let copy = folder.lock.try_clone().expect("a copy");
+        assert!(matches!(Folder::lock(&path, me), Err(RecorderError::Locked { .. })));
+        drop(folder);
+        Folder::lock(&path, me).expect("nobody has it any more");
+        drop(copy);
+    }
 
     #[test]
     fn only_exact_names_are_segments() {

@@ -104,6 +104,13 @@ impl TokenKey {
         URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..EPOCH_BYTES])
     }
 
+    /// A keyed fingerprint of any text. It says nothing of the text to whoever has not the key.
+    #[must_use]
+    pub fn fingerprint(&self, text: &str) -> [u8; 32] {
+        // As above, this can be no signature of a token, and no epoch either.
+        mac(self.as_bytes(), &format!("fingerprint\0{text}")).finalize().into_bytes().into()
+    }
+
     /// A token for `user` that opens `scopes` at `audience` for the time
     /// `lives`. `epoch` is [`epoch`](Self::epoch) of the user's password.
     #[must_use]
