@@ -3,6 +3,7 @@
 mod book;
 mod correct;
 mod cut;
+mod due;
 mod flaps;
 mod gone;
 mod letters;
@@ -159,7 +160,7 @@ impl Desk {
         match self.patiently(work, clock, shutdown).await {
             Err(Failure::Lasting(why)) => {
                 tracing::error!(why, "notifications cannot be put together");
-                *self.due() = Some(clock.now().after(tell::LONGEST_WAIT));
+                *self.due() = Some(clock.now().after(due::LONGEST_WAIT));
                 Ok(())
             }
             other => other,

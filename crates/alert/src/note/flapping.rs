@@ -34,10 +34,13 @@ pub fn flap_content(facts: &FlapFacts<'_>) -> Content {
 pub(super) fn view(facts: &FlapFacts<'_>) -> NoteView {
     let digest = facts.digest;
     let name = view::name(facts.server);
-    let state = if digest.down_since.is_some() { "down now" } else { "up now" };
+    let is_up = digest.down_since.is_none();
+    let state = if is_up { "up now" } else { "down now" };
     let what = if facts.is_notice {
         let span = human::duration(human::elapsed(digest.since, facts.at));
-        format!("down {} in {span}", times(digest.outages))
+        // A notice that comes late may find the server up again.
+        let state = if is_up { ", up now" } else { "" };
+        format!("down {} in {span}{state}", times(digest.outages))
     } else {
         match digest.outages {
             0 => state.to_owned(),

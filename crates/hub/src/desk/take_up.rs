@@ -10,7 +10,7 @@ use watchfire_model::{
 use watchfire_store::StoreError;
 
 use super::book::{About, Book, Cut, Entry};
-use super::tell::LONGEST_WAIT;
+use super::due::LONGEST_WAIT;
 use super::{Desk, flaps, without};
 
 impl Desk {

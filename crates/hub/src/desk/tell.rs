@@ -1,27 +1,18 @@
 //! Held letters become letters that are sent: each by itself, or many as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use watchfire_alert::{
-    FlapDigest, FlapFacts, Gather, GroupFacts, GroupKind, GroupMember, Recipient, Suspect, Tell,
-    flap_content, gather, message_id,
+    FlapDigest, FlapFacts, GroupFacts, GroupKind, GroupMember, Recipient, Suspect, Tell,
+    flap_content, message_id,
 };
 use watchfire_model::{Content, Incident, Moment, NotificationKind, NotificationState, Server};
 use watchfire_store::{Batch, NewNotification, StoreError, Teller, Thread};
 
 use super::book::{About, Book, Entry, Pool};
+use super::due::Digests;
 use super::letters::{Letters, News};
 use super::{plain, without};
-
-/// How long the first return of a server waits for those that one letter told of
-/// with it (promise P4: a recovery is told within 2 s).
-const REJOIN_WAIT: Duration = Duration::from_millis(1500);
-/// How long the first correction waits for others: after a cut of many servers they
-/// come one by one, as each hands in what it recorded.
-const CORRECTION_WAIT: Duration = Duration::from_secs(30);
-/// How long letters wait that could not be told, before they are tried again.
-pub(super) const LONGEST_WAIT: Duration = CORRECTION_WAIT;
 
 /// One held letter with all that is told of it, in its user's words.
 struct Member {
@@ -31,51 +22,6 @@ struct Member {
 }
 
 impl Letters {
-    /// Tells what waited long enough, and says in the book when to look again.
-    pub(super) fn settle(&self, batch: &Batch<'_>, book: &mut Book) -> Result<(), StoreError> {
-        let now = self.fleet.now();
-        book.next = None;
-        self.tell_pools(batch, book, now)?;
-        // After the notice that a server flaps, when a desk that was held up comes to both.
-        self.tell_flapping(batch, book, now)
-    }
-
-    fn tell_pools(
-        &self,
-        batch: &Batch<'_>,
-        book: &mut Book,
-        now: Moment,
-    ) -> Result<(), StoreError> {
-        let pools: Vec<Pool> = book.held.keys().cloned().collect();
-        let is_news = |pool: &Pool| pool.about == About::News;
-        let late = if pools.iter().any(is_news) { self.fleet.late() } else { Vec::new() };
-        for pool in pools {
-            let Some(first) = book.held[&pool].iter().map(|entry| entry.since).min() else {
-                continue;
-            };
-            let wait = match pool.about {
-                About::Flapping(_) => continue,
-                About::News => {
-                    let scope = self.recipient(&pool.user).map(|user| &user.scope);
-                    let holds = |labels| scope.is_some_and(|scope| scope.holds(labels));
-                    let theirs = late.iter().filter(|(config, _)| holds(&config.server.labels));
-                    gather(first, theirs.map(|(_, due)| *due), now)
-                }
-                About::Thread(thread) if !batch.thread_goes_on(thread)? => Gather::Now,
-                About::Thread(_) => until(first.after(REJOIN_WAIT), now),
-                About::Corrections => until(first.after(CORRECTION_WAIT), now),
-            };
-            match wait {
-                Gather::Until(at) => book.wake_at(at),
-                Gather::Now => {
-                    let entries = book.held.remove(&pool).unwrap_or_default();
-                    self.tell(batch, book, &pool, entries, now)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn recipient(&self, user: &str) -> Option<&Recipient> {
         self.recipients.iter().find(|recipient| recipient.name == user)
     }
@@ -94,14 +40,11 @@ impl Letters {
         let user = self.recipient(&pool.user);
         for entry in entries {
             let member = match user {
-                Some(user) => self.member(batch, user, entry.clone())?,
-                None => None,
+                Some(user) => self.member(batch, user, entry)?,
+                None => take_back(batch, &entry)?,
             };
-            let Some(member) = member else {
-                without(batch.merge_held(entry.letter, None), "a letter cannot be taken back")?;
-                continue;
-            };
-            match entry.kind {
+            let Some(member) = member else { continue };
+            match member.entry.kind {
                 NotificationKind::Recovered => back.push(member),
                 NotificationKind::Corrected => corrected.push(member),
                 _ => down.push(member),
@@ -122,16 +65,18 @@ impl Letters {
         Ok(())
     }
 
+    /// `None` for what is not told together with others: it is sent with the words that
+    /// it has, or taken back.
     fn member(
         &self,
         batch: &Batch<'_>,
         user: &Recipient,
         entry: Entry,
     ) -> Result<Option<Member>, StoreError> {
-        let Some(index) = self.fleet.index(&entry.server) else { return Ok(None) };
+        let Some(index) = self.fleet.index(&entry.server) else { return take_back(batch, &entry) };
         let server = self.fleet.config(index).server.clone();
         if !user.scope.holds(&server.labels) {
-            return Ok(None);
+            return take_back(batch, &entry);
         }
         let incident = without(batch.incident(entry.incident), "an incident is unreadable")?;
         let Some(incident) = incident.flatten() else {
@@ -213,9 +158,9 @@ impl Letters {
         for member in many {
             let teller = Teller { letter: id, thread: first };
             batch.merge_held(member.entry.letter, Some(teller))?;
-            if member.entry.flaps.is_some() {
-                let server = member.entry.server.clone();
-                book.flap_threads.insert((user.name.clone(), server), first);
+            let key = (user.name.clone(), member.entry.server.clone());
+            if member.entry.flaps.is_some() || book.flap_threads.contains_key(&key) {
+                book.flap_threads.insert(key, first);
             }
         }
         Ok(())
@@ -301,54 +246,61 @@ impl Letters {
 
     /// The digests that are due: one letter for a server, and for several one of
     /// those that are down and one of those that are up.
-    fn tell_flapping(
+    pub(super) fn tell_flapping(
         &self,
         batch: &Batch<'_>,
         book: &mut Book,
+        digests: &Digests,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let mut due = Vec::new();
-        for (server, (flaps, _)) in &mut book.flaps {
-            due.extend(flaps.check(now).map(|digest| (server.clone(), digest)));
-        }
         for user in &self.recipients {
-            let mut told = Vec::new();
-            for (server, digest) in &due {
+            let (mut down, mut back) = (Vec::new(), Vec::new());
+            for server in digests.keys() {
                 let about = About::Flapping(server.clone());
                 let pool = Pool { user: user.name.clone(), about };
                 for entry in book.held.remove(&pool).unwrap_or_default() {
-                    told.push((entry, digest));
+                    let Some(member) = self.member(batch, user, entry)? else { continue };
+                    match member.entry.kind {
+                        NotificationKind::Recovered => back.push(member),
+                        _ => down.push(member),
+                    }
                 }
             }
-            if let [(entry, digest)] = told.as_slice() {
-                match self.member(batch, user, entry.clone())? {
-                    Some(member) => self.tell_flaps(batch, book, user, &member, digest, now)?,
-                    None => drop(without(
-                        batch.merge_held(entry.letter, None),
-                        "a letter cannot be taken back",
-                    )?),
+            for (kind, members) in [(GroupKind::Down, down), (GroupKind::Recovered, back)] {
+                match members.as_slice() {
+                    [] => {}
+                    [one] => {
+                        // It may be the notice as well, when that was not told in time.
+                        let digest = one.entry.flaps.unwrap_or(digests[&one.entry.server]);
+                        self.tell_flaps(batch, book, user, one, &digest, now)?;
+                    }
+                    many => {
+                        let about = thread_of_all(book, user, many);
+                        self.tell_many(batch, book, user, &about, (kind, many), now)?;
+                    }
                 }
-            } else if !told.is_empty() {
-                let entries = told.into_iter().map(|(entry, _)| entry).collect();
-                let pool = Pool { user: user.name.clone(), about: About::News };
-                self.tell(batch, book, &pool, entries, now)?;
             }
         }
-        book.flaps.retain(|_, (flaps, last)| flaps.is_flapping() || now.since(*last) <= FLAPS_KEPT);
-        let next: Vec<Moment> =
-            book.flaps.values().filter_map(|(flaps, _)| flaps.next_check()).collect();
-        next.into_iter().for_each(|at| book.wake_at(at));
-        let flaps = &book.flaps;
-        book.flap_threads.retain(|(_, server), _| flaps.contains_key(server));
         Ok(())
     }
 }
 
-/// How long it is remembered that a server came and went, at least.
-const FLAPS_KEPT: Duration = Duration::from_secs(20 * 60);
+fn take_back(batch: &Batch<'_>, entry: &Entry) -> Result<Option<Member>, StoreError> {
+    without(batch.merge_held(entry.letter, None), "a letter cannot be taken back")?;
+    Ok(None)
+}
 
-fn until(at: Moment, now: Moment) -> Gather {
-    if at.monotonic > now.monotonic { Gather::Until(at) } else { Gather::Now }
+/// What several servers that flap were told of last, when that is one thread: what is
+/// told now arrives after it then.
+fn thread_of_all(book: &Book, user: &Recipient, members: &[Member]) -> About {
+    let thread = |member: &Member| {
+        let key = (user.name.clone(), member.entry.server.clone());
+        book.flap_threads.get(&key).copied()
+    };
+    match members.first().and_then(thread) {
+        Some(first) if members.iter().all(|one| thread(one) == Some(first)) => About::Thread(first),
+        _ => About::News,
+    }
 }
 
 /// The words, and plain ones when making them panics.

@@ -147,3 +147,69 @@ fn what_was_before_the_machine_started_makes_no_server_flap() {
     assert_eq!(of(60, 0), Some(false), "a machine that was started a minute ago");
     assert_eq!(of(7200, -57 * 60_000), None, "a clock that was set back");
 }
+
+/// The desk was held up for longer than the pause between two digests: the notice that
+/// the server flaps still waited for others when it was back.
+#[test]
+fn a_notice_that_is_overtaken_by_its_digest_is_told_as_it_is_then() {
+    let room = Room::new(&["a-1", "a-2"], &[("ann", team("a"))]);
+    for outage in 0..2 {
+        room.record(&[down("a-1", outage * 12_000)]);
+        room.record(&[back("a-1", outage * 12_000 + 6000)]);
+    }
+    room.hand.advance(Duration::from_secs(21));
+    room.deliver("ann");
+    room.late(&["a-2"]);
+    room.record(&[down("a-1", 24_000)]);
+    room.record(&[back("a-1", 24_000)]);
+    assert_eq!(room.deliver("ann"), [], "it waits for a-2");
+    room.advance(301_000);
+    let [subject] = room.subjects("ann").try_into().expect("one letter tells both");
+    assert_eq!(subject, "[FLAPPING] a-1: down 3 times in 5 min 25 s, up now");
+    assert_eq!(room.store.held().expect("readable"), []);
+    room.record(&[down("a-1", 330_000)]);
+    room.advance(301_000);
+    let [digest] = room.deliver("ann").try_into().expect("one");
+    assert!(digest.content.subject.ends_with("down once more, down now"), "{digest:?}");
+    assert_eq!(digest.thread, room.told("ann").iter().rev().find_map(|one| one.thread));
+    assert_eq!(digest.references.len(), 1, "it follows the notice");
+}
+
+/// The same with digests of several servers, which are told together.
+#[test]
+fn a_notice_that_is_overtaken_by_a_digest_of_several_is_not_told_after_it() {
+    let servers = ["a-1", "a-2", "a-3"];
+    let room = Room::new(&servers, &[("ann", team("a"))]);
+    let both =
+        |make: fn(&str, u64) -> Transition, ms: u64| ["a-1", "a-2"].map(|server| make(server, ms));
+    for outage in 0..2 {
+        room.record(&both(down, outage * 12_000));
+        room.record(&both(back, outage * 12_000 + 6000));
+    }
+    room.hand.advance(Duration::from_secs(21));
+    room.deliver("ann");
+    room.late(&["a-3"]);
+    room.record(&both(down, 24_000));
+    room.record(&both(back, 24_000));
+    assert_eq!(room.deliver("ann"), [], "they wait for a-3");
+    room.advance(301_000);
+    let subjects = room.subjects("ann");
+    assert_eq!(subjects, ["[UP] 2 servers: a-1, a-2"]);
+    assert_eq!(room.store.held().expect("readable"), []);
+}
+
+#[test]
+fn what_waits_for_a_digest_falls_with_its_server() {
+    let room = Room::new(&["a-1"], &[("ann", team("a"))]);
+    for outage in 0..3 {
+        room.record(&[down("a-1", outage * 12_000)]);
+        room.record(&[back("a-1", outage * 12_000 + 6000)]);
+    }
+    room.deliver("ann");
+    assert_eq!(room.store.held().expect("readable").len(), 1);
+    room.fleet.remove(0);
+    room.desk.server_gone(&name("a-1"), moment(40_000)).expect("the store works");
+    assert_eq!(room.store.held().expect("readable"), []);
+    room.advance(301_000);
+    assert_eq!(room.deliver("ann"), []);
+}
