@@ -8,3 +8,5 @@ pub mod agent;
 pub mod enrol;
 pub mod exposition;
 pub mod hub;
+pub mod past;
+pub mod when;

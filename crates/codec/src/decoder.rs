@@ -107,6 +107,15 @@ impl Decoder {
         }
     }
 
+    /// Knows `schema` from now on as if its frames had been read, for a reader of bytes
+    /// from the middle of a stream who kept the schema elsewhere. Go on with a key tick.
+    pub fn learn(&mut self, schema: Schema) {
+        let mut known = Known::new(schema.generation());
+        schema.keys().iter().for_each(|key| known.count(key));
+        self.ticks.forget();
+        (self.known, self.schema) = (known, schema);
+    }
+
     /// Takes bytes off the front of `input`, at least one, up to the next frame
     /// that starts a chain and whose checksum is right; all of them when there
     /// is none. Says whether there is one.
@@ -144,6 +153,12 @@ impl Decoder {
     #[must_use]
     pub fn tick(&self) -> &Tick {
         &self.ticks.tick
+    }
+
+    /// The last process table that was read, if one was.
+    #[must_use]
+    pub fn table(&self) -> Option<&ProcessTable> {
+        self.processes.as_ref().map(|processes| &processes.table)
     }
 
     /// Gives back the memory of process tables: the next one must be a key table.

@@ -70,7 +70,8 @@ impl Known {
         self.count(key);
     }
 
-    fn count(&mut self, key: &SeriesKey) {
+    /// Takes a key as told.
+    pub(crate) fn count(&mut self, key: &SeriesKey) {
         self.keys += 1;
         self.bytes += weight(key);
         self.sum = self.sum.over([key.name().as_bytes(), &[0]]);

@@ -1,7 +1,7 @@
 //! Which agents belong to the hub, and at which place of the fleet each is.
 //!
 //! The truth is in the store, where commands beside the running hub write too,
-//! so it is looked at every second. An agent is its key: one that was removed
+//! so what changed there is looked at every second. An agent is its key: one that was removed
 //! is not known any more whatever its certificate says, and a new key under an
 //! old name gets a new place, with nothing of the old one's.
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_identity::certificate::AgentId;
-use watchfire_model::{Server, ServerName};
+use watchfire_model::{Labels, Server, ServerName};
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{Store, StoreError, StoredAgent};
 use watchfire_wire::Version;
@@ -39,14 +39,25 @@ pub(crate) struct Agents {
     /// Agents left, which is all that ends a session: whoever comes wakes nobody.
     left: Notify,
     spoken: Spoken,
-    /// One look at the store at a time, or an old one could undo a new one.
-    looking: Mutex<()>,
+    /// The newest change that was taken in. One look at the store at a time, or an old
+    /// one could undo a new one.
+    looking: Mutex<i64>,
 }
 
 #[derive(Debug)]
 struct Known {
     index: usize,
-    stored: StoredAgent,
+    name: ServerName,
+    labels: Labels,
+    address: Option<String>,
+    last_protocol: Option<String>,
+}
+
+impl Known {
+    fn new(index: usize, name: ServerName, agent: &StoredAgent) -> Self {
+        let StoredAgent { labels, address, last_protocol, .. } = agent.clone();
+        Self { index, name, labels, address, last_protocol }
+    }
 }
 
 /// `servers` of the config and those of the agents that enrolled, without doubles.
@@ -75,7 +86,7 @@ impl Agents {
     ) -> Self {
         let known = enrolled(stored).filter_map(|(id, name, agent)| {
             let index = fleet.index(&name)?;
-            Some((id, Known { index, stored: agent.clone() }))
+            Some((id, Known::new(index, name, agent)))
         });
         let known = RwLock::new(known.collect());
         let by_name = |watched: WatchedServer| (watched.server.name.clone(), watched);
@@ -96,7 +107,7 @@ impl Agents {
     /// The newer version that it spoke before, which an administrator has not allowed
     /// it to go back from.
     pub(crate) fn speaks(&self, id: AgentId, version: Version) -> Result<(), Version> {
-        let known = || self.read().get(&id)?.stored.last_protocol.clone();
+        let known = || self.read().get(&id)?.last_protocol.clone();
         self.spoken.take(id, known, version)
     }
 
@@ -121,14 +132,11 @@ impl Agents {
 
     /// Takes in what commands changed, until the end is asked for.
     pub(crate) async fn keep(self: Arc<Self>, clock: Clock, shutdown: Shutdown) {
-        let mut seen = None;
         loop {
-            let (agents, before) = (self.clone(), seen);
-            match task::blocking("agents", move || agents.look(before)).await {
-                Ok(Ok(version)) => seen = Some(version),
-                Ok(Err(error)) => tracing::warn!(%error, "cannot look for agents that changed"),
-                // It panicked, which was told; the next look may go well.
-                Err(_) => {}
+            let agents = self.clone();
+            // A panic is told where it happens; the next look may go well.
+            if let Ok(Err(error)) = task::blocking("agents", move || agents.look()).await {
+                tracing::warn!(%error, "cannot look for agents that changed");
             }
             tokio::select! {
                 biased;
@@ -138,103 +146,70 @@ impl Agents {
         }
     }
 
-    /// Takes the store's agents in if anything was written since `before`. The
-    /// version is read first, so that what is written meanwhile is seen next.
-    fn look(&self, before: Option<u64>) -> Result<u64, StoreError> {
+    fn look(&self) -> Result<(), StoreError> {
         self.spoken.store(&self.store)?;
-        let version = self.store.data_version()?;
-        if before != Some(version) {
-            self.take_in()?;
-        }
+        self.take_in()?;
         self.spoken.settle();
-        Ok(version)
+        Ok(())
     }
 
-    /// Makes the fleet what the store says now. It blocks.
+    /// Takes in what changed in the store since the last look. It blocks.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read; then nothing is changed.
     pub(crate) fn take_in(&self) -> Result<(), StoreError> {
-        let _turn = lock(&self.looking);
-        let stored = self.store.agents()?;
-        let wanted: HashMap<AgentId, (ServerName, &StoredAgent)> =
-            enrolled(&stored).map(|(id, name, agent)| (id, (name, agent))).collect();
-        let left = self.take_out(&wanted);
+        let mut seen = lock(&self.looking);
+        let (newest, changed) = self.store.agents_changed(*seen)?;
+        let left = self.take_out(&changed);
         for (index, name) in &left {
             (self.on_gone)(*index, name);
         }
-        for (id, (name, agent)) in wanted {
+        for (id, name, agent) in enrolled(&changed) {
             self.take_one(id, name, agent);
         }
         self.put_back(&left);
         if !left.is_empty() {
             self.left.notify_waiters();
         }
-        Ok(())
-    }
-
-    /// Takes in an agent that has just enrolled. It blocks. Ten thousand that enrol
-    /// at once must not each have the whole store read.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read; then nothing is changed.
-    pub(crate) fn take_in_new(&self, id: AgentId, name: &str) -> Result<(), StoreError> {
-        let Ok(name) = ServerName::new(name) else { return self.take_in() };
-        let turn = lock(&self.looking);
-        // Somebody goes for it: what that changes, only a whole look tells.
-        if self.index_of(id).is_some() || self.fleet.index(&name).is_some() {
-            drop(turn);
-            return self.take_in();
-        }
-        if let Some(agent) = self.store.agent(&id.to_string())?
-            && agent.removed_unix_ms.is_none()
-        {
-            self.take_one(id, name, &agent);
-        }
+        *seen = newest;
         Ok(())
     }
 
     /// Takes out whoever was removed or has another name, and gives the places and
     /// names that they had.
-    fn take_out(
-        &self,
-        wanted: &HashMap<AgentId, (ServerName, &StoredAgent)>,
-    ) -> Vec<(usize, ServerName)> {
-        let stays = |id: &AgentId, known: &Known| {
-            wanted.get(id).is_some_and(|(_, agent)| agent.name == known.stored.name)
-        };
+    fn take_out(&self, changed: &[StoredAgent]) -> Vec<(usize, ServerName)> {
         let mut left = Vec::new();
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|id, known| {
-            let stays = stays(id, known);
-            if !stays {
-                let config = self.fleet.config(known.index);
-                tracing::info!(server = %config.server.name, agent = %id, "an agent left");
-                self.fleet.remove(known.index);
-                left.push((known.index, config.server.name.clone()));
-            }
-            stays
-        });
+        for agent in changed {
+            let Ok(id) = agent.id.parse::<AgentId>() else { continue };
+            let stays = |known: &Known| {
+                agent.removed_unix_ms.is_none() && agent.name == known.name.as_str()
+            };
+            let Some(known) = all.get(&id).filter(|known| !stays(known)) else { continue };
+            let (index, name) = (known.index, known.name.clone());
+            tracing::info!(server = %name, agent = %id, "an agent left");
+            all.remove(&id);
+            self.fleet.remove(index);
+            left.push((index, name));
+        }
         left
     }
 
     /// Takes in an agent that is new or changed.
     fn take_one(&self, id: AgentId, name: ServerName, agent: &StoredAgent) {
-        let same = |known: &Known| {
-            known.stored.labels == agent.labels && known.stored.address == agent.address
-        };
+        let same = |known: &Known| known.labels == agent.labels && known.address == agent.address;
         let known = &mut *self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get_mut(&id).filter(|known| same(known)) {
-            known.stored.last_protocol.clone_from(&agent.last_protocol);
+            known.last_protocol.clone_from(&agent.last_protocol);
             return;
         }
         let config = match self.configured.get(&name) {
             Some(watched) => with_agent(watched, id, agent),
-            None => on_its_own(id, name, agent),
+            None => on_its_own(id, name.clone(), agent),
         };
-        tracing::info!(server = %config.server.name, agent = %id, "an agent came or changed");
+        tracing::info!(server = %name, agent = %id, "an agent came or changed");
         let index = self.fleet.add(config);
-        known.insert(id, Known { index, stored: agent.clone() });
+        known.insert(id, Known::new(index, name, agent));
     }
 
     /// A server of `hub.toml` stays watched when its agent was removed.

@@ -250,7 +250,7 @@ impl Enrolment {
             Err(error) => return Err(EnrolError::Store(error)),
         };
         // It is durable, so the next look would find it as well.
-        if let Err(error) = self.agents.take_in_new(asked.issued.id, &name) {
+        if let Err(error) = self.agents.take_in() {
             tracing::warn!(%error, server = name, "an agent that enrolled is not in the fleet yet");
         }
         let (id, certificate) = (asked.issued.id.to_string(), asked.issued.certificate_pem);

@@ -7,6 +7,7 @@ mod judgement;
 mod leaving;
 mod link;
 mod reading;
+mod recent;
 mod roster;
 mod sessions;
 mod signs;
@@ -14,7 +15,7 @@ mod state;
 mod view;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use doubt::SelfDoubt;
 pub(crate) use feed::{Feed, FeedError};
 pub(crate) use link::{Greeting, Return};
 pub(crate) use reading::Reading;
+pub(crate) use recent::LastMinutes;
 use roster::{Roster, Watched};
 use state::State;
 pub(crate) use view::{LinkSnapshot, Snapshot};
@@ -47,6 +49,8 @@ pub(crate) struct Fleet {
     limits: PresenceLimits,
     pending: Mutex<VecDeque<Transition>>,
     arrived: Notify,
+    /// A round of judging goes on.
+    judging: AtomicBool,
     /// Servers came, went or changed.
     changed: Notify,
     lost: AtomicU64,
@@ -75,6 +79,7 @@ impl Fleet {
             limits,
             pending: Mutex::default(),
             arrived: Notify::new(),
+            judging: AtomicBool::new(false),
             changed: Notify::new(),
             lost: AtomicU64::new(0),
             clock,

@@ -1,13 +1,12 @@
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::password::PasswordHash;
+use watchfire_identity::token::TokenKey;
 use watchfire_model::{Channel, Incident, ServerName, TimelineEntry, TimelineKind};
 use watchfire_notify::Notifier;
 use watchfire_runtime::http::{Transport, serve};
@@ -19,6 +18,7 @@ use watchfire_store::{Store, StoreError, StoredAgent, StoredLeaving};
 use crate::accounts::{self, Account, Accounts};
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
+use crate::archive::Archive;
 use crate::config::{HubConfig, User, WatchedServer};
 use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
@@ -32,15 +32,19 @@ use crate::shown::Shown;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{housekeeping, http, terminal, watch};
 
+pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};
+
 /// Where the hub's own random name is kept; it makes Message-IDs unique.
 const HUB_ID: &str = "hub_id";
 /// Where the hub keeps how agents find it, for commands beside it.
 const JOIN_ADDRESS: &str = "join_address";
-/// The file in the data folder that one running hub holds locked.
-const LOCK: &str = "hub.lock";
+/// The key that signs programs' tokens.
+const TOKEN_KEY: &str = "token_key";
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
+/// How long it waits for what is being sealed, which is sealed after the next start else.
+const SEAL_END: Duration = Duration::from_secs(1);
 
 /// A hub that listens and is ready to run.
 pub struct Hub {
@@ -64,7 +68,9 @@ pub struct Hub {
     clock: Clock,
     net: Net,
     shown: Shown,
-    lock: File,
+    token_key: TokenKey,
+    open_on_loopback: bool,
+    lock: FolderLock,
 }
 
 /// The user that a first start made. It is shown once and not kept.
@@ -113,6 +119,15 @@ pub enum HubError {
     /// The mail settings cannot be used.
     #[error("notifications cannot be sent: {0}")]
     Channel(#[from] watchfire_notify::ChannelError),
+    /// A hub that others reach would be open to more than this machine.
+    #[error(
+        "without a login the hub answers on loopback alone, and {address} is not loopback: listen \
+         at 127.0.0.1"
+    )]
+    OpenBeyondLoopback {
+        /// Where it listens.
+        address: SocketAddr,
+    },
     /// A stored user is broken, or the first one cannot be made.
     #[error("a user cannot be used: {0}")]
     Account(String),
@@ -149,6 +164,7 @@ impl Hub {
         let tls = Arc::new(HubTls::new(identity.clone(), names, &clock)?);
         let join_address = join_address(&config.public_url, address);
         keep_join_address(&store, &join_address)?;
+        let token_key = token_key(&store)?;
         let notifier = Notifier::over(config.mail.clone(), clock.clone(), net.clone())?;
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
@@ -173,8 +189,23 @@ impl Hub {
             clock,
             net,
             shown: Shown::default(),
+            token_key,
+            open_on_loopback: false,
             lock,
         })
+    }
+
+    /// Lets programs and people on this machine read without a login, all servers: for tests and
+    /// tools. What comes by way of a proxy, or of another site's page, still needs one.
+    ///
+    /// # Errors
+    /// [`HubError::OpenBeyondLoopback`] when the hub can be reached from elsewhere.
+    pub fn open_on_loopback(mut self) -> Result<Self, HubError> {
+        if !self.address.ip().to_canonical().is_loopback() {
+            return Err(HubError::OpenBeyondLoopback { address: self.address });
+        }
+        self.open_on_loopback = true;
+        Ok(self)
     }
 
     /// Where the hub listens.
@@ -246,11 +277,14 @@ impl Hub {
             })
         };
         let courier = critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone())));
+        let signs = task::Apart::start("signs");
+        let (watched, timers, until) = (fleet.clone(), clock.clone(), shutdown.clone());
+        let watching = signs.spawn("watch", async move {
+            watch::watch(watched, timers, until).await;
+            Ok::<(), std::convert::Infallible>(())
+        });
         let mut tasks = vec![
-            critical(
-                "watch",
-                Box::pin(watch::watch(fleet.clone(), clock.clone(), shutdown.clone())),
-            ),
+            task::critical("watch", end.clone(), watching),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
@@ -262,10 +296,13 @@ impl Hub {
         let (store, history) = (self.store.clone(), streams.historian.history().cloned());
         let house = housekeeping::keep(store, history, clock.clone(), shutdown.clone());
         tasks.push(task::spawn("housekeeping", house));
+        let historian = streams.historian.clone();
+        let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
         let tls = self.tls.clone();
         let dialer =
             Dialer::new(clock.clone()).over(self.net).with_tls(Arc::new(move || tls.client()));
-        let running = streams.start(dialer, &shutdown);
+        let running = streams.start(dialer, &signs, &shutdown);
         let (store, closing) = (self.store.clone(), (desk, clock.clone(), sessions.weak()));
         let on_gone = Box::new(move |index: usize, server: &ServerName| {
             let (desk, clock, sessions) = &closing;
@@ -305,6 +342,11 @@ impl Hub {
             enrolment,
             installer: http::Installer::new(self.join_address),
             on_stream,
+            past: http::Past::new(Arc::new(archive.clone()), clock.clone()),
+            sources: Arc::new(move |scope| Box::new(archive.source(scope))),
+            question_limits: http::QuestionLimits::default(),
+            token_key: self.token_key,
+            open_on_loopback: self.open_on_loopback,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
@@ -314,6 +356,7 @@ impl Hub {
         let _ = clock.within(COURIER_END, courier.join()).await;
         let _ = clock.within(FAREWELL, door.all_left()).await;
         running.end(&clock).await;
+        let _ = clock.within(SEAL_END, sealing.join()).await;
         drop(tasks);
     }
 }
@@ -321,7 +364,7 @@ impl Hub {
 /// What a start of the hub takes from its data folder.
 struct Data {
     store: Store,
-    lock: File,
+    lock: FolderLock,
     stored: Vec<StoredAgent>,
     leaving: Vec<StoredLeaving>,
     open: Vec<Incident>,
@@ -358,7 +401,7 @@ impl Data {
     fn open_once(
         config: &HubConfig,
         clock: &Clock,
-        held: &mut Option<File>,
+        held: &mut Option<FolderLock>,
     ) -> Result<Self, HubError> {
         close_data_folder(&config.data)?;
         let store = Store::open(&config.data)?;
@@ -373,18 +416,6 @@ impl Data {
         let hub_id = hub_id(&store)?;
         let lock = held.take().expect("it was locked just above");
         Ok(Self { store, lock, stored, leaving, open, accounts, hub_id })
-    }
-}
-
-/// Keeps every other hub away from `folder` for as long as the file is open.
-fn lock(folder: &Path) -> Result<File, HubError> {
-    let path = folder.join(LOCK);
-    let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file = opened.map_err(|source| HubError::Lock { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(HubError::InUse { folder: folder.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(HubError::Lock { path, source }),
     }
 }
 
@@ -451,6 +482,17 @@ fn hub_id(store: &Store) -> Result<String, StoreError> {
     }
     let made = format!("{}.watchfire", watchfire_identity::random_hex(8));
     store.write(|batch| batch.put_secret(HUB_ID, made.as_bytes()))?;
+    Ok(made)
+}
+
+/// The key that signs tokens, made at the first start.
+fn token_key(store: &Store) -> Result<TokenKey, StoreError> {
+    let stored = store.secret(TOKEN_KEY)?;
+    if let Some(bytes) = stored.and_then(|stored| <[u8; 32]>::try_from(stored).ok()) {
+        return Ok(TokenKey::from_bytes(bytes));
+    }
+    let made = TokenKey::generate();
+    store.write(|batch| batch.put_secret(TOKEN_KEY, made.as_bytes()))?;
     Ok(made)
 }
 

@@ -23,17 +23,17 @@ use files::{read_private, write_private};
 pub(crate) use held::HubTls;
 
 /// The folder in the data folder.
-const FOLDER: &str = "identity";
+pub(crate) const FOLDER: &str = "identity";
 /// Where the folder is made before it gets its name.
 const FRESH: &str = "identity.new";
 /// A file by which an operator says that a new authority is wanted. It serves once.
 const WANTED: &str = "new-authority";
 /// Two processes that make the identity at once would make two.
 const LOCK: &str = "identity.lock";
-const CA_KEY: &str = "ca-key.pem";
-const CA: &str = "ca.pem";
-const HUB_KEY: &str = "hub-key.pem";
-const HUB: &str = "hub.pem";
+pub(crate) const CA_KEY: &str = "ca-key.pem";
+pub(crate) const CA: &str = "ca.pem";
+pub(crate) const HUB_KEY: &str = "hub-key.pem";
+pub(crate) const HUB: &str = "hub.pem";
 
 /// Why the hub's identity cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -273,6 +273,14 @@ pub(crate) fn close_data_folder(data: &Path) -> Result<(), IdentityError> {
         }
         other => other,
     }
+}
+
+/// Whether the data folder is its owner's alone.
+///
+/// # Errors
+/// [`IdentityError::Foreign`] and [`IdentityError::OpenFolder`] say what to do.
+pub(crate) fn check_data_folder(data: &Path) -> Result<(), IdentityError> {
+    files::check_folder(geteuid().as_raw(), data)
 }
 
 /// Makes the whole identity in `fresh`, and gives that its name.

@@ -173,6 +173,11 @@ impl Sessions {
         Self::new(Parts { fleet, clock, historian, pulses, corrections })
     }
 
+    /// The pool that shares the keys of their schemas.
+    pub(crate) fn pool(&self) -> KeyPool {
+        self.0.pool.clone()
+    }
+
     /// Gives these sessions again as long as they are there: for who is in turn held
     /// by them, since a circle would outlive the hub.
     pub(crate) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {

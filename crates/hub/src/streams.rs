@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchfire_runtime::net::Net;
-use watchfire_runtime::task::{self, Task};
+use watchfire_runtime::task::{self, Apart, Task};
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle};
 use watchfire_store::{History, Store};
 
@@ -81,8 +81,9 @@ impl Streams {
         Self { sessions, historian, fleet, pulses, sockets, corrector, clock }
     }
 
-    /// Starts everything. `dialer` has the hub's certificate.
-    pub(crate) fn start(self, dialer: Dialer, shutdown: &Shutdown) -> Running {
+    /// Starts everything. `dialer` has the hub's certificate; `signs` is the thread of
+    /// the signs of life, which no stream and no question may hold up.
+    pub(crate) fn start(self, dialer: Dialer, signs: &Apart, shutdown: &Shutdown) -> Running {
         let Self { sessions, fleet, historian, pulses, sockets, corrector, clock } = self;
         let opinions = Opinions {
             fleet: fleet.clone(),
@@ -98,7 +99,7 @@ impl Streams {
         };
         let links = links::keep(fleet, dialer, sessions, clock.clone(), shutdown.clone());
         let tasks = vec![
-            task::spawn("pulses", pulses.run(sockets, shutdown.clone())),
+            signs.spawn("pulses", pulses.run(sockets, shutdown.clone())),
             task::spawn("opinions", opinions.run(shutdown.clone())),
             task::spawn("aftermath", corrector.run(clock.clone(), shutdown.clone())),
             task::spawn("tally", tally.run(clock, shutdown.clone())),

@@ -29,6 +29,7 @@ pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
         timers.extend((known..places).map(|index| Reverse((now, index))));
         known = places;
         fleet.doubt_itself(now);
+        let round = fleet.round();
         while let Some(Reverse((due, index))) = timers.peek().copied() {
             if due.monotonic > now.monotonic {
                 break;
@@ -43,6 +44,7 @@ pub(crate) async fn watch(fleet: Arc<Fleet>, clock: Clock, shutdown: Shutdown) {
             let earliest = now.after(Duration::from_millis(1));
             timers.push(Reverse((next.max(earliest), index)));
         }
+        drop(round);
         // Counted from `now`, so that a freeze since then shows as lateness too.
         let wake = timers.peek().map_or(now.after(STEP), |Reverse((due, _))| *due);
         let wake = wake.min(now.after(STEP));

@@ -85,7 +85,7 @@ fn what_a_command_writes_is_taken_in() {
 }
 
 #[test]
-fn who_enrols_is_taken_in_alone_unless_somebody_goes_for_it() {
+fn a_name_goes_from_a_removed_agent_to_the_next() {
     let house = House::new();
     let (old, key) = (MachineKey::generate(), MachineKey::generate());
     house.put(&agent(&old, "web-1"));
@@ -94,23 +94,12 @@ fn who_enrols_is_taken_in_alone_unless_somebody_goes_for_it() {
         house.store.write(|batch| batch.put_agent(&agent)).expect("the store works");
     };
     write(StoredAgent { removed_unix_ms: Some(2), ..agent(&old, "web-1") });
-
-    write(agent(&key, "web-2"));
-    house.agents.take_in_new(key.id(), "web-2").expect("readable");
-    assert!(house.agents.index_of(key.id()).is_some());
-    assert_eq!(house.agents.index_of(old.id()), Some(before), "nothing else was looked at");
-
-    let heir = MachineKey::generate();
-    write(agent(&heir, "web-1"));
-    house.agents.take_in_new(heir.id(), "web-1").expect("readable");
-    let after = house.agents.index_of(heir.id()).expect("it is known");
+    write(agent(&key, "web-1"));
+    house.agents.take_in().expect("readable");
+    let after = house.agents.index_of(key.id()).expect("it is known");
     assert_ne!(after, before, "with nothing of the old key's");
     assert_eq!(house.agents.index_of(old.id()), None);
     assert_eq!(house.gone.try_iter().collect::<Vec<_>>(), [(before, name("web-1"))]);
-
-    write(agent(&key, "web-9"));
-    house.agents.take_in_new(key.id(), "web-9").expect("readable");
-    assert_eq!(house.names(), ["toml-1", "web-1", "web-9"], "it has another name now");
 }
 
 #[test]
@@ -200,20 +189,20 @@ fn a_version_is_held_to_at_every_moment() {
     house.agents.spoken.store(&house.store).expect("works");
     assert_eq!(stored().as_deref(), Some("1.2"));
     assert_eq!(speaks(1), Err(version(2)), "the store was not read since");
-    let seen = house.agents.look(None).expect("works");
+    house.agents.look().expect("works");
     assert_eq!(speaks(1), Err(version(2)));
 
     let id = key.id().to_string();
     let set = |to| house.store.write(|batch| batch.set_agent_protocol(&id, to)).expect("works");
     set(None);
-    let seen = house.agents.look(Some(seen)).expect("works");
+    house.agents.look().expect("works");
     assert_eq!(stored(), None, "what was allowed is not taken back");
     assert_eq!(speaks(1), Ok(()));
     // Another process knows of a newer one.
     set(Some("1.10"));
-    let seen = house.agents.look(Some(seen)).expect("works");
+    house.agents.look().expect("works");
     assert_eq!((stored().as_deref(), speaks(9)), (Some("1.10"), Err(version(10))));
     assert_eq!(speaks(11), Ok(()));
-    house.agents.look(Some(seen)).expect("works");
+    house.agents.look().expect("works");
     assert_eq!((stored().as_deref(), speaks(10)), (Some("1.11"), Err(version(11))));
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use watchfire_codec::{
     CodecError, Decoder, Frame, FrameKind, KeptTable, KeyPool, TableChain, peek,
 };
-use watchfire_model::{Moment, Schema, Status, StatusView};
+use watchfire_model::{Moment, Schema, Status, StatusView, Tick};
 
 use super::lock;
+use super::recent::{LastMinutes, Recent};
 
 /// The ticks and process tables of one session as they are now. The session fills
 /// it, and the fleet makes a status or a table of it when somebody asks: with ten
@@ -23,6 +24,8 @@ struct Inner {
     /// When the last tick came, on the hub's clocks; `None` before the first.
     came: Option<Moment>,
     tables: TableChain,
+    /// Only while somebody asks for it.
+    recent: Option<Box<Recent>>,
 }
 
 /// Why a record is not what it says.
@@ -43,6 +46,7 @@ impl Feed {
             view: StatusView::new(),
             came: None,
             tables: TableChain::default(),
+            recent: None,
         })))
     }
 
@@ -53,11 +57,36 @@ impl Feed {
     /// [`FeedError`] for bytes that are no such record.
     pub(crate) fn tick(&self, bytes: &[u8], now: Moment) -> Result<bool, FeedError> {
         let mut inner = self.lock();
-        let read = inner.read_tick(bytes)?;
+        let read = inner.read_tick(bytes).inspect_err(|_| inner.hole())?;
         if read {
             inner.came = Some(now);
+            inner.remember(now);
         }
         Ok(read)
+    }
+
+    /// Ticks may be missing between those before this and those after it.
+    pub(crate) fn hole(&self) {
+        self.lock().hole();
+    }
+
+    /// The values of the last minutes at `places` of the schema `known`, later than `after_ms`,
+    /// as far as they are in memory; they are from now on, within `room` bytes. `None` when the
+    /// schema is another one by now.
+    pub(crate) fn last_minutes(
+        &self,
+        known: &Schema,
+        places: &[usize],
+        (after_ms, room): (i64, usize),
+        now: Moment,
+    ) -> Option<LastMinutes> {
+        let Inner { decoder, recent, .. } = &mut *self.lock();
+        let (schema, tick) = (decoder.schema(), decoder.tick());
+        if !is_whole(schema, tick) || schema.generation() != known.generation() {
+            return None;
+        }
+        let recent = recent.get_or_insert_default();
+        Some(recent.ask((schema, tick), places, (after_ms, room), now))
     }
 
     /// Takes a record of one process table. False when it has no room.
@@ -79,6 +108,13 @@ impl Feed {
         self.lock().decoder.schema().clone()
     }
 
+    /// Looks at the last tick, while no other can come; `None` when there is no whole one.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Schema, &Tick) -> R) -> Option<R> {
+        let inner = self.lock();
+        let (schema, tick) = (inner.decoder.schema(), inner.decoder.tick());
+        (inner.came.is_some() && is_whole(schema, tick)).then(|| look(schema, tick))
+    }
+
     /// When the last tick came.
     pub(super) fn came(&self) -> Option<Moment> {
         self.lock().came
@@ -89,11 +125,7 @@ impl Feed {
         let mut inner = self.lock();
         let Inner { decoder, view, came, .. } = &mut *inner;
         let (schema, tick) = (decoder.schema(), decoder.tick());
-        // After bytes that were wrong there may be no values, or none of this schema.
-        let is_whole = !tick.values.is_empty()
-            && tick.generation == schema.generation()
-            && tick.values.len() <= schema.len();
-        let came = (*came).filter(|_| is_whole)?;
+        let came = (*came).filter(|_| is_whole(schema, tick))?;
         Some((came, Arc::new(view.look(schema, tick))))
     }
 
@@ -112,7 +144,49 @@ impl Feed {
     }
 }
 
+/// After bytes that were wrong there may be no values, or none of this schema.
+fn is_whole(schema: &Schema, tick: &Tick) -> bool {
+    !tick.values.is_empty()
+        && tick.generation == schema.generation()
+        && tick.values.len() <= schema.len()
+}
+
+impl Feed {
+    /// Gives the last minutes what the disk has of the time before them; see
+    /// [`Feed::last_minutes`]. It was read up to `upto_ms`;
+    /// `columns` has the values at `times` for each of `places`.
+    pub(crate) fn recall(
+        &self,
+        known: &Schema,
+        places: &[usize],
+        (upto_ms, times): (i64, &[i64]),
+        columns: &[&[f64]],
+    ) {
+        let Inner { decoder, recent, .. } = &mut *self.lock();
+        if let Some(recent) = recent
+            && decoder.schema().generation() == known.generation()
+        {
+            recent.recall(places, upto_ms, times, columns);
+        }
+    }
+}
+
 impl Inner {
+    fn remember(&mut self, now: Moment) {
+        let Some(recent) = &mut self.recent else { return };
+        if recent.is_idle(now) {
+            self.recent = None;
+        } else {
+            recent.push(self.decoder.tick());
+        }
+    }
+
+    fn hole(&mut self) {
+        if let Some(recent) = &mut self.recent {
+            recent.hole();
+        }
+    }
+
     fn read_tick(&mut self, mut bytes: &[u8]) -> Result<bool, FeedError> {
         let mut read = false;
         loop {

@@ -16,8 +16,24 @@ const MAX_PENDING: usize = 100_000;
 /// Quiet servers of which others are to be asked at a time. More are counted, and
 /// judged by what the hub sees itself.
 const MAX_ASKED: usize = 4096;
-/// How many servers are looked through for neighbours of one.
+/// How many servers may be neighbours of one.
 const MAX_CANDIDATES: usize = 256;
+/// How many servers are looked through for them: when much of a large fleet is quiet,
+/// going through all of it for each server would cost the time of those that are heard.
+const MAX_LOOKED_AT: usize = 1024;
+
+/// A round of judging, which is over when this is dropped.
+pub(crate) struct Round<'a>(&'a Fleet);
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.0.judging.store(false, Ordering::Release);
+        // A large fleet has thousands of rounds a second, and hardly any changes anything.
+        if !lock(&self.0.pending).is_empty() {
+            self.0.arrived.notify_one();
+        }
+    }
+}
 
 impl Fleet {
     /// The hub judges itself, as of `at`, before it judges the servers.
@@ -52,6 +68,14 @@ impl Fleet {
             self.ask(index);
         }
         next
+    }
+
+    /// Begins a round of judging. What falls in it is taken together, once it is over:
+    /// five hundred servers that fall at one moment are one letter, however soon
+    /// somebody waits for the first.
+    pub(crate) fn round(&self) -> Round<'_> {
+        self.judging.store(true, Ordering::Release);
+        Round(self)
     }
 
     fn ask(&self, index: usize) {
@@ -111,7 +135,7 @@ impl Fleet {
         };
         let places = self.places();
         let others = (of + 1..places).chain(0..of.min(places));
-        others.filter_map(candidate).take(MAX_CANDIDATES).collect()
+        others.take(MAX_LOOKED_AT).filter_map(candidate).take(MAX_CANDIDATES).collect()
     }
 
     fn quiet_elsewhere(&self) -> Vec<ServerName> {
@@ -134,7 +158,8 @@ impl Fleet {
             let arrived = self.arrived.notified();
             let taken: Vec<Transition> = {
                 let mut pending = lock(&self.pending);
-                let count = pending.len().min(most);
+                let is_whole = !self.judging.load(Ordering::Acquire);
+                let count = if is_whole { pending.len().min(most) } else { 0 };
                 pending.drain(..count).collect()
             };
             if !taken.is_empty() || self.doubt.has_news() {

@@ -103,6 +103,14 @@ impl Source {
         }
     }
 
+    /// The feed that the last tick came from, while its session lasts.
+    pub(super) fn feed(&self) -> Option<Feed> {
+        match self.status.as_ref()? {
+            StatusOf::Feed(feed) => Some(feed.clone()),
+            StatusOf::Fixed(..) => None,
+        }
+    }
+
     /// Reads the last table. That takes a while, so not while others wait.
     pub(super) fn processes(&self) -> Option<Arc<ProcessTable>> {
         let chain = match self.tables.as_ref()? {

@@ -1,3 +1,4 @@
+use futures_util::FutureExt;
 use watchfire_alert::PresenceMachine;
 use watchfire_model::{Presence, Status};
 
@@ -180,4 +181,17 @@ fn a_server_that_only_pulses_is_up_and_shown_without_its_stream() {
     fleet.connected(0, ([203, 0, 113, 1], 4002).into());
     greet();
     assert_eq!(missing(), None);
+}
+
+#[test]
+fn what_falls_in_one_round_is_taken_together() {
+    let (clock, _hand) = manual_clock();
+    let fleet = fleet_of(&["a-1", "a-2"], &[], &clock);
+    let round = fleet.round();
+    fleet.check(0, moment(6100));
+    assert!(fleet.transitions(9).now_or_never().is_none(), "another may fall yet");
+    fleet.check(1, moment(6100));
+    drop(round);
+    let taken = fleet.transitions(9).now_or_never().expect("the round is over");
+    assert_eq!(taken.len(), 2);
 }

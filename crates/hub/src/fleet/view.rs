@@ -8,7 +8,7 @@ use watchfire_model::{
     Event as KernelEvent, IncidentId, Moment, Presence, ProcessTable, ServerName, Status,
 };
 
-use super::{Fleet, Reading};
+use super::{Feed, Fleet, Reading};
 use crate::events::Event;
 use crate::pulses::Quality;
 
@@ -93,6 +93,18 @@ impl Fleet {
     pub(crate) fn processes_of(&self, index: usize) -> Option<Arc<ProcessTable>> {
         let source = self.watched(index).state().reading.clone();
         source.processes()
+    }
+
+    /// What the server's ticks come from, while there is a session.
+    pub(crate) fn feed(&self, index: usize) -> Option<Feed> {
+        self.watched(index).state().reading.feed()
+    }
+
+    /// What the server is, and since when.
+    pub(crate) fn presence_since(&self, index: usize) -> (Presence, Moment) {
+        let watched = self.watched(index);
+        let state = watched.state();
+        (state.machine.presence(), state.machine.since())
     }
 
     pub(crate) fn presence(&self, index: usize) -> Presence {

@@ -4,9 +4,9 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use watchfire_identity::{Action, authorize};
 use watchfire_model::Labels;
 
-use super::AppState;
 use super::reply::Refusal;
 use super::session::Session;
+use super::{App, AppState};
 use crate::fleet::Fleet;
 use crate::reader::Reader;
 
@@ -47,9 +47,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
-        let session_id = cookie(&parts.headers).ok_or_else(Refusal::log_in_first)?;
-        let now = app.parts.clock.now();
-        let session = app.sessions.find(&session_id, now).ok_or_else(Refusal::log_in_first)?;
+        let (session_id, session) = app.session_of(parts).ok_or_else(Refusal::log_in_first)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             same_origin(&parts.headers)?;
             let csrf = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
@@ -60,6 +58,16 @@ impl FromRequestParts<AppState> for Caller {
             }
         }
         Ok(Self { session, session_id })
+    }
+}
+
+impl App {
+    /// The session whose cookie a request has, or that of the open door.
+    pub(super) fn session_of(&self, parts: &Parts) -> Option<(String, Session)> {
+        let now = self.parts.clock.now();
+        let shown = cookie(&parts.headers)
+            .and_then(|id| self.sessions.find(&id, now).map(|session| (id, session)));
+        shown.or_else(|| self.open_session(parts, now))
     }
 }
 

@@ -15,6 +15,7 @@ use watchfire_model::Moment;
 use watchfire_runtime::http::Peer;
 use watchfire_runtime::{Secret, task};
 
+use super::asker::Recall;
 use super::guard::{COOKIE, Caller, same_origin};
 use super::reply::Refusal;
 use super::session::{LIFE, Session};
@@ -31,7 +32,7 @@ pub(super) async fn log_in(
     same_origin(&headers)?;
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let address = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
-    let (account, now) = app.check(address, asked).await?;
+    let (account, now) = app.check(address, asked, None).await?;
     let (id, session) = app.sessions.begin(account, now);
     let secure = headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
     let secure = if secure { "; Secure" } else { "" };
@@ -62,21 +63,31 @@ pub(super) async fn me(State(app): State<AppState>, caller: Caller) -> Json<Me> 
 
 impl App {
     /// The account, when name and password are right, and when that was known.
-    /// Known and unknown names take the same way and the same time.
-    async fn check(
+    /// Known and unknown names take the same way and the same time. With `recall`, a
+    /// password that was right a moment ago is not worked through again.
+    pub(super) async fn check(
         &self,
         address: IpAddr,
         asked: LoginRequest,
+        recall: Option<&Recall>,
     ) -> Result<(Account, Moment), Refusal> {
-        let LoginRequest { username: user, password } = asked;
         let place = self.waiting.clone().try_acquire_owned().map_err(|_| {
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
                 .retry_after(1)
         })?;
+        let recalled = recall.map(|recall| (recall, recall.known(address, &asked)));
+        // Equal logins wait for the first of them, or all would count as wrong until it is right.
+        let turn = match recalled {
+            Some((recall, known)) => Some(recall.place(known).await),
+            None => None,
+        };
+        let LoginRequest { username: user, password } = asked;
         let came = self.parts.clock.now();
+        let remembered = recalled.is_some_and(|(recall, known)| recall.holds(known, came));
         let known = self.parts.accounts.iter().find(|one| one.name == user);
         let admission = self.limiter().admit(came, address, &user, known.is_some());
         let right = match admission {
+            Admission::Open | Admission::Quiet(_) if remembered => true,
             Admission::Open | Admission::Quiet(_) => {
                 self.verify(place, known.cloned(), Secret::new(password)).await?
             }
@@ -88,9 +99,19 @@ impl App {
         };
         let now = self.parts.clock.now();
         self.limiter().settle(now, address, &user, admission, known.is_some() && right);
+        if let Some((recall, login)) = recalled
+            && known.is_some()
+            && right
+            && !remembered
+        {
+            recall.keep(login, now);
+        }
+        drop(turn);
         match known {
             Some(known) if right => {
-                tracing::info!(user = ?known.name, %address, "logged in");
+                if !remembered {
+                    tracing::info!(user = ?known.name, %address, "logged in");
+                }
                 Ok((known.clone(), now))
             }
             _ => Err(self.refuse(address, known, came, admission).await),

@@ -2,6 +2,7 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod asker;
 mod client;
 mod enrol;
 mod events;
@@ -10,12 +11,16 @@ mod headers;
 mod incidents;
 mod install;
 mod login;
+mod open;
 mod page;
+mod past;
+mod prometheus;
 mod reply;
 mod rows;
 mod servers;
 mod session;
 mod stream;
+mod token;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +36,7 @@ use tower::ServiceExt;
 use watchfire_api::enrol::{ENROL_PATH, MAX_BODY_BYTES};
 use watchfire_identity::certificate::HUB_NAME;
 use watchfire_identity::limit::LoginLimiter;
+use watchfire_identity::token::TokenKey;
 use watchfire_model::Moment;
 use watchfire_runtime::http::{HostNames, Peer};
 use watchfire_runtime::net::Network;
@@ -44,7 +50,12 @@ use crate::dial::Rarely;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
+use asker::Recall;
 pub(crate) use install::Installer;
+use open::OpenDoor;
+pub(crate) use past::{Past, Ran, Recorded, RunsAsked};
+use prometheus::Questions;
+pub(crate) use prometheus::{QuestionLimits, Sources};
 use session::Sessions;
 pub(crate) use stream::{Accepted, OnStream};
 
@@ -63,14 +74,18 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 14] = [
+const ROUTES: [Route; 18] = [
     ("/healthz", || get(healthz)),
+    ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
     ("/api/logout", || post(login::log_out)),
     ("/api/me", || get(login::me)),
     ("/api/servers", || get(servers::list)),
     ("/api/servers/{name}", || get(servers::one)),
-    ("/api/servers/{name}/processes", || get(servers::processes)),
+    ("/api/servers/{name}/stats", || get(past::stats)),
+    ("/api/servers/{name}/processes", || get(past::processes)),
+    ("/api/servers/{name}/range", || get(past::range)),
+    ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
     ("/api/events", || get(events::stream)),
@@ -97,6 +112,16 @@ pub(crate) struct Parts {
     pub(crate) enrolment: Arc<Enrolment>,
     pub(crate) installer: Installer,
     pub(crate) on_stream: OnStream,
+    /// What is kept of the past.
+    pub(crate) past: Past,
+    /// The series that a user may ask about.
+    pub(crate) sources: Sources,
+    /// What questions about them may cost.
+    pub(crate) question_limits: QuestionLimits,
+    /// Signs the tokens of programs.
+    pub(crate) token_key: TokenKey,
+    /// Whether this machine needs no login.
+    pub(crate) open_on_loopback: bool,
 }
 
 struct App {
@@ -108,6 +133,9 @@ struct App {
     waiting: Arc<Semaphore>,
     /// Streams of agents that were removed.
     removed: Rarely,
+    recall: Recall,
+    questions: Questions,
+    open: OpenDoor,
 }
 
 type AppState = Arc<App>;
@@ -140,6 +168,7 @@ pub(crate) fn answer(
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
     let started = parts.clock.now();
+    let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
     let app = Arc::new(App {
         parts,
         started,
@@ -148,9 +177,13 @@ pub(crate) fn router(parts: Parts) -> Router {
         hashing: Arc::new(Semaphore::new(MAX_HASHING)),
         waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         removed: Rarely::default(),
+        recall: Recall::default(),
+        questions,
+        open: OpenDoor::default(),
     });
     let routes = Router::new().merge(page::routes());
-    let routes = ROUTES.iter().fold(routes, |router, (path, answer)| router.route(path, answer()));
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)
         .method_not_allowed_fallback(reply::wrong_method)

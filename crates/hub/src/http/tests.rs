@@ -7,6 +7,8 @@ mod enrol;
 mod install;
 mod logins;
 mod others;
+mod past;
+mod prometheus;
 mod stream;
 
 use std::net::SocketAddr;
@@ -21,6 +23,7 @@ use tower::ServiceExt;
 use watchfire_identity::Role;
 use watchfire_identity::limit::HOLD;
 use watchfire_identity::password::{self, PasswordHash};
+use watchfire_identity::token::TokenKey;
 use watchfire_model::{IncidentId, ProcessTable, Scope, Status};
 use watchfire_runtime::http::{Peer, TlsPeer};
 use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
@@ -78,6 +81,11 @@ struct Seat {
 
 impl House {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A house in which `change` made something different.
+    fn with(change: impl FnOnce(&mut Parts)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a new store");
         let (clock, hand) = manual_clock();
@@ -103,7 +111,7 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
-        let app = router(Parts {
+        let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
             accounts: vec![
@@ -112,7 +120,7 @@ impl House {
                 account("root", Role::Admin, Scope::everything()),
             ],
             events: events.clone(),
-            clock,
+            clock: clock.clone(),
             mail_configured: false,
             trusted_proxies: vec!["192.0.2.200".parse().expect("an address")],
             hosts: hosts("https://hub.test:5100/watch"),
@@ -121,7 +129,14 @@ impl House {
             enrolment: enrolment.clone(),
             installer: Installer::of(std::fs::File::open(&program), "hub.test:5100".to_owned()),
             on_stream: Arc::new(|_| Box::pin(async {})),
-        });
+            past: past::past(&clock),
+            sources: prometheus::sources(),
+            question_limits: super::QuestionLimits::default(),
+            token_key: TokenKey::generate(),
+            open_on_loopback: false,
+        };
+        change(&mut parts);
+        let app = router(parts);
         Self {
             app,
             fleet,
@@ -237,5 +252,5 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().map(|(path, _)| *path).chain(files)
+    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
 }

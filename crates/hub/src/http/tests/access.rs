@@ -4,17 +4,32 @@ use super::*;
 
 /// The paths that need no session, besides the page's own files. Whoever adds
 /// one here opens it to everybody who can reach the hub.
-const OPEN: [&str; 5] = ["/healthz", "/api/login", "/enrol", "/install", "/install/watchfire"];
+const OPEN: [&str; 8] = [
+    "/healthz",
+    "/readyz",
+    "/-/ready",
+    "/-/healthy",
+    "/api/login",
+    "/enrol",
+    "/install",
+    "/install/watchfire",
+];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 14] = [
+const VIEWER: [(&str, u16, u16); 18] = [
     ("/healthz", 200, 200),
+    // It takes a password and no session.
+    ("/login", 401, 401),
     ("/api/login", 405, 405),
     ("/api/logout", 405, 405),
     ("/api/me", 200, 200),
     ("/api/servers", 200, 200),
     ("/api/servers/{name}", 200, 404),
+    ("/api/servers/{name}/stats", 200, 404),
     ("/api/servers/{name}/processes", 200, 404),
+    // It wants series, and the one below a name.
+    ("/api/servers/{name}/range", 400, 404),
+    ("/api/processes", 400, 400),
     ("/api/incidents", 200, 200),
     ("/api/incidents/{id}", 200, 404),
     ("/api/events", 200, 200),

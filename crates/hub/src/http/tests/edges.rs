@@ -30,14 +30,9 @@ async fn every_answer_has_the_security_headers() {
             assert_eq!(answer.header(name), value, "{path}: {name}");
         }
         let cache = answer.header("cache-control");
-        assert_eq!(
-            cache,
-            if path.starts_with("/api") || path == "login" || path == "large" {
-                "no-store"
-            } else {
-                "no-cache"
-            }
-        );
+        let is_data = path.starts_with("/api")
+            || matches!(path.as_str(), "login" | "large" | "/login" | "/federate");
+        assert_eq!(cache, if is_data { "no-store" } else { "no-cache" }, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         assert_eq!(answer.header("server"), "", "{path}");
     }

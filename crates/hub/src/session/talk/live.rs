@@ -77,6 +77,9 @@ impl Talk {
             }
             if self.live.last != 0 && previous != self.live.last {
                 self.fill.wish();
+                if let Some(ingest) = &self.live.ingest {
+                    ingest.feed().hole();
+                }
             }
             let pool = &self.shared.pool;
             let ingest = self.live.ingest.get_or_insert_with(|| Ingest::new(pool.clone()));

@@ -1,0 +1,141 @@
+//! Samples of one server from several places, as one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use watchfire_model::{ABSENT, is_absent};
+
+use super::columns::Segment;
+
+/// The samples of one server: a column of times that all its series share, and their values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Merged {
+    pub(super) times: Arc<[i64]>,
+    pub(super) columns: Vec<(usize, Arc<[f64]>)>,
+}
+
+/// Makes one of all segments. Where several have a value of one series at one time, the last
+/// of them counts; a time at which a series has no value says that it had ended.
+pub(super) fn merged(mut segments: Vec<Segment>) -> Merged {
+    segments.retain(|segment| !segment.times.is_empty());
+    if segments.len() == 1 {
+        let Segment { times, columns } = segments.remove(0);
+        let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
+        return Merged { times: times.into(), columns: columns.collect() };
+    }
+    let mut order: Vec<&Segment> = segments.iter().collect();
+    order.sort_by_key(|segment| segment.times[0]);
+    let follow = |pair: &[&Segment]| pair[0].times.last() < pair[1].times.first();
+    if order.windows(2).all(follow) { joined(&order) } else { woven(&segments) }
+}
+
+/// Of segments that follow one another.
+fn joined(segments: &[&Segment]) -> Merged {
+    let mut times = Vec::with_capacity(segments.iter().map(|segment| segment.times.len()).sum());
+    let mut pieces: BTreeMap<usize, Vec<(usize, &[f64])>> = BTreeMap::new();
+    for segment in segments {
+        for (number, values) in &segment.columns {
+            pieces.entry(*number).or_default().push((times.len(), values));
+        }
+        times.extend_from_slice(&segment.times);
+    }
+    let column = |(number, pieces): (usize, Vec<(usize, &[f64])>)| {
+        let mut values: Arc<[f64]> = std::iter::repeat_n(ABSENT, times.len()).collect();
+        let room = Arc::get_mut(&mut values).expect("it is not shared yet");
+        for (at, piece) in pieces {
+            room[at..at + piece.len()].copy_from_slice(piece);
+        }
+        (number, values)
+    };
+    let columns = pieces.into_iter().map(column).collect();
+    Merged { times: times.into(), columns }
+}
+
+/// Of segments that lie over one another, the later ones above.
+fn woven(segments: &[Segment]) -> Merged {
+    let mut times: Vec<i64> =
+        segments.iter().flat_map(|segment| segment.times.iter().copied()).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut columns: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for segment in segments {
+        let place = |time: &i64| times.partition_point(|one| one < time);
+        let places: Vec<usize> = segment.times.iter().map(place).collect();
+        for (number, values) in &segment.columns {
+            let column = columns.entry(*number).or_insert_with(|| vec![ABSENT; times.len()]);
+            for (&place, &value) in places.iter().zip(values) {
+                if !is_absent(value) {
+                    column[place] = value;
+                }
+            }
+        }
+    }
+    let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
+    Merged { times: times.into(), columns: columns.collect() }
+}
+
+/// The part of `times` later than `after` and not later than `until`, as a range.
+pub(super) fn within(times: &[i64], after_ms: i64, until_ms: i64) -> std::ops::Range<usize> {
+    let upto = |moment: i64| times.partition_point(|time| *time <= moment);
+    let start = upto(after_ms);
+    start..upto(until_ms).max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment() -> impl Strategy<Value = Segment> {
+        let times = prop::collection::btree_set(0..60_i64, 0..12);
+        let values = prop::collection::vec(prop_oneof![Just(ABSENT), 0.0..9.0], 3 * 12);
+        (times, values, 0..4_usize).prop_map(|(times, values, keys)| {
+            let times: Vec<i64> = times.into_iter().collect();
+            let column = |number: usize| (number, values[number * 12..][..times.len()].to_vec());
+            Segment { columns: (0..keys.min(3)).map(column).collect(), times }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn all_come_in_order_and_each_once(
+            segments in prop::collection::vec((segment(), 0..3_i64), 0..5),
+        ) {
+            // Some lie over one another, and some follow one another.
+            let segments: Vec<Segment> = segments.into_iter().enumerate().map(|(at, (mut s, kind))| {
+                s.times.iter_mut().for_each(|time| *time += kind * 100 * at as i64);
+                s
+            }).collect();
+            let mut model: BTreeMap<i64, BTreeMap<usize, f64>> = BTreeMap::new();
+            for segment in &segments {
+                for (at, time) in segment.times.iter().enumerate() {
+                    let tick = model.entry(*time).or_default();
+                    for (number, values) in &segment.columns {
+                        if !is_absent(values[at]) {
+                            tick.insert(*number, values[at]);
+                        }
+                    }
+                }
+            }
+            let merged = merged(segments);
+            prop_assert_eq!(merged.times.to_vec(), model.keys().copied().collect::<Vec<_>>());
+            for (at, tick) in model.values().enumerate() {
+                for (number, values) in &merged.columns {
+                    let there = Some(values[at]).filter(|value| !is_absent(*value));
+                    prop_assert_eq!(there, tick.get(number).copied());
+                }
+                let known = |number| merged.columns.iter().any(|(one, _)| *one == number);
+                prop_assert!(tick.keys().all(|number| known(*number)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_is_open_on_the_left() {
+        let times = [1, 2, 3, 4];
+        assert_eq!(within(&times, 1, 3), 1..3);
+        assert_eq!(within(&times, 9, 12), 4..4);
+        assert_eq!(within(&times, 3, 1), 3..3);
+    }
+}

@@ -1,0 +1,132 @@
+//! Answers about series, for one user's servers.
+
+use watchfire_model::{
+    Found, FoundSeries, LabelSet, Listing, MetricFacts, Samples, Scope, Selection, SeriesSource,
+    SourceError, is_absent,
+};
+
+use super::Archive;
+use super::labels::label_set;
+use super::listing::{Least, each_listed};
+use super::matching::Matching;
+use super::reading::Question;
+use super::segment::{Merged, within};
+
+/// The series of the servers in one scope. It blocks: ask it where that may be.
+#[derive(Debug, Clone)]
+pub(crate) struct ArchiveSource {
+    pub(super) archive: Archive,
+    pub(super) scope: Scope,
+}
+
+impl ArchiveSource {
+    pub(super) fn new(archive: Archive, scope: Scope) -> Self {
+        Self { archive, scope }
+    }
+}
+
+impl SeriesSource for ArchiveSource {
+    fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
+        let matching = Matching::new(selection.matchers)?;
+        let mut question = Question::new(&self.archive, selection, &matching);
+        let mut items = Vec::new();
+        let inner = &self.archive.0;
+        for place in inner.places.of(&inner.fleet, &self.scope) {
+            if (selection.out_of_time)() {
+                return Err(SourceError::OutOfTime);
+            }
+            let held = matching.held_by(&place.labels);
+            if !matching.may_fit(held) {
+                continue;
+            }
+            let Merged { times, columns } = question.of_server(&place, held)?;
+            let range = within(&times, selection.after_ms, selection.until_ms);
+            let first = items.len();
+            for (number, values) in columns {
+                if values[range.clone()].iter().all(|value| is_absent(*value)) {
+                    continue;
+                }
+                if items.len() == selection.max_series {
+                    return Err(SourceError::TooManySeries { limit: selection.max_series });
+                }
+                let labels = label_set(&question.keys.get(number).pairs, &place.labels);
+                items.push(FoundSeries { labels, samples: Samples::new(times.clone(), values) });
+            }
+            each_once(&mut items, first);
+        }
+        let warnings = warnings(&question);
+        Ok(Found { items, warnings, cut_off: false })
+    }
+
+    fn series(&self, listing: &Listing<'_>) -> Result<Found<LabelSet>, SourceError> {
+        let mut found = Least::new(listing.limit);
+        each_listed(self, listing, &mut |key, server| found.add(label_set(key, server)))?;
+        Ok(found.found())
+    }
+
+    fn label_names(&self, listing: &Listing<'_>) -> Result<Found<String>, SourceError> {
+        let mut found = Least::new(listing.limit);
+        each_listed(self, listing, &mut |key, server| {
+            for (name, _) in key.iter().chain(server) {
+                found.add_text(name);
+            }
+        })?;
+        Ok(found.found())
+    }
+
+    fn label_values(
+        &self,
+        label: &str,
+        listing: &Listing<'_>,
+    ) -> Result<Found<String>, SourceError> {
+        let mut found = Least::new(listing.limit);
+        each_listed(self, listing, &mut |key, server| {
+            let of = |pairs: &[(std::sync::Arc<str>, std::sync::Arc<str>)]| {
+                pairs.iter().find(|(name, _)| **name == *label).map(|(_, value)| value.clone())
+            };
+            if let Some(value) = of(key).or_else(|| of(server)).filter(|value| !value.is_empty()) {
+                found.add_text(&value);
+            }
+        })?;
+        Ok(found.found())
+    }
+
+    /// Agents do not tell the hub what their metrics mean, so nothing is known of any.
+    fn metadata(
+        &self,
+        _metric: Option<&str>,
+        _limit: usize,
+    ) -> Result<Found<MetricFacts>, SourceError> {
+        Ok(Found::all(Vec::new()))
+    }
+}
+
+/// Two keys of one server may have one label set, where one has as its own label what the
+/// other has from the server. The first counts.
+fn each_once(items: &mut Vec<FoundSeries>, first: usize) {
+    let mut sorted: Vec<(&LabelSet, usize)> =
+        items[first..].iter().map(|item| &item.labels).zip(first..).collect();
+    sorted.sort_unstable();
+    let same = sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let mut doubles: Vec<usize> = same.map(|pair| pair[1].1).collect();
+    doubles.sort_unstable();
+    doubles.into_iter().rev().for_each(|at| _ = items.remove(at));
+}
+
+fn warnings(question: &Question<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if question.damaged > 0 {
+        warnings.push(format!(
+            "some of what is stored of {} servers is damaged and left out",
+            question.damaged
+        ));
+    }
+    if let Some(until_ms) = question.coarse_until_ms {
+        warnings.push(format!(
+            "up to {}, only minutes or hours are kept and not every tick",
+            jiff::Timestamp::from_millisecond(until_ms)
+                .map_or_else(|_| until_ms.to_string(), |at| at.to_string())
+        ));
+    }
+    warnings
+}

@@ -1,0 +1,10 @@
+//! The archive against a naive model: real encoders, a real history file, and the same
+//! questions to both.
+
+mod measure;
+mod promql;
+mod room;
+mod sealing;
+mod select;
+
+use room::{Room, START_MS};

@@ -1,0 +1,154 @@
+//! Who asks, by whatever a program or a person has to show: `Authorization` with a password or a
+//! token, or a session of the page.
+
+mod recall;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use watchfire_api::agent::LoginRequest;
+use watchfire_identity::token::Audience;
+use watchfire_identity::{Action, Scope as TokenScope, authorize};
+use watchfire_model::Labels;
+use watchfire_runtime::http::Peer;
+
+use super::guard::same_origin;
+use super::reply::Refusal;
+use super::{App, AppState, client};
+use crate::accounts::Account;
+pub(super) use recall::Recall;
+
+/// The words for every token that is not ours, whatever is wrong with it.
+const NOT_VALID: &str = "the token is not valid: get a new one at /login";
+const ONE_KIND: &str =
+    "send one `Authorization: Basic …` with name and password, or `Authorization: Bearer TOKEN`";
+
+/// Somebody who may read. Reading is all that this lets anybody do: a change wants a `Caller`.
+pub(super) struct Asker {
+    pub(super) account: Arc<Account>,
+}
+
+impl Asker {
+    /// True when the asker's role allows it.
+    pub(super) fn may(&self, action: Action) -> bool {
+        authorize(self.account.role, action)
+    }
+
+    /// True when the asker may know of a server with these labels.
+    pub(super) fn sees(&self, labels: &Labels) -> bool {
+        self.account.scope.holds(labels)
+    }
+}
+
+impl FromRequestParts<AppState> for Asker {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
+        let account = match app.shown(parts).await {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => app.seated(parts),
+            Err(refusal) => Err(refusal),
+        };
+        let account = account.map_err(|refusal| challenged(refusal, &parts.headers))?;
+        let asker = Self { account };
+        if asker.may(Action::ViewFleet) {
+            return Ok(asker);
+        }
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, "your role does not allow that");
+        Err(refusal.into_response())
+    }
+}
+
+/// Tells a program that a password is an answer to 401 (RFC 9110 section 15.5.2). Not so a browser:
+/// it would ask its user for one, and send it along with whatever other sites' pages ask for.
+pub(super) fn challenged(refusal: Refusal, headers: &HeaderMap) -> Response {
+    let mut response = refusal.into_response();
+    let is_browser = headers
+        .keys()
+        .any(|name| name.as_str().starts_with("sec-fetch-") || name == header::COOKIE);
+    if response.status() == StatusCode::UNAUTHORIZED && !is_browser {
+        let ways = HeaderValue::from_static("Basic realm=\"Login Required\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ways);
+    }
+    response
+}
+
+/// Whose address a request came from.
+pub(super) fn address(app: &App, parts: &Parts) -> Result<IpAddr, Refusal> {
+    let peer = parts.extensions.get::<Peer>();
+    let peer = peer.ok_or_else(|| Refusal::fault("a request came from nowhere"))?;
+    Ok(client::address(peer.remote.ip(), &parts.headers, &app.parts.trusted_proxies))
+}
+
+impl App {
+    /// The account that the header `Authorization` proves; `None` without that header.
+    async fn shown(&self, parts: &Parts) -> Result<Option<Arc<Account>>, Refusal> {
+        let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let unclear = || Refusal::new(StatusCode::UNAUTHORIZED, ONE_KIND);
+        let value = match (headers.next(), headers.next()) {
+            (None, _) => return Ok(None),
+            (Some(value), None) => value.to_str().map_err(|_| unclear())?,
+            _ => return Err(unclear()),
+        };
+        let (kind, shown) = value.split_once(' ').ok_or_else(unclear)?;
+        if kind.eq_ignore_ascii_case("bearer") {
+            return self.by_token(shown.trim()).map(Some);
+        }
+        let basic = basic(kind, shown).ok_or_else(unclear)?;
+        // A browser sends a password that it knows with any page's request.
+        same_origin(&parts.headers)?;
+        self.by_password(address(self, parts)?, basic).await.map(Some)
+    }
+
+    /// The account of a session. A question changes nothing and its answer is for its asker
+    /// alone, so a form needs no more than to come from no other site's page.
+    fn seated(&self, parts: &Parts) -> Result<Arc<Account>, Refusal> {
+        let (_, session) = self.session_of(parts).ok_or_else(Refusal::log_in_first)?;
+        same_origin(&parts.headers)?;
+        Ok(session.account)
+    }
+
+    /// What is known of the user today decides: a token must not outlive the user or the password.
+    fn by_token(&self, token: &str) -> Result<Arc<Account>, Refusal> {
+        let refused = || Refusal::new(StatusCode::UNAUTHORIZED, NOT_VALID);
+        let key = &self.parts.token_key;
+        let claims = key.verify(token, Audience::Hub, self.parts.clock.now()).map_err(|error| {
+            tracing::debug!(%error, "a token is refused");
+            refused()
+        })?;
+        let account = self.parts.accounts.iter().find(|account| account.name == claims.user);
+        let account = account.filter(|account| claims.is_of(&key.epoch(&account.password)));
+        account
+            .filter(|_| claims.allows(TokenScope::Read))
+            .cloned()
+            .map(Arc::new)
+            .ok_or_else(refused)
+    }
+
+    /// Programs send their password with each question. The same one from the same address is
+    /// worked through once in a while, and waits for itself meanwhile; the limit on
+    /// wrong logins is asked each time.
+    async fn by_password(
+        &self,
+        address: IpAddr,
+        asked: LoginRequest,
+    ) -> Result<Arc<Account>, Refusal> {
+        self.check(address, asked, Some(&self.recall)).await.map(|(account, _)| Arc::new(account))
+    }
+}
+
+/// Name and password of `Basic` and base64 of `name:password` (RFC 7617).
+pub(super) fn basic(kind: &str, encoded: &str) -> Option<LoginRequest> {
+    if !kind.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (username, password) = decoded.split_once(':')?;
+    Some(LoginRequest { username: username.to_owned(), password: password.to_owned() })
+}
