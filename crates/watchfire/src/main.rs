@@ -3,6 +3,7 @@
 
 mod command;
 mod exit;
+mod hub_client;
 mod screen;
 mod service;
 mod settings;

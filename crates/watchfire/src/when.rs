@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{Timestamp, Zoned};
+use watchfire_api::when::ago;
 
 /// Reads a past time, as milliseconds since 1970: `03:12`, `yesterday 14:00`,
 /// `2026-11-22 03:12`, `-1h30m`, RFC 3339, or seconds since 1970. A time of day
@@ -15,7 +16,9 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 pub(crate) fn past(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64> {
     let text = text.trim();
     let here = now.to_zoned(zone.clone());
-    let found = relative(text, now)
+    let ago = ago(text, now.as_millisecond());
+    let found = ago
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
         .or_else(|| of_day(text, &here))
         .or_else(|| yesterday(text, &here))
         .or_else(|| date(text, zone))
@@ -31,32 +34,6 @@ pub(crate) fn past(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64> {
         bail!("{text:?} is still to come\n  hint: name a time that has passed");
     }
     Ok(found.as_millisecond())
-}
-
-/// `now`, `-90s`, `-1h30m`, `-2d`.
-fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
-    if text == "now" {
-        return Some(now);
-    }
-    let mut rest = text.strip_prefix('-')?;
-    let mut ago = 0_i64;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = rest[..digits].parse().ok()?;
-        let unit = match rest[digits..].chars().next()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        ago = ago.checked_add(number.checked_mul(unit)?)?;
-        rest = &rest[digits + 1..];
-    }
-    now.checked_sub(SignedDuration::from_secs(ago)).ok()
 }
 
 fn of_day(text: &str, here: &Zoned) -> Option<Timestamp> {

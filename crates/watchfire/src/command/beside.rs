@@ -28,11 +28,7 @@ impl Beside {
         let mut overrides = settings::environment(&OVERRIDABLE)?;
         let data = self.data.as_ref().map(|data| data.display().to_string());
         overrides.flag("data", "--data", data);
-        let file = match (&self.config, &self.data) {
-            (None, Some(_)) => None,
-            (named, _) => settings::config_file(named.clone(), USUAL_CONFIG),
-        };
-        Ok(match file {
+        Ok(match self.file() {
             Some(path) => HubConfig::load(&path, &overrides)?,
             None => {
                 let empty = Source::from_text(Path::new("hub.toml"), "");
@@ -40,6 +36,14 @@ impl Beside {
                 HubConfig::from_source(&empty, &overrides, &outside)?
             }
         })
+    }
+
+    /// The config's file, where there is one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        match (&self.config, &self.data) {
+            (None, Some(_)) => None,
+            (named, _) => settings::config_file(named.clone(), USUAL_CONFIG),
+        }
     }
 
     /// Opens the data of the hub with this config. Files that root made in there

@@ -7,6 +7,7 @@ use watchfire_hub::{FirstPassword, Hub as HubRole, HubConfig, OVERRIDABLE, show}
 use watchfire_runtime::{Clock, Shutdown};
 
 use super::block_on;
+use super::up::nothing_but_overrides;
 use crate::settings;
 
 pub(super) const USUAL_CONFIG: &str = "/etc/watchfire/hub.toml";
@@ -31,6 +32,15 @@ pub(super) struct Hub {
     /// Read everything, print the effective config with secrets hidden, and end
     #[arg(long)]
     check: bool,
+    /// A file of alerting rules; this version does not evaluate any and says so
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// Keep no samples of the hub itself; this version keeps none in any case
+    #[arg(long = "no-self")]
+    _no_self: bool,
+    /// Let programs on this machine read without a login: for tests and tools
+    #[arg(long)]
+    open_loopback: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -44,11 +54,21 @@ impl Hub {
         if let Some(Action::Token(token)) = self.action {
             return token.run();
         }
+        refuse_rules(&self.rules)?;
+        // Whoever says both needs no file, and does not mean that of a hub that is installed here.
+        let is_bare = self.config.is_none() && self.listen.is_some() && self.data.is_some();
         let mut overrides = settings::environment(&OVERRIDABLE)?;
         overrides.flag("listen", "--listen", self.listen);
         overrides.flag("data", "--data", self.data);
         overrides.flag("down_after", "--down-after", self.down_after);
-        let config = load(self.config, &overrides)?;
+        let config = if is_bare {
+            nothing_but_overrides(&overrides)?
+        } else {
+            load(self.config, &overrides)?
+        };
+        if self.open_loopback {
+            check_open(&config)?;
+        }
         for caution in config.cautions() {
             eprintln!("warning: {caution}");
         }
@@ -57,7 +77,7 @@ impl Hub {
             eprintln!("The config is fine.");
             return Ok(());
         }
-        block_on(serve(config))
+        block_on(serve(config, is_bare, self.open_loopback))
     }
 }
 
@@ -89,12 +109,50 @@ pub(super) fn show_first(first: Option<&FirstPassword>) {
     }
 }
 
-async fn serve(config: HubConfig) -> anyhow::Result<()> {
+/// Rules that nobody evaluates would be a silence that looks like health.
+fn refuse_rules(rules: &[PathBuf]) -> anyhow::Result<()> {
+    let Some(first) = rules.first() else { return Ok(()) };
+    bail!(
+        "this version evaluates no rules, so {} would never alert\n  hint: leave --rules out; \
+         servers that fall silent are told without rules",
+        first.display()
+    )
+}
+
+/// Without a login, nobody may come who is not on this machine.
+fn check_open(config: &HubConfig) -> anyhow::Result<()> {
+    if !config.listen.ip().to_canonical().is_loopback() {
+        bail!(
+            "--open-loopback is for a hub that listens on loopback, and {} is not\n  hint: \
+             --listen 127.0.0.1:5100",
+            config.listen
+        );
+    }
+    if !config.trusted_proxies.is_empty() {
+        bail!(
+            "--open-loopback and trusted_proxies do not go together: who comes by a proxy on this \
+             machine would need no login either\n  hint: leave one of them out"
+        );
+    }
+    Ok(())
+}
+
+async fn serve(config: HubConfig, is_bare: bool, is_open: bool) -> anyhow::Result<()> {
     let (shutdown, end) = Shutdown::on_signals()?;
     let has_mail = config.mail.is_some();
     let url = config.public_url.clone();
+    let data = config.data.display().to_string();
     let hub = HubRole::bind(config, Clock::system()).await.context("the hub cannot start")?;
+    let hub = if is_open { hub.open_on_loopback()? } else { hub };
     println!("http://{}", hub.local_addr());
+    if is_bare {
+        eprintln!("No config file is read; everything is kept in {data}.");
+    }
+    if is_open {
+        eprintln!(
+            "Every program on this machine may read without a login. Put no proxy before it."
+        );
+    }
     show_first(hub.first_password());
     if !has_mail {
         eprintln!("No mail is configured: notifications appear on the page ({url}) and here.");

@@ -2,19 +2,26 @@
 
 mod adopt;
 mod agent;
+mod backup;
 mod beside;
 mod demo;
+mod doctor;
 mod events;
 mod hub;
 mod install;
 mod invite;
 mod join;
+mod login;
+mod logout;
 mod metrics;
+mod of_hub;
 mod passwd;
 mod past;
 mod ps;
+mod query;
 mod relaunch;
 mod report;
+mod restore;
 mod server;
 mod sim;
 mod stats;
@@ -73,13 +80,25 @@ enum Command {
     Adopt(adopt::Adopt),
     /// List, rename and remove the hub's servers
     Server(server::Server),
+    /// Copy the hub's data, keys and config into a folder, while it runs
+    Backup(backup::Backup),
+    /// Put a backup back into an empty data folder
+    Restore(restore::Restore),
+    /// Check every page and checksum of the hub's data, and its keys
+    Doctor(doctor::Doctor),
     /// Print the metrics of this machine, or of a recorded one, once
     Metrics(metrics::Metrics),
     /// Make a password hash for agent.toml or hub.toml
     Passwd(passwd::Passwd),
-    /// Show the processes of this machine, now or at a recorded moment
+    /// Log in at a hub, to ask it from here
+    Login(login::Login),
+    /// End the login at a hub
+    Logout(logout::Logout),
+    /// Ask a hub's history in PromQL
+    Query(query::Query),
+    /// Show the processes of this machine, or of a hub's server, now or at a past moment
     Ps(ps::Ps),
-    /// Show the state of this machine, now or at a recorded moment
+    /// Show the state of this machine, or of a hub's server, now or at a past moment
     Stats(stats::Stats),
     /// Show what the kernel said, as the agent on this machine recorded it
     Events(events::Events),
@@ -112,8 +131,14 @@ impl Arguments {
             Command::Hub(hub) => hub.run(),
             Command::Adopt(adopt) => adopt.run(),
             Command::Server(server) => server.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Restore(restore) => restore.run(),
+            Command::Doctor(doctor) => doctor.run(),
             Command::Metrics(metrics) => metrics.run(),
             Command::Passwd(passwd) => passwd.run(),
+            Command::Login(login) => login.run(),
+            Command::Logout(logout) => logout.run(),
+            Command::Query(query) => query.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),

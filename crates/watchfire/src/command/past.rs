@@ -18,12 +18,12 @@ const USUAL_CONFIG: &str = "/etc/watchfire/agent.toml";
 
 #[derive(clap::Args)]
 pub(super) struct Past {
-    /// Show the moment before this time, from what the agent on this machine
-    /// recorded: 03:12, "yesterday 14:00", -1h30m, or RFC 3339
+    /// Show the moment before this time, from what the hub keeps of SERVER, or what the
+    /// agent on this machine recorded: 03:12, "yesterday 14:00", -1h30m, or RFC 3339
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
     /// The data folder of the agent [default: that of the agent's config]
-    #[arg(long, value_name = "FOLDER", requires = "at")]
+    #[arg(long, value_name = "FOLDER", requires = "at", conflicts_with = "server")]
     data: Option<String>,
     /// The agent's config file [default: /etc/watchfire/agent.toml where it exists]
     #[arg(long, short, env = "WATCHFIRE_CONFIG", value_name = "FILE")]
@@ -31,6 +31,11 @@ pub(super) struct Past {
 }
 
 impl Past {
+    /// The time, as it was typed.
+    pub(super) fn at(&self) -> Option<&str> {
+        self.at.as_deref()
+    }
+
     /// Whether the agent of this machine reads command lines. The usual config
     /// that this user may not read hides nothing from them that the kernel does not.
     pub(super) fn arguments(&self) -> anyhow::Result<bool> {

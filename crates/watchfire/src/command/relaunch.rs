@@ -2,8 +2,9 @@
 //! arguments, or as the user whose files it is to write.
 
 use std::ffi::OsString;
+use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,6 +16,17 @@ use anyhow::{Context, anyhow};
 pub(super) struct Owner {
     user: u32,
     group: u32,
+}
+
+impl Owner {
+    /// Makes a folder for this user alone, where it is not there yet.
+    pub(super) fn give_new_folder(self, path: &Path) -> std::io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => std::os::unix::fs::lchown(path, Some(self.user), Some(self.group)),
+        }
+    }
 }
 
 /// Whose a data folder is, when root runs the command and the folder is another

@@ -1,19 +1,26 @@
 use std::fmt::Write;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use watchfire_agent::status_now;
 use watchfire_api::agent::StatsReply;
-use watchfire_model::Status;
+use watchfire_api::past::ServerStats;
 use watchfire_runtime::Clock;
 
 use super::block_on;
+use super::of_hub::{OfHub, Server};
 use super::past::{Past, found, local, tell_age};
 use crate::screen::{self, bytes, percent, whole};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Without --at this machine is read itself for a second, so no agent needs to run."
+    after_help = "Without SERVER and --at this machine is read itself for a second, so no agent \
+    needs to run; with --at alone, what its agent recorded. With SERVER the hub is asked at which \
+    `watchfire login` was last done."
 )]
 pub(super) struct Stats {
+    #[command(flatten)]
+    of_hub: OfHub,
     #[command(flatten)]
     past: Past,
     /// Print JSON
@@ -24,27 +31,46 @@ pub(super) struct Stats {
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
-        let status = match self.past.open(&clock)? {
-            Some((history, at)) => {
-                let status = found(&history, at, history.status_at(at)?)?;
-                tell_age(at, status.at.unix_ms);
-                status
-            }
-            None => block_on(async { Ok(status_now(&clock).await) })?,
+        let status = match self.of_hub.server(self.past.at(), &clock)? {
+            Some(server) => at_hub(&server)?,
+            None => of_this_machine(self.past, &clock)?,
         };
         if self.json {
-            return screen::print_json(&StatsReply::from(&status));
+            return screen::print_json(&status);
         }
         screen::print(&text(&status))
     }
 }
 
-fn text(status: &Status) -> String {
+fn at_hub(server: &Server) -> anyhow::Result<StatsReply> {
+    let stats: ServerStats = block_on(server.hub.get(&server.path("stats", &[])))?;
+    if let Some(at) = server.at {
+        tell_age(at, stats.at_unix_ms);
+    }
+    Ok(stats.status)
+}
+
+fn of_this_machine(past: Past, clock: &Clock) -> anyhow::Result<StatsReply> {
+    let status = match past.open(clock)? {
+        Some((history, at)) => {
+            let status = found(&history, at, history.status_at(at)?)?;
+            tell_age(at, status.at.unix_ms);
+            status
+        }
+        None => block_on(async { Ok(status_now(clock).await) })?,
+    };
+    Ok(StatsReply::from(&status))
+}
+
+fn text(status: &StatsReply) -> String {
     let mut out = String::new();
     let host = &status.host;
-    let _ = writeln!(out, "{}  {}", host.hostname, local(status.at.unix_ms));
+    let at = status.at.parse::<Timestamp>().unwrap_or(Timestamp::UNIX_EPOCH);
+    // Writing to a String cannot fail, so the results are not looked at.
+    let _ = writeln!(out, "{}  {}", host.hostname, local(at.as_millisecond()));
     let _ = writeln!(out, "{}, {} ({})", host.os, host.kernel, host.architecture);
-    let _ = writeln!(out, "up {}\n", screen::span(status.uptime));
+    let up = Duration::try_from_secs_f64(status.uptime_seconds).unwrap_or_default();
+    let _ = writeln!(out, "up {}\n", screen::span(up));
     let cpu = &status.cpu.total;
     let _ = writeln!(
         out,
@@ -66,19 +92,19 @@ fn text(status: &Status) -> String {
     let _ = writeln!(
         out,
         "memory   {:>6} of {}   {} available",
-        percent(Some(memory.used_percent())),
+        percent(Some(memory.used_percent)),
         bytes(memory.total_bytes),
         bytes(memory.available_bytes),
     );
-    if memory.swap_total_bytes > 0 {
-        let used = percent(Some(memory.swap_used_percent()));
-        let _ = writeln!(out, "swap     {used:>6} of {}", bytes(memory.swap_total_bytes));
+    if status.swap.total_bytes > 0 {
+        let used = percent(Some(status.swap.used_percent));
+        let _ = writeln!(out, "swap     {used:>6} of {}", bytes(status.swap.total_bytes));
     }
     devices(&mut out, status);
     out
 }
 
-fn devices(out: &mut String, status: &Status) {
+fn devices(out: &mut String, status: &StatsReply) {
     let rate = |value: Option<f64>| {
         value.map_or_else(|| "-".to_owned(), |rate| format!("{}/s", bytes(whole(rate))))
     };
@@ -88,7 +114,7 @@ fn devices(out: &mut String, status: &Status) {
             let _ = writeln!(out, "{:<24} not asked ({})", fs.mount_point, fs.kind);
             continue;
         }
-        let used = percent(Some(fs.used_percent()));
+        let used = percent(Some(fs.used_percent));
         let mode = if fs.read_only { "  read-only" } else { "" };
         let (size, free) = (bytes(fs.size_bytes), bytes(fs.available_bytes));
         let _ = writeln!(out, "{:<24} {used:>6} of {size}   {free} free{mode}", fs.mount_point);

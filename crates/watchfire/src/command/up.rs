@@ -60,7 +60,8 @@ impl Up {
     }
 }
 
-fn nothing_but_overrides(overrides: &Overrides) -> anyhow::Result<HubConfig> {
+/// The config of a hub without a file.
+pub(super) fn nothing_but_overrides(overrides: &Overrides) -> anyhow::Result<HubConfig> {
     let empty = Source::from_text(Path::new("hub.toml"), "");
     let outside = <dyn watchfire_runtime::config::Outside>::machine(Path::new("."));
     Ok(HubConfig::from_source(&empty, overrides, &outside)?)

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
 mod adoption;
+mod asking;
+mod bare;
 mod crash;
 mod crowd;
 mod enrolment;

@@ -1,6 +1,9 @@
 //! What the hub's disk holds of an agent's records, and what it does not.
 
-use watchfire_agent::recorder::{RecordReader, Sequence};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use watchfire_agent::recorder::{Kind, Record, RecordReader, Sequence};
 use watchfire_store::History;
 
 use super::machine::Machine;
@@ -16,7 +19,46 @@ pub(crate) fn stored(history: &History, machine: &Machine) -> Vec<(u64, u64)> {
         let first = one.chunk.first.max(one.skip_to + 1);
         (first, one.chunk.last)
     });
-    ranges.filter(|(first, last)| first <= last).collect()
+    let in_chunks: Vec<(u64, u64)> = ranges.filter(|(first, last)| first <= last).collect();
+    let is_in_chunk =
+        |sequence: u64| in_chunks.iter().any(|&(a, b)| a <= sequence && sequence <= b);
+    let sealed = sealed(history, machine);
+    let sealed = sealed.into_iter().filter(|sequence| !is_in_chunk(*sequence));
+    sealed.map(|sequence| (sequence, sequence)).chain(in_chunks.iter().copied()).collect()
+}
+
+/// The records whose content is sealed: blocks have no sequences, so they are known by
+/// their moments. What the kernel said is not sealed, and goes with its chunk.
+fn sealed(history: &History, machine: &Machine) -> Vec<u64> {
+    let ticks = sealed_ticks(history, machine);
+    let Some(newest) = ticks.last().copied() else { return Vec::new() };
+    let has_table = |at: i64| {
+        let table = history.table_at(&machine.id, at).expect("it is readable");
+        table.is_some_and(|table| table.at.unix_ms == at)
+    };
+    let is_sealed = |record: &Record| {
+        let at = record.at.unix_ms;
+        match record.kind {
+            Kind::Tick => ticks.contains(&at),
+            Kind::Processes => has_table(at),
+            Kind::Event => at <= newest,
+        }
+    };
+    let reader = RecordReader::open(&machine.data().join("record")).expect("it is there");
+    let records = reader.records_from(Sequence::from_u64(0)).expect("the folder is readable");
+    records.filter(is_sealed).map(|record| record.sequence.as_u64()).collect()
+}
+
+fn sealed_ticks(history: &History, machine: &Machine) -> BTreeSet<i64> {
+    let (from, to) = (i64::MIN, i64::MAX);
+    let keys = history.keys_of(&machine.id, from, to).expect("it is readable");
+    let mut ticks = BTreeSet::new();
+    let read = history.samples(&machine.id, &keys, from, to, &mut |_, times, _| {
+        ticks.extend(times);
+        ControlFlow::Continue(())
+    });
+    read.expect("it is readable");
+    ticks
 }
 
 /// The records that the agent's disk holds and that the hub does not know of, those
