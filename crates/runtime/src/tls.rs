@@ -13,6 +13,7 @@
 mod client;
 mod credentials;
 mod error;
+mod judge;
 mod look;
 mod pin;
 mod server;

@@ -10,7 +10,8 @@ use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use tokio_rustls::TlsConnector;
 
 use super::credentials::{Identity, provider, roots};
-use super::pin::{Pin, Pinned};
+use super::judge::Judged;
+use super::pin::Pin;
 use super::{ALPN, Credentials, CredentialsError, MAX_WAITING_BYTES, TlsError, TlsStream};
 use crate::Clock;
 use crate::net::Stream;
@@ -39,14 +40,14 @@ impl TlsClient {
     /// sent, the chain must hold that authority, and the leaf be signed by it.
     #[must_use]
     pub fn enrol_pinned_to_ca(fingerprint: [u8; 32]) -> Self {
-        Self::with_verifier(Pinned::new(Pin::Authority(fingerprint)))
+        Self::with_verifier(Judged::by(Pin::Authority(fingerprint)))
     }
 
     /// Dials as nobody, and talks only to who has the key with this fingerprint
     /// (SHA-256 of its SubjectPublicKeyInfo). Names and dates do not matter.
     #[must_use]
     pub fn enrol_pinned_to_key(fingerprint: [u8; 32]) -> Self {
-        Self::with_verifier(Pinned::new(Pin::Key(fingerprint)))
+        Self::with_verifier(Judged::by(Pin::Key(fingerprint)))
     }
 
     /// Makes a TLS connection out of a plain one. `name` is the name that the

@@ -1,16 +1,12 @@
 //! Which authority somebody shows who is not known yet: for a person to compare with
 //! what the hub's operator says. Nothing is sent over such a connection.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::verify_tls13_signature;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme};
+use rustls::{CertificateError, Error};
 
-use super::credentials::provider;
-use super::pin::{hash, signed_by};
+use super::judge::{Judge, Judged, Shown, hash};
 use super::{TlsClient, TlsError};
 use crate::Clock;
 use crate::net::Stream;
@@ -27,10 +23,10 @@ pub async fn shown_authority(
     limit: Duration,
     clock: &Clock,
 ) -> Result<[u8; 32], TlsError> {
-    let looking = Arc::new(Looking::default());
+    let looking = Judged::by(Looking::default());
     let client = TlsClient::with_verifier(looking.clone());
     client.connect(stream, name, limit, clock).await?;
-    looking.seen.get().copied().ok_or(TlsError::Timeout)
+    looking.judge.seen.get().copied().ok_or(TlsError::Timeout)
 }
 
 /// Notes the authority of a chain that is whole.
@@ -39,46 +35,13 @@ struct Looking {
     seen: OnceLock<[u8; 32]>,
 }
 
-impl ServerCertVerifier for Looking {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+impl Judge for Looking {
+    fn judge(&self, shown: &Shown<'_>) -> Result<(), Error> {
         let none = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let authority = intermediates.last().ok_or(none)?;
-        let verifier = signed_by(authority)?;
-        let verified =
-            verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, now)?;
+        let authority = shown.rest.last().ok_or(none)?;
+        shown.is_signed_by(authority)?;
         self.seen.get_or_init(|| hash(authority));
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        // TLS 1.2 is never offered.
-        Err(Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        Ok(())
     }
 }
 

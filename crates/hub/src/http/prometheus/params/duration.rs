@@ -1,15 +1,7 @@
 //! Durations as Prometheus' clients send them: seconds with a fraction, or `1h30m`.
 
-/// Milliseconds of each unit, in the order in which they must come.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+use watchfire_promql::duration_ms;
+
 /// Durations are whole nanoseconds in 64 bits for Prometheus, so none is longer than this.
 const LONGEST_MS: i64 = i64::MAX / 1_000_000;
 
@@ -28,17 +20,7 @@ fn in_units(text: &str) -> Option<i64> {
     if text == "0" {
         return Some(0);
     }
-    let (mut rest, mut total, mut units) = (text, 0_i64, &UNITS[..]);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let count: i64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let place = units.iter().position(|(unit, _)| *unit == &rest[..letters])?;
-        total = total.checked_add(count.checked_mul(units[place].1)?)?;
-        (units, rest) = (&units[place + 1..], &rest[letters..]);
-    }
-    (!text.is_empty() && total <= LONGEST_MS).then_some(total)
+    duration_ms(text).filter(|&ms| ms <= LONGEST_MS)
 }
 
 #[cfg(test)]
