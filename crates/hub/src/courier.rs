@@ -1,5 +1,6 @@
 //! Hands over what the outbox holds. Each lane (one user, one incident or thread) is in
-//! order and by itself, so a stuck delivery delays no other user's.
+//! order and by itself, so a stuck delivery delays no other user's. Between the lanes of
+//! one user only words about one server wait for each other.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{Batch, LaneAbout, LaneKey, PendingLane, Store};
+use watchfire_store::{Batch, LaneKey, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
@@ -145,6 +146,7 @@ impl Courier {
             seen: lane.newest,
             until: Some(self.clock.now().after(STORE_PAUSE)),
             tries: 1,
+            out_of_turn: false,
         };
         let ended = match task::spawn("delivery", work).join().await {
             Ok(Ok(ended)) => ended,
@@ -155,24 +157,27 @@ impl Courier {
             Err(_) => failed(),
         };
         self.lanes().end(&key, &ended);
-        // What was held and is let go is older than what a thread has already: the
-        // lane's numbers do not show that it came meanwhile.
-        if matches!(key.about, LaneAbout::Thread(_)) {
-            self.arrived.notify_one();
-        }
         self.done.notify_one();
     }
 
     /// Sends what the lane has until it is empty, has to wait, or the end is
-    /// asked for.
+    /// asked for. What has to wait for another lane is looked at again when anything
+    /// has left the outbox.
     async fn lane(self: &Arc<Self>, key: &LaneKey, shutdown: &Shutdown) -> Result<Ended, String> {
         let mut tries = 0;
         loop {
             let key = key.clone();
-            let mut lane = self.stored(move |store| store.lane(&key)).await?;
-            let begun = self.begun.separate(&mut lane);
+            let read = move |store: &Store| {
+                let lane = store.lane(&key)?;
+                let turn = store.turn(&lane)?;
+                Ok((lane, turn))
+            };
+            let (mut lane, turn) = self.stored(read).await?;
             let seen = lane.iter().map(|(n, _)| n.id).max().unwrap_or(NotificationId(0));
-            let ended = |until| Ok(Ended { seen, until, tries });
+            let is_cut = turn < lane.len();
+            lane.truncate(turn);
+            let begun = self.begun.separate(&mut lane);
+            let ended = |until| Ok(Ended { seen, until, tries, out_of_turn: false });
             if shutdown.is_requested() {
                 return ended(None);
             }
@@ -182,6 +187,10 @@ impl Courier {
                 continue;
             }
             match step {
+                Step::Empty if is_cut => {
+                    let until = Some(self.clock.now().after(READ_ANEW));
+                    return Ok(Ended { seen, until, tries, out_of_turn: true });
+                }
                 Step::Empty => return ended(None),
                 Step::Wait { until } => return ended(Some(until)),
                 Step::Dead(id) => self.give_up(id).await?,
@@ -213,10 +222,11 @@ impl Courier {
         let outcome = self.send(what, &this).await;
         log_outcome(what, &this.channel, &outcome);
         let ended = self.clock.now();
+        let is_taken = matches!(outcome, DeliveryOutcome::Accepted { .. });
         let write = move |store: &Store| {
             store.write(|batch| {
                 batch.end_delivery(delivery, ended, &outcome)?;
-                if matches!(outcome, DeliveryOutcome::Accepted { .. }) {
+                if is_taken {
                     batch.set_state(id, NotificationState::Delivered)?;
                     for merged in &this.merges {
                         batch.set_state(*merged, NotificationState::Merged)?;
@@ -230,7 +240,16 @@ impl Courier {
             tracing::error!(why, "the end of a delivery cannot be stored yet; trying again");
             self.clock.sleep(STORE_PAUSE).await;
         }
+        if is_taken {
+            self.make_way();
+        }
         Ok(())
+    }
+
+    /// Something has left the outbox: other lanes may have waited for it.
+    fn make_way(&self) {
+        self.lanes().make_way();
+        self.done.notify_one();
     }
 
     async fn send(&self, what: &Notification, this: &Try) -> DeliveryOutcome {
@@ -265,8 +284,10 @@ impl Courier {
 
     async fn give_up(self: &Arc<Self>, id: NotificationId) -> Result<(), String> {
         tracing::error!(notification = id.0, "every channel refused a notification for good");
-        self.stored(move |store| store.write(|batch| batch.set_state(id, NotificationState::Dead)))
-            .await
+        let dead = NotificationState::Dead;
+        self.stored(move |store| store.write(|batch| batch.set_state(id, dead))).await?;
+        self.make_way();
+        Ok(())
     }
 
     async fn stored<T: Send + 'static>(

@@ -20,7 +20,8 @@ pub enum LaneAbout {
 }
 
 /// Notifications that must reach one user in order: those about one incident, those
-/// of one thread, or one report alone. Lanes do not wait for each other.
+/// of one thread, or one report alone. Lanes do not wait for each other, but see
+/// [`Store::turn`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneKey {
     /// Who is told.

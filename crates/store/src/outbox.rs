@@ -23,15 +23,6 @@ pub enum Thread {
     Of(NotificationId),
 }
 
-/// Which other notification told what one was held for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Teller {
-    /// That one: its deliveries are those of the held one too.
-    pub letter: NotificationId,
-    /// The first one of its thread, in which all goes on that follows.
-    pub thread: NotificationId,
-}
-
 /// A notification that is about to be written down, to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotification {
@@ -67,16 +58,6 @@ impl Store {
     pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
         self.read(|connection| {
             readable(select(connection, "WHERE incident = ?1 ORDER BY id", [id.0])?, "notification")
-        })
-    }
-
-    /// Every notification that is held back, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be read.
-    pub fn held(&self) -> Result<Vec<Notification>, StoreError> {
-        self.read(|connection| {
-            readable(select(connection, "WHERE state = 'held' ORDER BY id", [])?, "notification")
         })
     }
 
@@ -150,61 +131,6 @@ impl Batch<'_> {
         let reference = "INSERT INTO notification_reference VALUES (?1, ?2, ?3)";
         self.insert_list(reference, id, new.references.iter().map(String::as_str))?;
         Ok(id)
-    }
-
-    /// Gives a held notification its last words, and lets it be sent.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such notification that is held.
-    pub fn release(
-        &self,
-        notification: NotificationId,
-        content: &Content,
-        content_if_first: Option<&Content>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE notification SET state = 'pending', subject = ?2, text = ?3, \
-             html = ?4, first_subject = ?5, first_text = ?6, first_html = ?7 \
-             WHERE id = ?1 AND state = 'held'";
-        let changed = self.connection.prepare_cached(sql)?.execute(params![
-            notification.0,
-            content.subject,
-            content.text,
-            content.html,
-            content_if_first.map(|first| &first.subject),
-            content_if_first.map(|first| &first.text),
-            content_if_first.map(|first| &first.html),
-        ])?;
-        found(changed, "held notification", notification.0)
-    }
-
-    /// Lets everything be sent that is held, with the words that it has, and says how
-    /// much that was. For when what was held cannot be told together.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be written.
-    pub fn release_all(&self) -> Result<usize, StoreError> {
-        let sql = "UPDATE notification SET state = 'pending' WHERE state = 'held'";
-        Ok(self.connection.prepare_cached(sql)?.execute([])?)
-    }
-
-    /// Says that a held notification is told by another one; by none when it has
-    /// nothing to tell any more.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such notification that is held.
-    pub fn merge_held(
-        &self,
-        notification: NotificationId,
-        teller: Option<Teller>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE notification SET state = 'merged', thread = ?2, told_by = ?3 \
-             WHERE id = ?1 AND state = 'held'";
-        let changed = self.connection.prepare_cached(sql)?.execute(params![
-            notification.0,
-            teller.map(|teller| teller.thread.0),
-            teller.map(|teller| teller.letter.0),
-        ])?;
-        found(changed, "held notification", notification.0)
     }
 
     /// The `Message-ID` of the one that told what a merged notification was held for.

@@ -196,7 +196,7 @@ fn on_store(batch: &Batch<'_>, op: &Op) -> Answer {
         Op::Begin(id, channel, at) => batch.begin_delivery(*id, channel, *at).map(|id| id.0),
         Op::End(id, at, outcome) => batch.end_delivery(*id, *at, outcome).map(|()| 0),
         Op::State(id, to) => batch.set_state(*id, *to).map(|()| 0),
-        Op::Release(id, words) => batch.release(*id, words, Some(words)).map(|()| 0),
+        Op::Release(id, words) => batch.release(*id, words, Some(words)).map(|id| id.0),
         Op::Merge(id, teller) => batch.merge_held(*id, *teller).map(|()| 0),
         Op::Correct(id, cause) => batch.correct_incident(*id, cause).map(|()| 0),
     }
@@ -212,7 +212,7 @@ fn on_naive(naive: &mut Naive, op: &Op) -> Answer {
         Op::Begin(id, channel, at) => naive.begin(*id, channel, *at).map(|id| id.0),
         Op::End(id, at, outcome) => naive.end(*id, *at, outcome).map(|()| 0),
         Op::State(id, to) => naive.set_state(*id, *to).map(|()| 0),
-        Op::Release(id, words) => naive.release(*id, words).map(|()| 0),
+        Op::Release(id, words) => naive.release(*id, words).map(|id| id.0),
         Op::Merge(id, teller) => naive.merge(*id, *teller).map(|()| 0),
         Op::Correct(id, cause) => naive.correct(*id, cause).map(|()| 0),
     }
@@ -245,7 +245,7 @@ fn compare(store: &Store, naive: &Naive) {
         assert_eq!(store.timeline(id), Ok(timeline.unwrap_or_default()));
         assert_eq!(store.notifications_of(id), Ok(naive.notifications_of(id)));
     }
-    for id in (0..12).map(NotificationId) {
+    for id in (0..24).map(NotificationId) {
         assert_eq!(store.deliveries_of(id), Ok(naive.deliveries_of(id)));
     }
     let held = naive.notifications.values().filter(|one| one.state == NotificationState::Held);

@@ -24,18 +24,30 @@ pub(super) struct Ended {
     pub(super) until: Option<Moment>,
     /// How many tries were made.
     pub(super) tries: u64,
+    /// What is left has to wait for another lane, though not for longer than `until`.
+    pub(super) out_of_turn: bool,
 }
 
 /// Every lane that holds something, in one of three places.
 #[derive(Default)]
 pub(super) struct Lanes {
-    busy: HashMap<LaneKey, PendingLane>,
+    busy: HashMap<LaneKey, Busy>,
     busy_of: HashMap<String, usize>,
     waiting: HashMap<LaneKey, Waiting>,
     /// What `waiting` waits for, soonest first.
     soonest: BTreeSet<(std::time::Duration, LaneKey)>,
+    /// Those of `waiting` that wait for another lane.
+    out_of_turn: HashSet<LaneKey>,
+    /// How often something left the outbox.
+    ways: u64,
     /// By user: the least tried ones first, then the oldest ones.
     due: BTreeMap<String, BTreeMap<Rank, PendingLane>>,
+}
+
+struct Busy {
+    lane: PendingLane,
+    /// `ways` when the work began.
+    ways: u64,
 }
 
 struct Waiting {
@@ -65,7 +77,7 @@ impl Lanes {
         self.due.clear();
         for lane in pending {
             if let Some(busy) = self.busy.get_mut(&lane.key) {
-                busy.newest = busy.newest.max(lane.newest);
+                busy.lane.newest = busy.lane.newest.max(lane.newest);
             } else if self.waiting.get(&lane.key).is_none_or(|w| lane.newest > w.seen) {
                 let _ = self.take_waiting(&lane.key);
                 self.put_due(lane);
@@ -111,13 +123,13 @@ impl Lanes {
             self.due.remove(&user);
         }
         *self.busy_of.entry(user).or_default() += 1;
-        self.busy.insert(lane.key.clone(), lane.clone());
+        self.busy.insert(lane.key.clone(), Busy { lane: lane.clone(), ways: self.ways });
         Some(lane)
     }
 
     /// The work on a lane has ended. What came meanwhile makes it due at once.
     pub(super) fn end(&mut self, key: &LaneKey, ended: &Ended) {
-        let Some(mut lane) = self.busy.remove(key) else { return };
+        let Some(Busy { mut lane, ways }) = self.busy.remove(key) else { return };
         if let Some(count) = self.busy_of.get_mut(&key.user) {
             *count -= 1;
             if *count == 0 {
@@ -125,11 +137,25 @@ impl Lanes {
             }
         }
         lane.tries = lane.tries.saturating_add(ended.tries);
-        if lane.newest > ended.seen {
+        if lane.newest > ended.seen || (ended.out_of_turn && ways < self.ways) {
             self.put_due(lane);
         } else if let Some(until) = ended.until {
+            if ended.out_of_turn {
+                self.out_of_turn.insert(key.clone());
+            }
             self.soonest.insert((until.monotonic, key.clone()));
             self.waiting.insert(key.clone(), Waiting { lane, until, seen: ended.seen });
+        }
+    }
+
+    /// Something has left the outbox: lanes that wait for another one become
+    /// due, and one that is worked on looks once more.
+    pub(super) fn make_way(&mut self) {
+        self.ways += 1;
+        for key in std::mem::take(&mut self.out_of_turn) {
+            if let Some(waiting) = self.take_waiting(&key) {
+                self.put_due(waiting.lane);
+            }
         }
     }
 
@@ -151,6 +177,7 @@ impl Lanes {
     fn take_waiting(&mut self, key: &LaneKey) -> Option<Waiting> {
         let waiting = self.waiting.remove(key)?;
         self.soonest.remove(&(waiting.until.monotonic, key.clone()));
+        self.out_of_turn.remove(key);
         Some(waiting)
     }
 }

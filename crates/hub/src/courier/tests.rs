@@ -337,7 +337,7 @@ async fn the_end_waits_for_what_is_under_way_and_starts_nothing() {
     office.hand.advance(END_PATIENCE - Duration::from_millis(1));
     crate::testing::settle().await;
     assert!(!office.running.is_finished(), "something is under way");
-    let ended = Ended { seen: NotificationId(7), until: None, tries: 1 };
+    let ended = Ended { seen: NotificationId(7), until: None, tries: 1, out_of_turn: false };
     office.courier.lanes().end(&key, &ended);
     office.courier.done.notify_one();
     until("the courier ends", || office.running.is_finished().then_some(())).await;
@@ -393,6 +393,32 @@ async fn a_recovery_that_comes_while_the_down_waits_for_its_next_try_goes_at_onc
     // The clock stands still: nothing but the news wakes the lane.
     office.until_state(recovered, NotificationState::Delivered).await;
     assert_eq!(office.notification(down).state, NotificationState::Merged);
+}
+
+/// Lanes do not wait for each other, but an old word about a server must not come last.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_outage_of_a_server_is_told_after_its_last_return() {
+    let office = Office::new(Answer::reply(400, "{}"), |_| {});
+    office.stub.stop_listening();
+    let new = trouble(&office.store, "a-1", "ann");
+    let incident = new.incident.expect("it has one");
+    let back = letter(new.incident, "ann", NotificationKind::Recovered, &[&mailto("ann")], "up");
+    let (_down, back) = (office.put(&new), office.put(&back));
+    until("the first try failed", || (office.courier.lanes().waiting() > 0).then_some(())).await;
+    let end = |batch: &Batch<'_>| batch.close_incident(incident, moment(1));
+    office.store.write(end).expect("the store works");
+    let next = open_incident(&office.store, "a-1", 2);
+    let next = letter(Some(next), "ann", NotificationKind::Down, &[&mailto("ann")], "down");
+    let next = office.put(&next);
+    until("it waits too", || (office.courier.lanes().waiting() > 1).then_some(())).await;
+    office.stub.start_listening();
+    office.stub.always(accepted());
+    // No longer than the pause of the first one: it is not the clock that frees the next.
+    office.hand.advance(Duration::from_secs(2));
+    office.until_state(next, NotificationState::Delivered).await;
+    assert_eq!(office.notification(back).state, NotificationState::Delivered);
+    let sent: Vec<String> = office.stub.requests().iter().map(message_id_of).collect();
+    assert_eq!(sent, ["<up@hub.test>", "<down@hub.test>"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,29 +1,36 @@
 //! What the desk knows of the store, so that it need not read it for each change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use watchfire_alert::{FlapDigest, Flaps, Tell};
 use watchfire_model::{
     Incident, IncidentId, IncidentState, Moment, NotificationId, NotificationKind, ServerName,
 };
 
 /// What the store holds and what is decided about it. A transaction works on a copy,
-/// which takes the place of the book when the transaction is durable.
+/// which takes the place of the book when the transaction is durable. Everything large
+/// is in maps that share with their copies what did not change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     /// The open incidents.
-    pub(super) open: HashMap<ServerName, Incident>,
+    pub(super) open: HashTrieMapSync<ServerName, Incident>,
     /// The letters that wait for others.
-    pub(super) held: BTreeMap<Pool, Vec<Entry>>,
+    pub(super) held: Pools,
     /// How each server came and went of late, and when it last did.
-    pub(super) flaps: HashMap<ServerName, (Flaps, Moment)>,
+    pub(super) flaps: HashTrieMapSync<ServerName, (Flaps, Moment)>,
     /// Where each user was told that a server flaps: the first letter of the thread.
-    pub(super) flap_threads: HashMap<(String, ServerName), NotificationId>,
+    pub(super) flap_threads: HashTrieMapSync<(String, ServerName), NotificationId>,
     /// Who was told that the hub is cut off, and not yet that it is back.
     pub(super) cuts: HashMap<String, Cut>,
     /// When there is something to do without a new transition.
     pub(super) next: Option<Moment>,
 }
+
+/// The letters that wait for others.
+pub(super) type Pools = RedBlackTreeMapSync<Pool, Entries>;
+/// The letters of a pool, oldest first; none is empty in the book.
+pub(super) type Entries = RedBlackTreeMapSync<NotificationId, Entry>;
 
 /// Letters to one user that are told together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,15 +39,15 @@ pub(super) struct Pool {
     pub(super) about: About,
 }
 
-/// What brings letters together.
+/// What brings letters together, in the order in which it is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum About {
+    /// What is known better now.
+    Corrections,
     /// Outages that nobody was told of yet.
     News,
     /// What became of servers that one letter told of.
     Thread(NotificationId),
-    /// What is known better now.
-    Corrections,
     /// The last state of a server that flaps; a digest tells it.
     Flapping(ServerName),
 }
@@ -79,41 +86,70 @@ impl Book {
     pub(super) fn note(&mut self, incident: &Incident) {
         match incident.state {
             IncidentState::Open => {
-                self.open.insert(incident.server.clone(), incident.clone());
+                self.open.insert_mut(incident.server.clone(), incident.clone());
             }
             IncidentState::Closed(_) => {
-                self.open.remove(&incident.server);
+                self.open.remove_mut(&incident.server);
             }
         }
     }
 
     /// Whether what happened to the server is told by itself.
     pub(super) fn flap(&mut self, server: &ServerName, kind: NotificationKind, at: Moment) -> Tell {
-        let (flaps, last) = self.flaps.entry(server.clone()).or_insert((Flaps::default(), at));
-        *last = at;
-        match kind {
+        let known = self.flaps.get(server).map(|(flaps, _)| flaps.clone());
+        let mut flaps = known.unwrap_or_default();
+        let tell = match kind {
             NotificationKind::Down => flaps.down(at),
             NotificationKind::Recovered => flaps.up(at),
             _ => flaps.changed(at),
-        }
+        };
+        self.flaps.insert_mut(server.clone(), (flaps, at));
+        tell
     }
 
     pub(super) fn hold(&mut self, user: &str, about: About, entry: Entry) {
-        self.held.entry(Pool { user: user.to_owned(), about }).or_default().push(entry);
+        let pool = Pool { user: user.to_owned(), about };
+        let mut entries = self.held.get(&pool).cloned().unwrap_or_default();
+        entries.insert_mut(entry.letter, entry);
+        self.held.insert_mut(pool, entries);
     }
 
     /// Takes out a letter, and says what it waited for and since when.
     pub(super) fn take(&mut self, user: &str, letter: NotificationId) -> Option<(About, Moment)> {
-        let of_user = |pool: &&Pool| pool.user == user;
-        let holds = |pool: &Pool| self.held[pool].iter().any(|entry| entry.letter == letter);
-        let pool = self.held.keys().filter(of_user).find(|pool| holds(pool))?.clone();
-        let entries = self.held.get_mut(&pool)?;
-        let place = entries.iter().position(|entry| entry.letter == letter)?;
-        let since = entries.remove(place).since;
-        if entries.is_empty() {
-            self.held.remove(&pool);
-        }
+        let of_user = self.held.iter().filter(|(pool, _)| pool.user == user);
+        let (pool, since) = of_user
+            .filter_map(|(pool, entries)| Some((pool.clone(), entries.get(&letter)?.since)))
+            .next()?;
+        self.drop_entry(&pool, letter);
         Some((pool.about, since))
+    }
+
+    /// Takes out all that a pool holds.
+    pub(super) fn take_pool(&mut self, pool: &Pool) -> Vec<Entry> {
+        let entries = self.held.get(pool).cloned().unwrap_or_default();
+        self.held.remove_mut(pool);
+        entries.values().cloned().collect()
+    }
+
+    /// Takes a letter out of its pool.
+    pub(super) fn drop_entry(&mut self, pool: &Pool, letter: NotificationId) {
+        let Some(entries) = self.held.get_mut(pool) else { return };
+        entries.remove_mut(&letter);
+        if entries.is_empty() {
+            self.held.remove_mut(pool);
+        }
+    }
+
+    /// True when a server of the pool's letters is in another trouble than theirs.
+    pub(super) fn is_in_trouble_anew(&self, pool: &Pool) -> bool {
+        let mut entries = self.held.get(pool).into_iter().flat_map(|entries| entries.values());
+        entries
+            .any(|entry| self.open.get(&entry.server).is_some_and(|open| open.id != entry.incident))
+    }
+
+    /// True while digests tell of this server.
+    pub(super) fn is_flapping(&self, server: &ServerName) -> bool {
+        self.flaps.get(server).is_some_and(|(flaps, _)| flaps.is_flapping())
     }
 
     /// Something is to be done at `at` at the latest.

@@ -8,7 +8,8 @@ use watchfire_runtime::task;
 use watchfire_store::StoreError;
 
 use super::letters::News;
-use super::{Changes, Desk, add_all};
+use super::step::add_all;
+use super::{Changes, Desk};
 
 /// Why a correction is not stored.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +66,9 @@ impl Desk {
             if incident.state == IncidentState::Open {
                 book.note(&incident);
             }
-            if correction.contradicts {
+            // Of a server that flaps the digests tell, and what was told of each outage is long
+            // outdated; its incident has it.
+            if correction.contradicts && !book.is_flapping(&incident.server) {
                 self.letters.write(
                     batch,
                     book,

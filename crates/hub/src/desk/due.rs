@@ -1,9 +1,9 @@
 //! Which of the held letters are told now.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use watchfire_alert::{FlapDigest, Flaps, Gather, gather};
+use watchfire_alert::{FlapDigest, Gather, gather};
 use watchfire_model::{Moment, NotificationId, NotificationKind, ServerName};
 use watchfire_store::{Batch, StoreError};
 
@@ -36,13 +36,10 @@ impl Letters {
             if is_of(&digests, pool) {
                 continue;
             }
-            if let Some(entries) = book.held.remove(pool) {
-                self.tell(batch, book, pool, entries, now)?;
-            }
+            let entries = book.take_pool(pool);
+            self.tell(batch, book, pool, entries, now)?;
         }
-        self.tell_flapping(batch, book, &digests, now)?;
-        forget_flaps(book, now);
-        Ok(())
+        self.tell_flapping(batch, book, &digests, now)
     }
 
     /// The pools whose letters are told now. The book is to be looked at again when
@@ -59,7 +56,7 @@ impl Letters {
         let late = if pools.iter().any(is_news) { self.fleet.late() } else { Vec::new() };
         let mut due = Vec::new();
         for pool in pools {
-            let Some(first) = book.held[&pool].iter().map(|entry| entry.since).min() else {
+            let Some(first) = book.held[&pool].values().map(|entry| entry.since).min() else {
                 continue;
             };
             let wait = match &pool.about {
@@ -79,6 +76,8 @@ impl Letters {
                 }
                 About::Thread(thread) if !batch.thread_goes_on(*thread)? => Gather::Now,
                 About::Thread(_) => until(first.after(REJOIN_WAIT), now),
+                // What is new of the server must be the last word about it.
+                About::Corrections if book.is_in_trouble_anew(&pool) => Gather::Now,
                 About::Corrections => until(first.after(CORRECTION_WAIT), now),
             };
             match wait {
@@ -90,18 +89,33 @@ impl Letters {
     }
 }
 
-/// The digests that are due. They count as told.
+/// The digests that are due, which count as told. Servers that were calm for long are
+/// forgotten, in the same walk over all of them: a storm leaves ten thousand.
 fn digests(book: &mut Book, now: Moment) -> Digests {
-    let check = |(server, (flaps, _)): (&ServerName, &mut (Flaps, Moment))| {
-        flaps.check(now).map(|digest| (server.clone(), digest))
-    };
-    book.flaps.iter_mut().filter_map(check).collect()
+    let is_old = |last: Moment| now.since(last) > FLAPS_KEPT;
+    let of_note = book.flaps.iter().filter(|(_, (flaps, at))| flaps.is_flapping() || is_old(*at));
+    let of_note: Vec<_> = of_note.map(|(server, one)| (server.clone(), one.clone())).collect();
+    let mut digests = Digests::new();
+    for (server, (mut flaps, last)) in of_note {
+        digests.extend(flaps.check(now).map(|digest| (server.clone(), digest)));
+        flaps.next_check().into_iter().for_each(|at| book.wake_at(at));
+        if flaps.is_flapping() || !is_old(last) {
+            book.flaps.insert_mut(server, (flaps, last));
+        } else {
+            book.flaps.remove_mut(&server);
+        }
+    }
+    let threads = book.flap_threads.keys().filter(|(_, server)| !book.flaps.contains_key(server));
+    for thread in threads.cloned().collect::<Vec<_>>() {
+        book.flap_threads.remove_mut(&thread);
+    }
+    digests
 }
 
 /// Takes back each letter that is overtaken by a newer one about its server. A desk that
-/// was held up comes to both at once, and lanes do not wait for each other: the older
-/// one could arrive last, and be believed. A digest that overtakes the notice that the
-/// server flaps takes its place.
+/// was held up comes to both at once and tells them pool by pool: the older one could
+/// be told last, and be believed. A digest that overtakes the notice that the server
+/// flaps takes its place.
 fn overtake(
     batch: &Batch<'_>,
     book: &mut Book,
@@ -110,7 +124,7 @@ fn overtake(
 ) -> Result<(), StoreError> {
     let mut newest: HashMap<(&str, ServerName), NotificationId> = HashMap::new();
     for pool in due {
-        let entries = book.held[pool].iter();
+        let entries = book.held[pool].values();
         for entry in entries.filter(|entry| entry.kind != NotificationKind::Corrected) {
             let known = newest.entry((&pool.user, entry.server.clone())).or_insert(entry.letter);
             *known = entry.letter.max(*known);
@@ -120,22 +134,22 @@ fn overtake(
         let newest = newest.get(&(&*pool.user, entry.server.clone()));
         entry.kind != NotificationKind::Corrected && newest.is_some_and(|id| entry.letter < *id)
     };
-    let mut notices = HashSet::new();
-    for (pool, entries) in &mut book.held {
-        for entry in entries.extract_if(.., |entry| is_overtaken(pool, entry)) {
-            batch.merge_held(entry.letter, None)?;
-            if entry.flaps.is_some() {
-                notices.insert((pool.user.clone(), entry.server));
-            }
-        }
-    }
-    book.held.retain(|_, entries| !entries.is_empty());
-    for (user, server) in notices {
-        let Some(digest) = digests.get(&server) else { continue };
+    let held =
+        book.held.iter().flat_map(|(pool, entries)| entries.values().map(move |e| (pool, e)));
+    let overtaken: Vec<(Pool, Entry)> = held
+        .filter(|(pool, entry)| is_overtaken(pool, entry))
+        .map(|(pool, entry)| (pool.clone(), entry.clone()))
+        .collect();
+    for (pool, entry) in overtaken {
+        batch.merge_held(entry.letter, None)?;
+        book.drop_entry(&pool, entry.letter);
+        let Some(digest) = digests.get(&entry.server).filter(|_| entry.flaps.is_some()) else {
+            continue;
+        };
         let in_all = FlapDigest { outages: digest.total, ..*digest };
-        let pool = Pool { user, about: About::Flapping(server) };
-        for entry in book.held.get_mut(&pool).into_iter().flatten() {
-            entry.flaps = Some(in_all);
+        let about = About::Flapping(entry.server);
+        for last in book.take_pool(&Pool { user: pool.user.clone(), about: about.clone() }) {
+            book.hold(&pool.user, about.clone(), Entry { flaps: Some(in_all), ..last });
         }
     }
     Ok(())
@@ -143,15 +157,6 @@ fn overtake(
 
 fn is_of(digests: &Digests, pool: &Pool) -> bool {
     matches!(&pool.about, About::Flapping(server) if digests.contains_key(server))
-}
-
-fn forget_flaps(book: &mut Book, now: Moment) {
-    book.flaps.retain(|_, (flaps, last)| flaps.is_flapping() || now.since(*last) <= FLAPS_KEPT);
-    let next: Vec<Moment> =
-        book.flaps.values().filter_map(|(flaps, _)| flaps.next_check()).collect();
-    next.into_iter().for_each(|at| book.wake_at(at));
-    let flaps = &book.flaps;
-    book.flap_threads.retain(|(_, server), _| flaps.contains_key(server));
 }
 
 fn until(at: Moment, now: Moment) -> Gather {

@@ -32,14 +32,17 @@ impl Desk {
     /// [`StoreError`] when that cannot be stored; the next start closes it then.
     pub(crate) fn server_gone(&self, server: &ServerName, at: Moment) -> Result<(), StoreError> {
         let changes = self.transact(|batch, book| {
-            book.flaps.remove(server);
+            book.flaps.remove_mut(server);
             batch.end_leaving(server)?;
-            let Some(mut incident) = book.open.remove(server) else { return Ok(Changes::new()) };
+            let Some(mut incident) = book.open.get(server).cloned() else {
+                return Ok(Changes::new());
+            };
             let text = "The server is no longer watched.".to_owned();
             let entry = TimelineEntry { at, kind: TimelineKind::Judged, text };
             batch.add_timeline(incident.id, &entry)?;
             batch.close_incident(incident.id, at)?;
             incident.state = IncidentState::Closed(at);
+            book.note(&incident);
             Ok(Changes::from([(server.clone(), incident)]))
         })?;
         self.tell(changes);

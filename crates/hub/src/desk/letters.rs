@@ -201,7 +201,7 @@ impl Letters {
         if news.tell == Tell::Held {
             // One letter at most waits for the digest, whatever incident it is about.
             let pool = super::book::Pool { user: user.name.clone(), about: flapping };
-            for entry in book.held.remove(&pool).unwrap_or_default() {
+            for entry in book.take_pool(&pool) {
                 batch.merge_held(entry.letter, None)?;
             }
             return Ok(None);
@@ -241,8 +241,9 @@ impl Letters {
         Ok(references)
     }
 
-    /// Writes the first try of the first letter of a lane down with it. The
-    /// courier can do that as well, so the letter is stored without it too.
+    /// Writes the first try of the first letter of a lane down with it, unless another
+    /// lane comes first. The courier can do that as well, so the letter is stored
+    /// without it too.
     pub(super) fn begin(
         &self,
         batch: &Batch<'_>,
@@ -250,7 +251,10 @@ impl Letters {
         channels: &[watchfire_model::Channel],
     ) -> Result<(), StoreError> {
         let Some(preferred) = channels.first() else { return Ok(()) };
-        let begun = self.begun.begin(batch, id, preferred, self.fleet.now());
+        let begun = batch.waits(id).and_then(|waits| match waits {
+            true => Ok(()),
+            false => self.begun.begin(batch, id, preferred, self.fleet.now()),
+        });
         without(begun, "a first try cannot be written down").map(|_| ())
     }
 

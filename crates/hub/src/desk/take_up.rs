@@ -22,8 +22,8 @@ impl Desk {
         let mut book = self.book().clone();
         let now = self.fleet.now();
         let before = flaps::read(&self.store, now)?;
-        book.flaps = before.flaps;
-        book.flap_threads = before.threads;
+        book.flaps = before.flaps.into_iter().collect();
+        book.flap_threads = before.threads.into_iter().collect();
         let mut newest: HashMap<(String, IncidentId), NotificationId> = HashMap::new();
         for letter in held {
             let incident = match letter.incident {
@@ -93,6 +93,7 @@ fn waits_for_digest(
     now: Moment,
 ) -> bool {
     let key = (letter.user.clone(), server.clone());
-    let flaps = book.flaps.get_mut(server).filter(|_| book.flap_threads.contains_key(&key));
+    let is_told = book.flap_threads.contains_key(&key);
+    let flaps = book.flaps.get_mut(server).filter(|_| is_told);
     flaps.is_some_and(|(flaps, _)| flaps.changed(now) == Tell::Held)
 }

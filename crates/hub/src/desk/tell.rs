@@ -104,10 +104,10 @@ impl Letters {
         let incident = &one.incident;
         let news = News { kind, incident, at, lines: &[], tell: Tell::Now };
         let (content, content_if_first) = self.words(batch, &news, user)?;
-        batch.release(one.entry.letter, &content, content_if_first.as_ref())?;
+        let letter = batch.release(one.entry.letter, &content, content_if_first.as_ref())?;
         // What begins an incident begins its lane.
         if kind == NotificationKind::Down {
-            self.begin(batch, one.entry.letter, &user.channels)?;
+            self.begin(batch, letter, &user.channels)?;
         }
         Ok(())
     }
@@ -151,17 +151,17 @@ impl Letters {
             created: now,
         };
         let id = batch.enqueue(&letter)?;
-        if thread.is_none() {
-            self.begin(batch, id, &letter.channels)?;
-        }
         let first = thread.unwrap_or(id);
         for member in many {
             let teller = Teller { letter: id, thread: first };
             batch.merge_held(member.entry.letter, Some(teller))?;
             let key = (user.name.clone(), member.entry.server.clone());
             if member.entry.flaps.is_some() || book.flap_threads.contains_key(&key) {
-                book.flap_threads.insert(key, first);
+                book.flap_threads.insert_mut(key, first);
             }
+        }
+        if thread.is_none() {
+            self.begin(batch, id, &letter.channels)?;
         }
         Ok(())
     }
@@ -240,7 +240,7 @@ impl Letters {
         };
         let id = batch.enqueue(&letter)?;
         let first = earlier.map_or(id, |first| first.id);
-        book.flap_threads.insert(key, first);
+        book.flap_threads.insert_mut(key, first);
         batch.merge_held(one.entry.letter, Some(Teller { letter: id, thread: first }))
     }
 
@@ -258,7 +258,7 @@ impl Letters {
             for server in digests.keys() {
                 let about = About::Flapping(server.clone());
                 let pool = Pool { user: user.name.clone(), about };
-                for entry in book.held.remove(&pool).unwrap_or_default() {
+                for entry in book.take_pool(&pool) {
                     let Some(member) = self.member(batch, user, entry)? else { continue };
                     match member.entry.kind {
                         NotificationKind::Recovered => back.push(member),

@@ -124,12 +124,29 @@ impl Naive {
         Ok(id)
     }
 
-    pub(crate) fn release(&mut self, id: NotificationId, words: &Content) -> Done<()> {
+    pub(crate) fn release(&mut self, id: NotificationId, words: &Content) -> Done<NotificationId> {
         let one = self.held(id)?;
         one.state = NotificationState::Pending;
         one.content = words.clone();
         one.content_if_first = Some(words.clone());
-        Ok(())
+        let user = one.user.clone();
+        let is_last = !self.notifications.range(id.0 + 1..).any(|(_, one)| one.user == user);
+        Ok(if is_last { id } else { self.renumber(id) })
+    }
+
+    fn renumber(&mut self, id: NotificationId) -> NotificationId {
+        let last = NotificationId(next(&mut self.last[1]));
+        let moved = |at: &mut NotificationId| *at = if *at == id { last } else { *at };
+        if let Some(one) = self.notifications.remove(&id.0) {
+            self.notifications.insert(last.0, Notification { id: last, ..one });
+        }
+        self.notifications.values_mut().filter_map(|one| one.thread.as_mut()).for_each(moved);
+        self.deliveries.values_mut().for_each(|one| moved(&mut one.notification));
+        if let Some(by) = self.told_by.remove(&id.0) {
+            self.told_by.insert(last.0, by);
+        }
+        self.told_by.values_mut().filter(|by| **by == id.0).for_each(|by| *by = last.0);
+        last
     }
 
     pub(crate) fn merge(&mut self, id: NotificationId, to: Option<Teller>) -> Done<()> {

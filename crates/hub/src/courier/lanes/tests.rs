@@ -24,7 +24,7 @@ fn start_all(lanes: &mut Lanes) -> Vec<PendingLane> {
 }
 
 fn wait(seen: i64, until: u64) -> Ended {
-    Ended { seen: NotificationId(seen), until: Some(at(until)), tries: 1 }
+    Ended { seen: NotificationId(seen), until: Some(at(until)), tries: 1, out_of_turn: false }
 }
 
 #[test]
@@ -123,9 +123,11 @@ fn news_that_came_during_the_work_is_not_lost() {
         assert_eq!(start_all(&mut lanes).len(), 1);
         lanes.read(vec![PendingLane { newest: NotificationId(2), ..one.clone() }]);
         assert_eq!(start_all(&mut lanes), [], "it is busy");
-        lanes.end(&one.key, &Ended { seen: NotificationId(1), until, tries: 1 });
+        lanes
+            .end(&one.key, &Ended { seen: NotificationId(1), until, tries: 1, out_of_turn: false });
         assert_eq!(start_all(&mut lanes).len(), 1, "the work has not seen what came");
-        lanes.end(&one.key, &Ended { seen: NotificationId(2), until, tries: 0 });
+        lanes
+            .end(&one.key, &Ended { seen: NotificationId(2), until, tries: 0, out_of_turn: false });
         assert_eq!(start_all(&mut lanes), []);
     }
 }
@@ -140,4 +142,27 @@ fn what_is_no_longer_pending_is_forgotten() {
     lanes.read(Vec::new());
     lanes.wake(at(100));
     assert_eq!((start_all(&mut lanes), lanes.waiting(), lanes.next()), (Vec::new(), 0, None));
+}
+
+#[test]
+fn a_lane_out_of_turn_is_looked_at_again_when_anything_was_sent() {
+    let mut lanes = Lanes::default();
+    lanes.read(vec![lane("ann", 1, 0)]);
+    let [one] = <[_; 1]>::try_from(start_all(&mut lanes)).expect("one");
+    let out_of_turn = || Ended { tries: 0, out_of_turn: true, ..wait(1, 30) };
+    lanes.end(&one.key, &out_of_turn());
+    assert_eq!(start_all(&mut lanes), [], "nothing was sent");
+    lanes.make_way();
+    assert_eq!(start_all(&mut lanes).len(), 1);
+    // What it waits for is sent after it has looked, and before it is said to wait.
+    lanes.make_way();
+    lanes.end(&one.key, &out_of_turn());
+    assert_eq!(start_all(&mut lanes).len(), 1);
+    lanes.end(&one.key, &out_of_turn());
+    assert_eq!(start_all(&mut lanes), []);
+    lanes.wake(at(30));
+    assert_eq!(start_all(&mut lanes).len(), 1, "not even a word that got lost holds it up");
+    lanes.end(&one.key, &wait(1, 60));
+    lanes.make_way();
+    assert_eq!(start_all(&mut lanes), [], "it waits for its next try");
 }

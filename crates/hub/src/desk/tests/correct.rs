@@ -92,3 +92,16 @@ fn corrections_of_many_are_one_letter_and_survive_a_crash() {
     assert!(sent[0].content.subject.starts_with("[UP] 100 servers: a-00"));
     assert!(sent[0].content.text.contains("machine was running"), "{}", sent[0].content.text);
 }
+
+#[test]
+fn one_that_falls_again_is_down_by_the_last_word() {
+    let room = Room::new(&["a-1"], &[("ann", team("a"))]);
+    room.record(&[down("a-1", 0)]);
+    room.record(&[back("a-1", 60_000)]);
+    assert_eq!(room.deliver("ann").len(), 1);
+    room.correct(1, &correction(RAN, true)).expect("stored");
+    room.hand.advance(Duration::from_secs(10));
+    room.record(&[down("a-1", 70_000)]);
+    let kinds: Vec<NotificationKind> = room.deliver("ann").iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [NotificationKind::Corrected, NotificationKind::Down]);
+}

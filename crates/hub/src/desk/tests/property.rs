@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
+use watchfire_model::NotificationId;
 
 use super::*;
 
@@ -19,6 +20,10 @@ enum Act {
     Late(usize),
     Pass(u64),
     Crash,
+    /// The store takes nothing from here on, or takes all that happened meanwhile.
+    HoldUp,
+    /// The provider takes nothing from here on, or takes what waits.
+    Unreachable,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -28,6 +33,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0_usize..4).prop_map(Act::Late),
         4 => prop_oneof![1_u64..3000, 3000_u64..400_000].prop_map(Act::Pass),
         1 => Just(Act::Crash),
+        1 => Just(Act::HoldUp),
+        1 => Just(Act::Unreachable),
     ]
 }
 
@@ -42,11 +49,29 @@ struct World {
     heard: [watchfire_model::Moment; 4],
     /// What each user was last told of each server: true for trouble.
     known: HashMap<(&'static str, &'static str), bool>,
+    /// The last letter that told each user of each server.
+    last: HashMap<(&'static str, &'static str), NotificationId>,
     /// Every message that was sent.
     sent: Vec<String>,
+    /// What waits for the store.
+    held_up: Option<Vec<Transition>>,
+    unreachable: bool,
 }
 
 impl World {
+    fn new() -> Self {
+        Self {
+            room: Some(Room::new(&SERVERS, &users())),
+            presence: [Presence::Up; 4],
+            heard: [moment(0); 4],
+            known: HashMap::new(),
+            last: HashMap::new(),
+            sent: Vec::new(),
+            held_up: None,
+            unreachable: false,
+        }
+    }
+
     fn room(&self) -> &Room {
         self.room.as_ref().expect("it is there")
     }
@@ -68,7 +93,7 @@ impl World {
                 let silent = turned.iter().filter(falls).map(|index| self.heard[*index]).max();
                 let awake = self.room().fleet.now().since(silent.unwrap_or_default());
                 let wait = Duration::from_secs(5).saturating_sub(awake);
-                self.room().advance(u64::try_from(wait.as_millis()).expect("short"));
+                self.pass(u64::try_from(wait.as_millis()).expect("short"));
                 self.deliver();
                 let changes: Vec<Transition> = turned
                     .into_iter()
@@ -77,7 +102,7 @@ impl World {
                         false => self.turn(index, Presence::Down),
                     })
                     .collect();
-                self.room().record(&changes);
+                self.record(&changes);
             }
             Act::Change(index) => {
                 let to = match self.presence[index] {
@@ -86,7 +111,7 @@ impl World {
                     _ => return,
                 };
                 let change = self.turn(index, to);
-                self.room().record(&[change]);
+                self.record(&[change]);
             }
             Act::Late(index) => {
                 let fleet = &self.room().fleet;
@@ -94,8 +119,15 @@ impl World {
                 fleet.check(index, fleet.now().after(Duration::from_secs(3)));
                 fleet.transitions(10).now_or_never();
             }
-            Act::Pass(ms) => self.room().advance(ms),
+            Act::Pass(ms) => self.pass(ms),
+            Act::HoldUp => match self.held_up.take() {
+                None => self.held_up = Some(Vec::new()),
+                Some(changes) => self.record(&changes),
+            },
+            Act::Unreachable => self.unreachable ^= true,
             Act::Crash => {
+                // A hub that died sees again what it could not store.
+                self.store_all();
                 let room = self.room.take().expect("it is there");
                 let room = room.restart(&SERVERS, &users());
                 self.room = Some(room);
@@ -104,7 +136,30 @@ impl World {
         }
     }
 
+    fn record(&mut self, changes: &[Transition]) {
+        match &mut self.held_up {
+            Some(waiting) => waiting.extend_from_slice(changes),
+            None => self.room().record(changes),
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        match self.held_up {
+            Some(_) => self.room().hand.advance(Duration::from_millis(ms)),
+            None => self.room().advance(ms),
+        }
+    }
+
+    /// The store takes what waits for it.
+    fn store_all(&mut self) {
+        let waiting = self.held_up.take().unwrap_or_default();
+        self.record(&waiting);
+    }
+
     fn deliver(&mut self) {
+        if self.unreachable {
+            return;
+        }
         for (user, scope) in users() {
             for letter in self.room().deliver(user) {
                 assert!(!self.sent.contains(&letter.message_id), "sent twice: {letter:?}");
@@ -134,6 +189,8 @@ impl World {
             NotificationKind::Flapping => !text.ends_with("up now"),
             _ => false,
         };
+        let before = self.last.insert((user, server), letter.id);
+        assert!(before < Some(letter.id), "an older word after a newer one: {letter:?}");
         let first = text.starts_with("[WAS DOWN]");
         let knew = self.known.insert((user, server), trouble);
         let returned = letter.kind == NotificationKind::Recovered && !first;
@@ -147,19 +204,14 @@ proptest! {
 
     #[test]
     fn what_users_know_in_the_end_is_true(acts in proptest::collection::vec(act(), 1..40)) {
-        let room = Some(Room::new(&SERVERS, &users()));
-        let presence = [Presence::Up; 4];
-        let mut world = World {
-            room,
-            presence,
-            heard: [moment(0); 4],
-            known: HashMap::new(),
-            sent: Vec::new(),
-        };
+        let mut world = World::new();
         for act in &acts {
             world.act(act);
             world.deliver();
         }
+        world.unreachable = false;
+        world.store_all();
+        world.deliver();
         for _ in 0..3 {
             world.room().advance(301_000);
             world.deliver();

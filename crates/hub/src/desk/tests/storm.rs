@@ -245,3 +245,28 @@ fn how_long_a_storm_takes() {
         room.store.lanes().expect("readable").len()
     });
 }
+
+/// `cargo test -p watchfire-hub --lib -- --ignored --nocapture open_incidents` prints what
+/// one more outage costs the desk beside the disk.
+#[test]
+#[ignore = "it measures"]
+fn how_long_the_book_takes_with_ten_thousand_open_incidents() {
+    let all = names(10_000);
+    let room = Room::new(&refs(&all), &[("ann", team("a"))]);
+    for part in all[1..].chunks(BATCH) {
+        room.record(&part.iter().map(|server| down(server, 0)).collect::<Vec<_>>());
+    }
+    let took = |what: &str, work: &dyn Fn()| {
+        let mut times: Vec<Duration> = (0..20)
+            .map(|_| {
+                let began = std::time::Instant::now();
+                work();
+                began.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        println!("{what}: {:?} (median of 20)", times[10]);
+    };
+    took("a copy of the book", &|| drop(room.desk.book().clone()));
+    took("a transaction with nothing in it", &|| room.record(&[]));
+}
