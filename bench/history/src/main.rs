@@ -1,6 +1,7 @@
 //! What history costs at the level of blocks: bytes a sample, time to seal, to
 //! merge and to read, and the CPU of the question shapes, on a folder of scrapes,
-//! one file a scrape, named by its time in milliseconds.
+//! one file a scrape, named by its time in milliseconds; and the same with
+//! `history.db` around the blocks.
 //!
 //! ```sh
 //! cargo run --release --package bench-history -- record 127.0.0.1:9100 FOLDER 3600
@@ -9,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on must stop")]
 
+mod archive;
 mod questions;
 mod record;
 mod recording;
@@ -18,20 +20,30 @@ use std::time::Duration;
 
 use recording::Recording;
 
+/// What is measured, in this order.
+const PARTS: [&str; 3] = ["sizes", "questions", "archive"];
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["record", address, folder, count] => {
             record::record(address, folder.as_ref(), count.parse().unwrap());
         }
-        [folder] => {
+        [folder, which @ ..] if which.iter().all(|one| PARTS.contains(one)) => {
             let recording = Recording::read(folder.as_ref());
             println!("{} scrapes, {} series", recording.len(), recording.names.len());
-            sizes::measure(&recording);
-            questions::measure(&recording);
+            let parts: [fn(&Recording); 3] = [sizes::measure, questions::measure, archive::measure];
+            for (part, measure) in PARTS.iter().zip(parts) {
+                if which.is_empty() || which.contains(part) {
+                    measure(&recording);
+                }
+            }
         }
         _ => {
-            eprintln!("give the folder of scrapes, or: record ADDRESS FOLDER COUNT");
+            eprintln!(
+                "give the folder of scrapes, and which of {PARTS:?} or all; \
+                 or: record ADDRESS FOLDER COUNT"
+            );
             std::process::exit(2);
         }
     }

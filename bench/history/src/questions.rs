@@ -3,9 +3,9 @@ use watchfire_store::block::{Block, KeyId, Scratch, SealOptions, seal};
 use crate::fastest;
 use crate::recording::Recording;
 
-const SERVERS: usize = 120;
+pub(crate) const SERVERS: usize = 120;
 /// Pieces of the recording; each is the history of some of the servers.
-const PIECES: usize = 12;
+pub(crate) const PIECES: usize = 12;
 const STEP_MS: i64 = 15_000;
 const WINDOW_MS: i64 = 60_000;
 
@@ -15,9 +15,7 @@ pub(crate) fn measure(recording: &Recording) {
     let series = recording.select(|_| true);
     let ten = 600.min(recording.len());
     let hour = 3600.min(recording.len());
-    let keys = recording
-        .select(|key| key.starts_with("node_cpu_seconds_total") && !key.contains("mode=\"idle\""));
-    let keys: Vec<KeyId> = keys.into_iter().map(|key| key as KeyId).collect();
+    let keys: Vec<KeyId> = not_idle(recording).into_iter().map(|key| key as KeyId).collect();
     for (what, ticks, blocks) in
         [("hours in one block", hour, 1), ("hours in blocks of ten minutes", ten, hour / ten)]
     {
@@ -61,6 +59,12 @@ pub(crate) fn measure(recording: &Recording) {
             time.as_secs_f64() * 1e3
         );
     }
+}
+
+/// The series of the processors' time, but for that in which they rest.
+pub(crate) fn not_idle(recording: &Recording) -> Vec<usize> {
+    let idle = |key: &str| key.contains("mode=\"idle\"");
+    recording.select(|key| key.starts_with("node_cpu_seconds_total") && !idle(key))
 }
 
 fn columns(

@@ -46,6 +46,11 @@ impl Recording {
         self.times.len()
     }
 
+    /// When the first scrape was, in milliseconds since 1970.
+    pub(crate) fn first_ms(&self) -> i64 {
+        self.times[0]
+    }
+
     /// The series that `wanted` wants, by number.
     pub(crate) fn select(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
         (0..self.names.len()).filter(|&number| wanted(&self.names[number])).collect()

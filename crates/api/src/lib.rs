@@ -9,4 +9,5 @@ pub mod enrol;
 pub mod exposition;
 pub mod hub;
 pub mod past;
+pub mod remote_write;
 pub mod when;

@@ -45,6 +45,33 @@ pub struct RunRow {
     pub processes: usize,
 }
 
+/// The answer of `GET /api/servers/{name}/events`: what the server's kernel told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventList {
+    /// Newest first.
+    pub events: Vec<RecordedEventRow>,
+    /// Where something was recorded that cannot be read any more, in the order of time.
+    pub gaps: Vec<GapRow>,
+    /// True when there are more than were asked for: name a shorter time, or a higher limit.
+    pub more: bool,
+}
+
+/// Something that the kernel told, as the agent recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedEventRow {
+    /// When, on the server's clock.
+    pub at_unix_ms: i64,
+    /// What it is about: `oom_kill` for example. A newer agent may tell of kinds that this
+    /// release does not know.
+    pub kind: String,
+    /// The kernel's words.
+    pub text: String,
+    /// The process that was killed.
+    pub pid: Option<u32>,
+    /// The short name of that process.
+    pub name: Option<String>,
+}
+
 /// The answer of `GET /api/servers/{name}/range`: series thinned for a curve.
 ///
 /// Time is cut into buckets. Of each bucket the least and the greatest value stay, each

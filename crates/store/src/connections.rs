@@ -202,6 +202,8 @@ fn snapshot<R>(
 ) -> Result<R, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let result = work(&transaction)?;
-    transaction.commit()?;
+    // There is nothing to commit, and a commit would fail with the damage that a statement met,
+    // even where the work went on without what is damaged.
+    transaction.rollback()?;
     Ok(result)
 }

@@ -1,5 +1,5 @@
 //! What agents told: `history.db`. What no block holds yet is in chunks; what is sealed is in
-//! the `archive`.
+//! the `archive`. What senders pushed, which are no agents, is apart from that in `pushed`.
 //!
 //! The unit of the former is the *chunk*: records of one ring of one server that follow one
 //! another without a hole. Sequences are not dense, so that two chunks touch is
@@ -13,7 +13,9 @@ mod counters;
 mod coverage;
 mod error;
 mod examine;
+mod outgoing;
 mod prune;
+mod pushed;
 mod reading;
 mod ring;
 mod room;
@@ -32,14 +34,20 @@ use crate::{StoreError, migrations};
 
 pub use append::Appended;
 pub use archive::{
-    Keys, MAX_KEYS, MAX_RUN_PIDS, OnSamples, OnWindows, Reach, Run, Sealable, Sealed, Sealing, Told,
+    Keys, MAX_EVENT_BYTES, MAX_KEYS, MAX_RUN_PIDS, MAX_SERVER_EVENTS, OnSamples, OnWindows, Reach,
+    Run, Sealable, Sealed, SealedEvents, Sealing, StoredEvent, Told,
 };
 pub use chunk::{BadChunk, Chunk, MAX_CHUNK_BYTES, MAX_SERVER_KEY_BYTES};
 pub use counters::HistoryCounters;
 pub use coverage::MAX_INTERVALS;
 pub use error::HistoryError;
 pub(crate) use examine::examine;
+pub use outgoing::{MAX_OUTGOING, MAX_TARGETS, Outgoing};
 pub use prune::Dropped;
+pub use pushed::{
+    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL,
+    MAX_SENDERS, OnPushed, Push, Pushed, PushedId, PushedSamples,
+};
 pub use reading::{ChunkRow, Gap, MAX_LEAD_IN, MAX_READ_BYTES, StoredChunk, Stretch};
 pub use ring::MAX_RINGS;
 pub use room::MIN_CAP_BYTES;
@@ -64,6 +72,8 @@ struct Inner {
     room: Room,
     counters: Counters,
     archive: archive::State,
+    pushed: pushed::State,
+    outgoing: outgoing::Targets,
     _held: Folder,
 }
 
@@ -95,7 +105,10 @@ impl History {
         };
         let folder = folder.to_owned();
         let archive = archive::State::default();
-        Ok(History(Arc::new(Inner { folder, connections, room, counters, archive, _held: held })))
+        let pushed = pushed::State::default();
+        let (outgoing, _held) = (outgoing::Targets::default(), held);
+        let inner = Inner { folder, connections, room, counters, archive, pushed, outgoing, _held };
+        Ok(History(Arc::new(inner)))
     }
 
     /// Looks through the whole file for damage. It reads every page.

@@ -15,7 +15,7 @@
 //! * Readers have connections of their own and never wait for the writer.
 //! * Two processes may have the store open at the same time, for example the
 //!   hub and a report from the command line. The history is the hub's alone.
-//! * Every chunk and every block of the history carries checksums: a bad one is a
+//! * Every chunk, block and run of the history carries checksums: a bad one is a
 //!   marked gap, never wrong bytes or a wrong number. A damaged `history.db` is set aside by itself.
 //! * A damaged file is an error with a plain sentence. It is never a panic, and
 //!   [`set_aside`] makes room for a fresh one.
@@ -35,6 +35,7 @@ mod enrol;
 mod error;
 mod findings;
 mod folder;
+mod held;
 mod history;
 mod incidents;
 mod lanes;
@@ -47,6 +48,7 @@ mod secrets;
 mod store;
 mod timeline;
 mod tries;
+mod turn;
 mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
@@ -57,16 +59,20 @@ pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
 pub use findings::Findings;
 pub use folder::set_aside;
+pub use held::Teller;
 pub use history::{
     Appended, BadChunk, Chunk, ChunkRow, Dropped, Gap, History, HistoryCounters, HistoryError,
-    Keys, MAX_CHUNK_BYTES, MAX_INTERVALS, MAX_KEYS, MAX_LEAD_IN, MAX_READ_BYTES, MAX_RINGS,
-    MAX_RUN_PIDS, MAX_SERVER_KEY_BYTES, MIN_CAP_BYTES, OnSamples, OnWindows, Reach, Run, Sealable,
-    Sealed, Sealing, StoredChunk, Stretch, Told, Verified,
+    Keys, MAX_CHUNK_BYTES, MAX_EVENT_BYTES, MAX_INTERVALS, MAX_KEYS, MAX_LEAD_IN, MAX_OUTGOING,
+    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL,
+    MAX_READ_BYTES, MAX_RINGS, MAX_RUN_PIDS, MAX_SENDERS, MAX_SERVER_EVENTS, MAX_SERVER_KEY_BYTES,
+    MAX_TARGETS, MIN_CAP_BYTES, OnPushed, OnSamples, OnWindows, Outgoing, Push, Pushed, PushedId,
+    PushedSamples, Reach, Run, Sealable, Sealed, SealedEvents, Sealing, StoredChunk, StoredEvent,
+    Stretch, Told, Verified,
 };
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
 pub use leaving::StoredLeaving;
-pub use outbox::{NewNotification, Teller, Thread};
+pub use outbox::{NewNotification, Thread};
 pub use prune::Pruned;
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;

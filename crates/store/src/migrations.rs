@@ -29,6 +29,9 @@ pub(crate) const HISTORY: Format = Format {
         include_str!("migrations/history_0001.sql"),
         include_str!("migrations/history_0002.sql"),
         include_str!("migrations/history_0003.sql"),
+        include_str!("migrations/history_0004.sql"),
+        include_str!("migrations/history_0005.sql"),
+        include_str!("migrations/history_0006.sql"),
     ],
     application_id: 0x5746_6869,
 };

@@ -2,20 +2,17 @@
 
 #[path = "common/history.rs"]
 mod common;
+#[path = "common/killed.rs"]
+mod killed;
 #[path = "common/reader.rs"]
 mod reader;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use common::chunk;
 use reader::sequences;
 use watchfire_store::{Chunk, History};
 
-const FOLDER: &str = "WATCHFIRE_HISTORY_CRASH_FOLDER";
-const ACKNOWLEDGED: &str = "acknowledged ";
 const SERVERS: u64 = 40;
 const CAP: u64 = 1 << 30;
 
@@ -32,47 +29,23 @@ fn group(number: u64) -> Vec<Chunk> {
 /// Not a test by itself: what the killed process does.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let history = History::open(Path::new(&folder), CAP).expect("the history opens");
+    let Some(folder) = killed::folder() else { return };
+    let history = History::open(&folder, CAP).expect("the history opens");
     let known = history.coverage("server-0", [1; 16]).expect("it can be read");
     let first = known.last().map_or(0, |(_, to)| to / 10);
-    let mut out = std::io::stdout().lock();
     for number in first.. {
         history.append(&group(number)).expect("it can be written");
-        writeln!(out, "{ACKNOWLEDGED}{number}").expect("the parent listens");
+        killed::acknowledge(number);
     }
-}
-
-/// Kills the child once it acknowledged `enough` groups, and returns all of them.
-fn run_and_kill(folder: &Path, enough: usize) -> Vec<u64> {
-    let mut child = Command::new(std::env::current_exe().expect("the test's own program"))
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the child starts");
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let mut acknowledged = Vec::new();
-    for line in lines {
-        let line = line.expect("the child writes text");
-        let number = line.split_once(ACKNOWLEDGED).and_then(|(_, number)| number.parse().ok());
-        acknowledged.extend::<Option<u64>>(number);
-        if acknowledged.len() == enough {
-            child.kill().expect("it runs");
-        }
-    }
-    child.wait().expect("it is ours");
-    assert!(acknowledged.len() >= enough, "the child ended by itself");
-    acknowledged
 }
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut acknowledged = BTreeSet::new();
+    let mut acknowledged: BTreeSet<u64> = BTreeSet::new();
     for round in 0..10 {
-        acknowledged.extend(run_and_kill(folder.path(), 1 + round * 29 % 67));
+        let enough = 1 + round * 29 % 67;
+        acknowledged.extend(killed::run_and_kill::<u64>("child", folder.path(), enough));
         let history = History::open(folder.path(), CAP).expect("it opens after a kill");
         history.check().expect("it is whole");
         for server in 0..SERVERS {

@@ -42,6 +42,12 @@ impl Ask {
         ask
     }
 
+    /// `POST target` with any body.
+    #[must_use]
+    pub fn post(target: &str, body: Vec<u8>) -> Self {
+        Self { body, ..Self::new("POST", target) }
+    }
+
     fn new(method: &str, target: &str) -> Self {
         let (method, target) = (method.to_owned(), target.to_owned());
         Self { method, target, headers: Vec::new(), body: Vec::new() }

@@ -59,6 +59,9 @@ pub(super) fn low_bits(sum: u128, count: usize) -> u32 {
     mean.checked_ilog2().unwrap_or(0).min(MAX_LOW)
 }
 
+/// So many bits are sure to be in a look.
+const LOOK: u32 = 57;
+
 #[derive(Debug, Clone)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
@@ -93,7 +96,7 @@ impl<'a> BitReader<'a> {
         let ones = word.trailing_ones();
         if ones < ESCAPE {
             self.at += (ones + 1 + low) as usize;
-            return u64::from(ones) << low | word >> (ones + 1) & ((1 << low) - 1);
+            return short(word, ones, low);
         }
         self.at += ESCAPE as usize;
         let lowest = self.look() & 0xffff_ffff;
@@ -103,11 +106,35 @@ impl<'a> BitReader<'a> {
         highest << 32 | lowest
     }
 
+    /// Two codes that follow one another, each with its low bits, out of one look where that
+    /// has both.
+    #[inline]
+    pub(super) fn pair(&mut self, lows: [u32; 2]) -> (u64, u64) {
+        let word = self.look();
+        let ones = word.trailing_ones();
+        let first = ones + 1 + lows[0];
+        // Where the first one is too long, what is seen of the second one is not used.
+        let rest = word >> (first & 63);
+        let more = rest.trailing_ones();
+        let both = first + more + 1 + lows[1];
+        if both > LOOK || ones >= ESCAPE || more >= ESCAPE {
+            return (self.rice(lows[0]), self.rice(lows[1]));
+        }
+        self.at += both as usize;
+        (short(word, ones, lows[0]), short(rest, more, lows[1]))
+    }
+
     /// Whether all was read and nothing after it.
     pub(super) fn end(self) -> Result<(), BlockError> {
         let right = self.at.div_ceil(8) == self.bytes.len();
         if right { Ok(()) } else { Err(BlockError::Malformed("bits of another length")) }
     }
+}
+
+/// The number whose code, not an escaped one, is at the front of `word` and begins with `ones`.
+#[inline]
+fn short(word: u64, ones: u32, low: u32) -> u64 {
+    u64::from(ones) << low | word >> (ones + 1) & ((1 << low) - 1)
 }
 
 #[cfg(test)]
@@ -133,6 +160,11 @@ mod tests {
                 prop_assert_eq!(reader.rice(low), number);
             }
             prop_assert_eq!(reader.end(), Ok(()));
+            let mut reader = BitReader::new(&bytes);
+            for two in numbers.chunks_exact(2) {
+                let both = (two[0].0, two[1].0);
+                prop_assert_eq!(reader.pair([two[0].1, two[1].1]), both);
+            }
         }
     }
 

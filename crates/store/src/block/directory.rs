@@ -206,13 +206,7 @@ impl<B: AsRef<[u8]>> Directory<B> {
     pub(super) fn find(&self, id: ColumnId) -> Result<Option<Place>, BlockError> {
         let after = self.sections.partition_point(|section| section.first <= id);
         let Some(number) = after.checked_sub(1) else { return Ok(None) };
-        for entry in self.section(number) {
-            let (known, place) = entry?;
-            if known >= id {
-                return Ok((known == id).then_some(place));
-            }
-        }
-        Ok(None)
+        self.section(number).find(id)
     }
 
     /// All columns with their places, in the order of ids.
@@ -313,6 +307,30 @@ struct SectionEntries<'a> {
 }
 
 impl SectionEntries<'_> {
+    /// Where a column is. Those that follow one another without a word of the list are passed
+    /// over together.
+    fn find(mut self, id: ColumnId) -> Result<Option<Place>, BlockError> {
+        while self.seen < self.columns {
+            let plain = (!(self.map >> self.seen)).trailing_zeros() as usize;
+            let plain = plain.min(self.columns - self.seen);
+            let ahead = id.0.checked_sub(self.next).and_then(|ahead| usize::try_from(ahead).ok());
+            let Some(ahead) = ahead else { break };
+            if ahead < plain {
+                return Ok(Some(Place { group: self.number, slot: self.home + ahead }));
+            }
+            self.seen += plain;
+            self.home += plain;
+            self.next = self.next.saturating_add(plain as u64);
+            if self.seen < self.columns {
+                let (known, place) = self.entry()?;
+                if known == id {
+                    return Ok(Some(place));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn entry(&mut self) -> Result<(ColumnId, Place), BlockError> {
         let plain = self.map >> self.seen & 1 == 1;
         let mut code = 0;

@@ -123,11 +123,15 @@ impl<'a> Group<'a> {
         if range.start > range.end || range.end > self.ticks {
             return Err(BlockError::Malformed("ticks that are nowhere"));
         }
-        if known.form == Form::Constant && known.relative.is_none() {
-            out.resize(range.len(), known.unit.value(known.constant));
-        } else {
+        if known.relative.is_some() {
             self.numbers(slot, scratch)?;
             known.unit.values(&scratch.numbers[range.clone()], out);
+        } else if known.form == Form::Constant {
+            out.resize(range.len(), known.unit.value(known.constant));
+        } else {
+            let how = (self.pco, self.ticks);
+            let wanted = (known.unit, range.clone());
+            numbers::read_values(known.form, known.body, how, wanted, scratch, out)?;
         }
         known.absences.map_or(Ok(()), |runs| runs.apply(range.start, out))
     }

@@ -21,6 +21,7 @@ mod head;
 #[cfg(test)]
 mod hostile_tests;
 mod limits;
+pub(crate) mod lone;
 mod merge;
 mod numbers;
 mod packed;

@@ -1,8 +1,12 @@
 //! The ways in which the numbers of a column are written, and the choice
 //! between them.
 
+use std::ops::Range;
+
 use super::dense::{self, DenseScratch};
 use super::packed::{self, Way};
+use super::scratch::Scratch;
+use super::unit::Unit;
 use super::varint::{Input, zigzag};
 use super::{BlockError, SealError, steps};
 
@@ -37,11 +41,13 @@ pub(super) struct Estimate {
 }
 
 /// The cheapest of the numbers, their differences, and the differences of those.
-pub(super) fn estimate(numbers: &[i64], orders: usize) -> Estimate {
-    let mut lengths = [[0_u32; 65]; 3];
+pub(super) fn estimate(numbers: &[i64]) -> Estimate {
+    // Counted in two places by turns: most numbers are as long as the one before, and one place
+    // would have to wait for that to be counted.
+    let mut lengths = [[[0_u32; 65]; 3]; 2];
     let (mut last, mut last_step) = (numbers[0], 0);
     let least = numbers.iter().copied().min().unwrap_or_default();
-    for &number in numbers {
+    let mut count = |lengths: &mut [[u32; 65]; 3], number: i64| {
         let step = number.wrapping_sub(last);
         let places =
             [number.wrapping_sub(least) as u64, zigzag(step), zigzag(step.wrapping_sub(last_step))];
@@ -49,9 +55,19 @@ pub(super) fn estimate(numbers: &[i64], orders: usize) -> Estimate {
             lengths[(64 - place.leading_zeros()) as usize] += 1;
         }
         (last, last_step) = (number, step);
+    };
+    let [even, odd] = &mut lengths;
+    for pair in numbers.chunks(2) {
+        count(even, pair[0]);
+        if let Some(&next) = pair.get(1) {
+            count(odd, next);
+        }
     }
-    let costs = lengths[..orders].iter().map(entropy).enumerate();
-    let all = costs.map(|(order, bits)| Estimate { order, bits });
+    let both = even
+        .iter()
+        .zip(odd.iter())
+        .map(|(even, odd)| entropy(&std::array::from_fn(|length| even[length] + odd[length])));
+    let all = both.enumerate().map(|(order, bits)| Estimate { order, bits });
     all.min_by(|a, b| a.bits.total_cmp(&b.bits)).unwrap_or(Estimate { order: 0, bits: 0.0 })
 }
 
@@ -93,14 +109,16 @@ pub(super) fn write(numbers: &[i64], taste: Taste, out: &mut Vec<u8>) -> Result<
     if numbers.iter().all(|&number| number == numbers[0]) {
         return Ok(Form::Constant);
     }
-    let estimate = estimate(numbers, 3);
+    let estimate = estimate(numbers);
     let least = (estimate.bits / 8.0) as usize;
     let steps = steps::Plan::new(numbers);
     let ways = if estimate.order == 0 { &Way::ALL[..1] } else { &Way::ALL[1..] };
     let (way, packed) = packed::cost(numbers, ways);
     let quick = packed.min(steps.bytes);
     let spare = numbers.len() * taste.spare / 1000;
-    if quick > least {
+    // Where pco is nearly sure not to be taken, it is not tried: it may come out some smaller
+    // than was estimated.
+    if quick > least + spare / 2 {
         let start = out.len();
         dense::write(numbers, estimate.order, taste.level, out)?;
         if out.len() - start + spare < quick {
@@ -130,5 +148,33 @@ pub(super) fn read(
         Form::Steps => steps::read(input, ticks, out),
         Form::Packed => packed::read(input, ticks, out).map(|()| false),
         Form::Dense => dense::read(input, pco, ticks, scratch, out).map(|()| false),
+    }
+}
+
+/// Reads the values of the ticks of `range`, of numbers that [`write`] wrote in `form`, which is
+/// not [`Form::Constant`].
+pub(super) fn read_values(
+    form: Form,
+    input: Input<'_>,
+    (pco, ticks): ([u8; 2], usize),
+    (unit, range): (Unit, Range<usize>),
+    scratch: &mut Scratch,
+    out: &mut Vec<f64>,
+) -> Result<(), BlockError> {
+    match form {
+        Form::Constant => Err(BlockError::Malformed("a constant with a body")),
+        Form::Steps => {
+            steps::read_values(input, ticks, unit, out)?;
+            out.truncate(range.end);
+            out.drain(..range.start);
+            Ok(())
+        }
+        Form::Packed => packed::read_values(input, ticks, (unit, range), out),
+        Form::Dense => {
+            dense::read(input, pco, ticks, &mut scratch.dense, &mut scratch.numbers)?;
+            out.clear();
+            unit.values(&scratch.numbers[range], out);
+            Ok(())
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Numbers in as few bits each as 64 neighbours need, with exceptions: a little
 //! larger than what pco makes of them, and read in a third of the time.
 
+use std::ops::Range;
+
 use super::BlockError;
+use super::unit::Unit;
 use super::varint::{Input, put, put_signed, size, unzigzag, zigzag};
 
 /// Neighbours that share a width.
@@ -141,35 +144,68 @@ fn mask(width: u32) -> u64 {
     (1 << width) - 1
 }
 
-pub(super) fn read(
+/// Reads `ticks` numbers.
+pub(super) fn read(input: Input<'_>, ticks: usize, out: &mut Vec<i64>) -> Result<(), BlockError> {
+    out.clear();
+    out.reserve(ticks);
+    runs(input, ticks, |_, numbers| out.extend_from_slice(numbers))
+}
+
+/// Reads the values of the ticks of `range` into `out`, run by run while its numbers are near.
+pub(super) fn read_values(
+    input: Input<'_>,
+    ticks: usize,
+    (unit, range): (Unit, Range<usize>),
+    out: &mut Vec<f64>,
+) -> Result<(), BlockError> {
+    out.clear();
+    out.reserve(range.len());
+    runs(input, ticks, |at, numbers| {
+        let end = at + numbers.len();
+        let from = range.start.clamp(at, end) - at;
+        let to = range.end.clamp(at, end) - at;
+        if from < to {
+            unit.values(&numbers[from..to], out);
+        }
+    })
+}
+
+/// Gives the numbers in order, some at a time, each time with the tick of the first one.
+#[inline]
+fn runs(
     mut input: Input<'_>,
     ticks: usize,
-    out: &mut Vec<i64>,
+    mut each: impl FnMut(usize, &[i64]),
 ) -> Result<(), BlockError> {
     let way = Way::from_code(input.byte()?)?;
-    out.clear();
-    out.reserve(ticks + RUN);
     let mut last = if way == Way::Values { 0 } else { input.signed()? };
     let least = if way == Way::SignedSteps { 0 } else { input.signed()? };
+    let mut at = 0;
     if way != Way::Values {
-        out.push(last);
+        each(0, &[last]);
+        at = 1;
     }
-    let mut run = [0; RUN];
-    while out.len() < ticks {
-        let count = RUN.min(ticks - out.len());
+    let (mut run, mut numbers) = ([0; RUN], [0; RUN]);
+    while at < ticks {
+        let count = RUN.min(ticks - at);
         read_run(&mut input, count, &mut run)?;
-        let run = &run[..count];
+        // What is beyond the last tick is of no meaning.
+        let pairs = numbers.iter_mut().zip(&run);
         match way {
-            Way::Values => out.extend(run.iter().map(|&above| least.wrapping_add(above as i64))),
-            Way::Steps => out.extend(run.iter().map(|&above| {
-                last = last.wrapping_add(least).wrapping_add(above as i64);
-                last
-            })),
-            Way::SignedSteps => out.extend(run.iter().map(|&step| {
+            Way::Values => {
+                pairs.for_each(|(number, &above)| *number = least.wrapping_add(above as i64));
+            }
+            Way::Steps => pairs.for_each(|(number, &above)| {
+                last = last.wrapping_add(least.wrapping_add(above as i64));
+                *number = last;
+            }),
+            Way::SignedSteps => pairs.for_each(|(number, &step)| {
                 last = last.wrapping_add(unzigzag(step));
-                last
-            })),
+                *number = last;
+            }),
         }
+        each(at, &numbers[..count]);
+        at += count;
     }
     if input.is_empty() { Ok(()) } else { Err(BlockError::Malformed("more numbers than ticks")) }
 }
@@ -214,9 +250,7 @@ fn unpack_known<const WIDTH: usize>(bytes: &[u8], run: &mut [u64; RUN]) {
     for (number, eight) in run.chunks_exact_mut(8).enumerate() {
         let Some(bytes) = padded.get(number * WIDTH..number * WIDTH + WIDTH + 8) else { return };
         for (place, number) in eight.iter_mut().enumerate() {
-            let (at, shift) = (place * WIDTH / 8, place * WIDTH % 8);
-            let word: [u8; 8] = std::array::from_fn(|byte| bytes[at + byte]);
-            *number = u64::from_le_bytes(word) >> shift & mask;
+            *number = word(bytes, place * WIDTH / 8) >> (place * WIDTH % 8) & mask;
         }
     }
 }
@@ -226,7 +260,12 @@ fn unpack_any(bytes: &[u8], width: u32, run: &mut [u64; RUN]) {
     padded[..bytes.len()].copy_from_slice(bytes);
     for (place, number) in run.iter_mut().enumerate() {
         let bit = place * width as usize;
-        let word: [u8; 8] = std::array::from_fn(|byte| padded[bit / 8 + byte]);
-        *number = u64::from_le_bytes(word) >> (bit % 8) & mask(width);
+        *number = word(&padded, bit / 8) >> (bit % 8) & mask(width);
     }
+}
+
+/// The eight bytes from `at` on.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..].first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
 }

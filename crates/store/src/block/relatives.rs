@@ -27,6 +27,11 @@ const LEAST_SAVED: f64 = 96.0;
 /// Of what is left without a relative, it must save so much.
 const LEAST_SHARE: f64 = 0.06;
 
+/// Of a long column, so many stretches
+const STRETCHES: usize = 6;
+/// of so many ticks are tried.
+const STRETCH: usize = 128;
+
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     relative: Relative,
@@ -48,17 +53,20 @@ pub(super) fn left(numbers: &[i64], base: &[i64], opposite: bool, out: &mut Vec<
 /// number for each of the same ticks.
 pub(super) fn find(columns: &[&[i64]]) -> Vec<Option<Relative>> {
     let candidates = look(columns);
+    let samples: Vec<Vec<i64>> = columns.iter().map(|numbers| sample(numbers)).collect();
+    let ticks = columns.first().map_or(1, |numbers| numbers.len()) as f64;
+    let share = samples.first().map_or(1.0, |sample| sample.len() as f64 / ticks);
     let mut found: Vec<Option<Relative>> = Vec::with_capacity(columns.len());
     let mut depths = Vec::with_capacity(columns.len());
     let mut rest = Vec::new();
-    for (numbers, mut candidates) in columns.iter().zip(candidates) {
+    for (numbers, mut candidates) in samples.iter().zip(candidates) {
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.votes));
-        let mut best: (Estimate, Option<Relative>) = (estimate(numbers, 3), None);
-        let mut most = best.0.bits * (1.0 - LEAST_SHARE) - LEAST_SAVED;
+        let mut best: (Estimate, Option<Relative>) = (estimate(numbers), None);
+        let mut most = best.0.bits * (1.0 - LEAST_SHARE) - LEAST_SAVED * share;
         for candidate in candidates.iter().take(TRIED) {
             let Some(relative) = near_enough(candidate.relative, &found, &depths) else { continue };
-            left(numbers, columns[relative.base], relative.opposite, &mut rest);
-            let cost = estimate(&rest, 3);
+            left(numbers, &samples[relative.base], relative.opposite, &mut rest);
+            let cost = estimate(&rest);
             if cost.bits < most {
                 (best, most) = ((cost, Some(relative)), cost.bits);
             }
@@ -67,6 +75,16 @@ pub(super) fn find(columns: &[&[i64]]) -> Vec<Option<Relative>> {
         found.push(best.1);
     }
     found
+}
+
+/// Some stretches of a long column, spread over it: they tell as well whether it gains.
+fn sample(numbers: &[i64]) -> Vec<i64> {
+    if numbers.len() <= 2 * STRETCHES * STRETCH {
+        return numbers.to_vec();
+    }
+    let apart = (numbers.len() - STRETCH) / (STRETCHES - 1);
+    let stretches = (0..STRETCHES).flat_map(|number| &numbers[number * apart..][..STRETCH]);
+    stretches.copied().collect()
 }
 
 /// The relative, or the one that it is itself told by when it is too far down.

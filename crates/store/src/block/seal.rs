@@ -35,6 +35,15 @@ impl Default for SealOptions {
     }
 }
 
+impl SealOptions {
+    /// For a block that is soon merged into another one: a third larger, for less than half of
+    /// the work, and read faster.
+    #[must_use]
+    pub fn soon_merged() -> Self {
+        Self { level: 4, for_speed: u8::MAX, relatives: false, ..Self::default() }
+    }
+}
+
 /// Seals the ticks of one server.
 ///
 /// # Errors
@@ -143,6 +152,17 @@ fn prepare(values: &[f64]) -> Prepared {
         return Prepared { absences, ..prepare(&filled) };
     }
     Prepared { unit: Unit::ONES, absences, numbers: vec![0] }
+}
+
+/// A column that is told by itself.
+pub(super) fn alone(values: &[f64], taste: Taste) -> Result<Written, SealError> {
+    let Prepared { unit, absences, numbers } = prepare(values);
+    let mut body = Vec::new();
+    let form = match numbers[..] {
+        [_] => Form::Constant,
+        _ => numbers::write(&numbers, taste, &mut body)?,
+    };
+    Ok(Written { form, unit, relative: None, constant: numbers[0], absences, body })
 }
 
 /// Relatives among the columns that vary.

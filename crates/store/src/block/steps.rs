@@ -3,6 +3,7 @@
 
 use super::BlockError;
 use super::bits::{BitReader, BitWriter, MAX_LOW, low_bits, rice_bits};
+use super::unit::Unit;
 use super::varint::{Input, put_signed, put_size, size, unzigzag, zigzag};
 
 /// What is written, and in how many bytes.
@@ -55,34 +56,64 @@ fn best(numbers: impl ExactSizeIterator<Item = u64> + Clone) -> (u32, u64) {
 }
 
 /// Reads the numbers of `ticks` ticks, and says whether they are sure never to fall.
-pub(super) fn read(
+pub(super) fn read(input: Input<'_>, ticks: usize, out: &mut Vec<i64>) -> Result<bool, BlockError> {
+    stretches(input, ticks, |number| number, out)
+}
+
+/// Reads the values of `ticks` ticks. A number that rests is turned into its value once.
+pub(super) fn read_values(
+    input: Input<'_>,
+    ticks: usize,
+    unit: Unit,
+    out: &mut Vec<f64>,
+) -> Result<(), BlockError> {
+    stretches(input, ticks, |number| unit.value(number), out).map(|_| ())
+}
+
+/// So many places are written at once, needed or not: most stretches are shorter, and how much
+/// shorter nobody can foresee.
+const AT_ONCE: usize = 8;
+
+/// Reads stretches of ticks that rest, writes what `told` makes of the number of each, and says
+/// whether the numbers are sure never to fall.
+#[inline]
+fn stretches<T: Copy + Default>(
     mut input: Input<'_>,
     ticks: usize,
-    out: &mut Vec<i64>,
+    told: impl Fn(i64) -> T,
+    out: &mut Vec<T>,
 ) -> Result<bool, BlockError> {
-    out.clear();
     let first = input.signed()?;
     let changes = input.size(ticks)?;
-    let [rests, steps] = input.array()?.map(u32::from);
-    if rests > MAX_LOW || steps > MAX_LOW {
+    let lows = input.array()?.map(u32::from);
+    if lows.iter().any(|&low| low > MAX_LOW) {
         return Err(BlockError::Malformed("too many low bits"));
     }
-    out.reserve(ticks);
+    out.resize(ticks + AT_ONCE, T::default());
+    let mut fill = |from: usize, to: usize, number: i64| {
+        let one = told(number);
+        out[from..from + AT_ONCE].fill(one);
+        if to - from > AT_ONCE {
+            out[from + AT_ONCE..to].fill(one);
+        }
+    };
     let mut bits = BitReader::new(input.rest());
-    let (mut last, mut falls, mut risen) = (first, 0, 0_u64);
+    let (mut at, mut last, mut falls, mut risen) = (0_usize, first, 0, 0_u64);
     for _ in 0..changes {
-        let rest = usize::try_from(bits.rice(rests)).unwrap_or(usize::MAX);
-        let next = out.len().saturating_add(rest).saturating_add(1);
+        let (rest, step) = bits.pair(lows);
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+        let next = at.saturating_add(rest).saturating_add(1);
         if next >= ticks {
             return Err(BlockError::Malformed("a change after the last tick"));
         }
-        out.resize(next, last);
-        let step = unzigzag(bits.rice(steps).wrapping_add(1));
+        fill(at, next, last);
+        let step = unzigzag(step.wrapping_add(1));
         falls |= step;
         risen = risen.saturating_add(step as u64);
-        last = last.wrapping_add(step);
+        (at, last) = (next, last.wrapping_add(step));
     }
-    out.resize(ticks, last);
+    fill(at, ticks, last);
+    out.truncate(ticks);
     bits.end()?;
     // Within these bounds no sum has wrapped.
     Ok(falls >= 0 && first.unsigned_abs() < 1 << 61 && risen < 1 << 61)

@@ -67,6 +67,7 @@ impl History {
         let mut stored = Vec::with_capacity(group.len());
         for (chunk, numbers) in group {
             if append_one(connection, chunk, numbers, counters)? {
+                self.0.outgoing.note(connection, chunk)?;
                 stored.push(chunk.bytes.len());
             }
         }

@@ -23,6 +23,10 @@ pub struct HistoryCounters {
     pub blocks_sealed: u64,
     /// Process tables that were sealed.
     pub tables_sealed: u64,
+    /// Events that were sealed, each once.
+    pub events_sealed: u64,
+    /// Events that were too large, or too many at once, to be sealed.
+    pub events_left_out: u64,
     /// Series that were left out of blocks because there are too many keys.
     pub series_left_out: u64,
     /// Times that the blocks of an hour became one.
@@ -31,8 +35,20 @@ pub struct HistoryCounters {
     pub blocks_pruned: u64,
     /// Stretches of process tables that were deleted to keep the cap.
     pub tables_pruned: u64,
-    /// Blocks and stretches of process tables that were deleted with their server.
+    /// Events that were deleted to keep the cap, or because their server had too many.
+    pub events_pruned: u64,
+    /// Blocks, stretches of process tables and events that were deleted with their server.
     pub blocks_removed: u64,
+    /// Samples that senders pushed and that were stored.
+    pub samples_pushed: u64,
+    /// Pushed series that were left out because there are too many.
+    pub pushed_series_refused: u64,
+    /// Pushed samples that were left out because of their time.
+    pub pushed_samples_refused: u64,
+    /// Runs that were made of pushed samples.
+    pub pushed_runs_made: u64,
+    /// Runs and batches of pushed samples that were deleted to keep the cap.
+    pub pushed_runs_pruned: u64,
     /// How often a reader met a row that was damaged.
     pub damaged_rows: u64,
     /// Holes that were given up because a ring had too many of them.
@@ -58,11 +74,19 @@ pub(super) struct Counters {
     pub(super) chunks_sealed: AtomicU64,
     pub(super) blocks_sealed: AtomicU64,
     pub(super) tables_sealed: AtomicU64,
+    pub(super) events_sealed: AtomicU64,
+    pub(super) events_left_out: AtomicU64,
     pub(super) series_left_out: AtomicU64,
     pub(super) hours_merged: AtomicU64,
     pub(super) blocks_pruned: AtomicU64,
     pub(super) tables_pruned: AtomicU64,
+    pub(super) events_pruned: AtomicU64,
     pub(super) blocks_removed: AtomicU64,
+    pub(super) samples_pushed: AtomicU64,
+    pub(super) pushed_series_refused: AtomicU64,
+    pub(super) pushed_samples_refused: AtomicU64,
+    pub(super) pushed_runs_made: AtomicU64,
+    pub(super) pushed_runs_pruned: AtomicU64,
     pub(super) damaged_rows: AtomicU64,
     pub(super) holes_given_up: AtomicU64,
     pub(super) rings_given_up: AtomicU64,
@@ -80,6 +104,8 @@ impl Counters {
         Self::add(&self.chunks_pruned, gone.chunks as u64);
         Self::add(&self.blocks_pruned, gone.blocks as u64);
         Self::add(&self.tables_pruned, gone.tables as u64);
+        Self::add(&self.events_pruned, gone.events as u64);
+        Self::add(&self.pushed_runs_pruned, gone.pushed as u64);
     }
 
     pub(super) fn now(&self, connections_ended: u64) -> HistoryCounters {
@@ -94,11 +120,19 @@ impl Counters {
             chunks_sealed: of(&self.chunks_sealed),
             blocks_sealed: of(&self.blocks_sealed),
             tables_sealed: of(&self.tables_sealed),
+            events_sealed: of(&self.events_sealed),
+            events_left_out: of(&self.events_left_out),
             series_left_out: of(&self.series_left_out),
             hours_merged: of(&self.hours_merged),
             blocks_pruned: of(&self.blocks_pruned),
             tables_pruned: of(&self.tables_pruned),
+            events_pruned: of(&self.events_pruned),
             blocks_removed: of(&self.blocks_removed),
+            samples_pushed: of(&self.samples_pushed),
+            pushed_series_refused: of(&self.pushed_series_refused),
+            pushed_samples_refused: of(&self.pushed_samples_refused),
+            pushed_runs_made: of(&self.pushed_runs_made),
+            pushed_runs_pruned: of(&self.pushed_runs_pruned),
             damaged_rows: of(&self.damaged_rows),
             holes_given_up: of(&self.holes_given_up),
             rings_given_up: of(&self.rings_given_up),

@@ -3,7 +3,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::archive::prune::Gone;
 use super::counters::Counters;
 use super::room::file_bytes;
-use super::{History, HistoryError, archive};
+use super::{History, HistoryError, archive, pushed};
 use crate::StoreError;
 
 /// What one call of [`History::prune`] did.
@@ -11,7 +11,7 @@ use crate::StoreError;
 pub struct Dropped {
     /// Chunks that were deleted.
     pub chunks: usize,
-    /// Blocks and stretches of process tables that were deleted.
+    /// Blocks, stretches of process tables and events that were deleted.
     pub blocks: usize,
     /// True when there is more to do: call it again, after others had their turn.
     pub more: bool,
@@ -19,21 +19,24 @@ pub struct Dropped {
 
 impl History {
     /// Forgets a server: from now on nothing of it is read, and what is told
-    /// later under the same key is apart from it. Its chunks, blocks and process tables are
+    /// later under the same key is apart from it. Its chunks, blocks, process tables and events are
     /// deleted by [`prune`](Self::prune), piece by piece.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be written.
     pub fn remove_server(&self, server: &str) -> Result<(), HistoryError> {
-        self.write(|connection| {
+        let mark = |connection: &Connection| {
+            pushed::remove::mark(connection, server)?;
             for sql in [
                 "UPDATE ring SET removed = TRUE WHERE server = ?1 AND removed = FALSE",
                 "UPDATE archived SET removed = TRUE WHERE server = ?1 AND removed = FALSE",
+                "DELETE FROM outgoing WHERE server = ?1",
             ] {
                 connection.prepare_cached(sql)?.execute([server])?;
             }
             Ok(())
-        })
+        };
+        self.forget_sender(server, || self.write(mark))
     }
 
     /// The keys of all servers that something is known of.
@@ -69,6 +72,10 @@ impl History {
             if left {
                 return Ok((Gone { blocks, ..Gone::default() }, Gone::default(), false, true));
             }
+            let (blocks, left) = pushed::remove::drop_removed(connection, step)?;
+            if left {
+                return Ok((Gone { blocks, ..Gone::default() }, Gone::default(), false, true));
+            }
             // What is sealed is left to upkeep, which makes windows of ticks before they go.
             let sealed = archive::holds_blocks(connection)?;
             let most = if sealed { 0 } else { step };
@@ -82,7 +89,7 @@ impl History {
         Counters::add(&counters.chunks_removed, removed.chunks as u64);
         Counters::add(&counters.blocks_removed, removed.blocks as u64);
         counters.pruned(&pruned);
-        let blocks = removed.blocks + pruned.blocks + pruned.tables;
+        let blocks = removed.blocks + pruned.blocks + pruned.tables + pruned.events + pruned.pushed;
         Ok(Dropped { chunks: removed.chunks + pruned.chunks, blocks, more })
     }
 }

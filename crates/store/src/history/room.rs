@@ -67,8 +67,8 @@ impl Room {
     }
 
     /// Deletes until `incoming` bytes fit: sealed history first, as [`prune`] says, then the
-    /// chunks that are stored longest. A server that holds far more than the others loses its
-    /// own first.
+    /// chunks that are stored longest, and events at the very last. A server that holds far more
+    /// than the others loses its own first.
     ///
     /// The order is that of arrival and not of the agents' clocks: a wrong clock
     /// must not decide whose history goes.
@@ -109,6 +109,9 @@ impl Room {
             if more.rows() == 0 {
                 // What looked like chunks is something else.
                 more = prune::delete(connection, blocks, 0, self.file_bytes)?.unwrap_or_default();
+            }
+            if more.rows() == 0 {
+                more = prune::delete_last(connection, blocks)?;
             }
             if more.rows() == 0 {
                 break;

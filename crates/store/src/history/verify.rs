@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use rusqlite::Connection;
 
 use super::counters::Counters;
-use super::{History, HistoryError, archive};
+use super::{History, HistoryError, archive, pushed};
 use crate::StoreError;
 use crate::connection::look_through_table;
 
@@ -23,7 +23,7 @@ pub struct Verified {
 
 impl History {
     /// Compares the chunks that the index knows of `step` rings, and then the blocks of as many
-    /// servers, with those that were stored, from where an earlier call ended (0 at first), and makes the index
+    /// servers, and the runs of as many senders, with those that were stored, from where an earlier call ended (0 at first), and makes the index
     /// anew when it hides any. With the first rings, it looks through the small
     /// tables as well. It reads no chunk and no block; call it in quiet moments, piece by piece.
     ///
@@ -33,12 +33,18 @@ impl History {
         let (wrong, next) = self.read(|connection| {
             let sound = from != 0 || small_tables_are_sound(connection)?;
             let looked = match from {
-                ..0 => archive::verify::look(connection, from, step.max(1)),
                 0.. => look(connection, from, step.max(1)),
+                from if from <= pushed::verify::LAST_PLACE => {
+                    pushed::verify::look(connection, from, step.max(1))
+                }
+                _ => archive::verify::look(connection, from, step.max(1)),
             };
             match looked {
                 // What of it is in a table and not in an index, making those anew tells.
                 Err(StoreError::Damaged { .. }) => Ok((true, None)),
+                Ok((wrong, None)) if from > pushed::verify::LAST_PLACE => {
+                    Ok((wrong || !sound, pushed::verify::first(connection)?))
+                }
                 other => other.map(|(wrong, next)| (wrong || !sound, next)),
             }
         })?;
@@ -55,7 +61,7 @@ impl History {
 const SMALL_TABLES: [&str; 6] = ["ring", "interval", "held", "archived", "due", "held_block"];
 
 fn small_tables_are_sound(connection: &Connection) -> Result<bool, StoreError> {
-    for table in SMALL_TABLES {
+    for table in SMALL_TABLES.into_iter().chain(pushed::verify::SMALL_TABLES) {
         match look_through_table(connection, table) {
             Ok(()) => {}
             Err(StoreError::Damaged { .. }) => return Ok(false),
@@ -95,7 +101,8 @@ fn mend(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("REINDEX interval; REINDEX chunk")?;
     mend_rings(connection)?;
     archive::verify::mend(connection)?;
-    for table in SMALL_TABLES {
+    pushed::verify::mend(connection)?;
+    for table in SMALL_TABLES.into_iter().chain(pushed::verify::SMALL_TABLES) {
         look_through_table(connection, table)?;
     }
     let count = "DELETE FROM held; INSERT INTO held (ring, chunks, bytes) \

@@ -25,7 +25,7 @@ fn noise(seed: u64, count: usize) -> Vec<f64> {
     (0..count).map(|_| next()).collect()
 }
 
-fn noisy(
+pub(crate) fn noisy(
     seed: u64,
     from_ms: i64,
     ticks: usize,
@@ -56,6 +56,7 @@ fn it_holds_at_every_moment_and_ticks_go_before_their_windows() {
                 timestamps: &timestamps,
                 series: &series,
                 tables: &tables,
+                events: &[],
             };
             assert!(!history.seal(&sealing).expect("it can be sealed").stale);
             largest = largest.max(on_disk(folder.path()));
@@ -111,6 +112,7 @@ fn one_server_that_tells_much_pushes_out_its_own() {
             timestamps: &timestamps,
             series: &series,
             tables: &[],
+            events: &[],
         };
         history.seal(&sealing).expect("it can be sealed");
     };
@@ -141,6 +143,7 @@ fn a_removed_server_goes_piece_by_piece_and_comes_back_empty() {
             timestamps: &timestamps,
             series: &series,
             tables: &tables,
+            events: &[],
         };
         history.seal(&sealing).expect("it can be sealed");
     };
@@ -181,6 +184,7 @@ fn late_ticks_of_an_hour_that_is_gone_come_to_its_windows() {
             timestamps: &timestamps,
             series: &series,
             tables: &[],
+            events: &[],
         };
         history.seal(&sealing).expect("it can be sealed");
         while history.tend(BEGIN + round * HOUR).expect("it can be tended") {}
@@ -233,6 +237,7 @@ fn process_tables_keep_to_their_share_and_their_texts_go_with_them() {
             timestamps: &[],
             series: &[],
             tables: &tables,
+            events: &[],
         };
         history.seal(&sealing).expect("it can be sealed");
         while history.tend(at(round, 0)).expect("it can be tended") {}

@@ -1,18 +1,15 @@
-//! SIGKILL at any instant leaves each tick in a chunk or in a block, and never in both or none.
+//! SIGKILL at any instant leaves each tick and each event in a chunk or sealed, and never in both
+//! or none.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use watchfire_model::SeriesKey;
-use watchfire_store::{Chunk, History, Sealing};
+use watchfire_store::{Chunk, History, Sealing, StoredEvent};
 
+use crate::killed;
 use crate::made::{BEGIN, key};
 
-const FOLDER: &str = "WATCHFIRE_ARCHIVE_CRASH_FOLDER";
-const ACKNOWLEDGED: &str = "acknowledged ";
 const SERVERS: u64 = 4;
 const CAP: u64 = 1 << 30;
 
@@ -30,18 +27,22 @@ fn chunk(server: u64, number: u64) -> Chunk {
     }
 }
 
+/// What the kernel told with the last record of a chunk.
+fn event(record: u64) -> StoredEvent {
+    StoredEvent { at_ms: BEGIN + record as i64, bytes: record.to_string().into_bytes() }
+}
+
 /// Not a test by itself: what the killed process does.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let history = History::open(Path::new(&folder), CAP).expect("the history opens");
+    let Some(folder) = killed::folder() else { return };
+    let history = History::open(&folder, CAP).expect("the history opens");
     let known = history.coverage(&name(0), [1; 16]).expect("it can be read");
     let first = known.last().map_or(0, |(_, to)| to / 10);
-    let mut out = std::io::stdout().lock();
     for number in first.. {
         let group: Vec<Chunk> = (0..SERVERS).map(|server| chunk(server, number)).collect();
         history.append(&group).expect("it can be written");
-        writeln!(out, "{ACKNOWLEDGED}{number}").expect("the parent listens");
+        killed::acknowledge(number);
         if number % 3 == 0 {
             (0..SERVERS).for_each(|server| seal(&history, server));
         }
@@ -60,6 +61,7 @@ fn seal(history: &History, server: u64) {
         records.iter().map(|record| BEGIN + *record as i64 * 20_000).collect();
     let values: Vec<f64> = records.iter().map(|record| *record as f64).collect();
     let series: Vec<(SeriesKey, Vec<f64>)> = (0..3).map(|n| (key(n), values.clone())).collect();
+    let events: Vec<StoredEvent> = stretch.chunks.iter().map(|one| event(one.chunk.last)).collect();
     let name = name(server);
     let sealing = Sealing {
         server: &name,
@@ -67,41 +69,18 @@ fn seal(history: &History, server: u64) {
         timestamps: &timestamps,
         series: &series,
         tables: &[],
+        events: &events,
     };
     assert!(!history.seal(&sealing).expect("it can be sealed").stale);
-}
-
-/// Kills the child once it acknowledged `enough` groups, and returns the last.
-fn run_and_kill(folder: &Path, enough: usize) -> u64 {
-    let mut child = Command::new(std::env::current_exe().expect("the test's own program"))
-        .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the child starts");
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let (mut last, mut seen) = (0, 0);
-    for line in lines {
-        let line = line.expect("the child writes text");
-        let number = line.split_once(ACKNOWLEDGED).and_then(|(_, number)| number.parse().ok());
-        if let Some(number) = number {
-            (last, seen) = (number, seen + 1);
-        }
-        if seen == enough {
-            child.kill().expect("it runs");
-        }
-    }
-    child.wait().expect("it is ours");
-    assert!(seen >= enough, "the child ended by itself");
-    last
 }
 
 #[test]
 fn a_kill_leaves_each_tick_once() {
     let folder = tempfile::tempdir().expect("a folder");
     for round in 0..8 {
-        let last = run_and_kill(folder.path(), 1 + round * 29 % 47);
+        let enough = 1 + round * 29 % 47;
+        let all = killed::run_and_kill::<u64>("crash::child", folder.path(), enough);
+        let last = all[all.len() - 1];
         let history = History::open(folder.path(), CAP).expect("it opens after a kill");
         history.check().expect("it is whole");
         let ids: Vec<u32> = history.keys().expect("known").iter().map(|(id, _)| id).collect();
@@ -131,6 +110,12 @@ fn a_kill_leaves_each_tick_once() {
             assert!(expected >= last * 10 + 10, "server {server}: {expected} of {last}");
             assert_eq!(seen.len() as u64, expected, "round {round}: none is missing");
             assert!(seen.values().all(|times| *times == 1), "round {round}: each once");
+            let told = history.events(&name(server), i64::MIN, i64::MAX, usize::MAX);
+            let mut told = told.expect("readable").events;
+            told.extend(stretch.chunks.iter().map(|one| event(one.chunk.last)));
+            told.sort();
+            let all: Vec<StoredEvent> = (1..=expected / 10).map(|last| event(last * 10)).collect();
+            assert!(told == all, "round {round}: {told:?}");
         }
         assert_eq!(history.counters().files_set_aside, 0);
     }

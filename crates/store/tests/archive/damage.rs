@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use watchfire_model::ProcessTable;
 use watchfire_store::{
-    History, MIN_CAP_BYTES, Sealing, backup_history, examine_history, examine_store,
+    History, MIN_CAP_BYTES, Sealing, StoredEvent, backup_history, examine_history, examine_store,
 };
 
 use crate::made::{
@@ -30,6 +30,14 @@ fn tables(server: usize) -> Vec<ProcessTable> {
     (0..70).map(one).collect()
 }
 
+fn events(server: usize) -> Vec<StoredEvent> {
+    let one = |minute: i64| StoredEvent {
+        at_ms: BEGIN + minute * MINUTE,
+        bytes: format!("server {server}, minute {minute}").into_bytes(),
+    };
+    (0..200).map(one).collect()
+}
+
 /// Seven hours of three servers, of which six are over and settled, and an open chunk.
 fn fill(folder: &Path) {
     let history = History::open(folder, MIN_CAP_BYTES).expect("a new one opens");
@@ -45,6 +53,7 @@ fn fill(folder: &Path) {
             timestamps: &timestamps,
             series: &series,
             tables: &tables,
+            events: &events(server),
         };
         history.seal(&sealing).expect("it can be sealed");
         history.append(&[chunk(&name, 1, BEGIN + 8 * HOUR)]).expect("it can be written");
@@ -125,6 +134,10 @@ fn only_the_truth(history: &History) -> Result<(usize, usize), TestCaseError> {
                 prop_assert!(all.contains(&found), "{:?}", found);
                 read_tables += 1;
             }
+        }
+        if let Ok(told) = history.events(&name(server), i64::MIN, i64::MAX, usize::MAX) {
+            let all = events(server);
+            prop_assert!(told.events.iter().all(|event| all.contains(event)), "{:?}", told);
         }
         if let Ok(runs) = history.runs_of("sshd", i64::MIN, i64::MAX, 9) {
             for run in runs {
@@ -287,6 +300,7 @@ proptest! {
             let (times, series) = ticks(BEGIN, 10, 1000, 3);
             let sealing = Sealing {
                 server: "new", chunks: &[], timestamps: &times, series: &series, tables: &[],
+                events: &[],
             };
             // The watching goes on: in this file or in a fresh one.
             let sealed = history.seal(&sealing).or_else(|_| history.seal(&sealing));

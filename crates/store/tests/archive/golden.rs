@@ -13,7 +13,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use watchfire_store::{History, MIN_CAP_BYTES, Sealing, examine_history};
+use watchfire_store::{History, MIN_CAP_BYTES, Sealing, StoredEvent, examine_history};
 
 use crate::made::{BEGIN, HOUR, MINUTE, row, samples, table, tend, ticks, windows};
 
@@ -49,6 +49,7 @@ fn a_file_of_version_2_keeps_its_chunks() {
         timestamps: &timestamps,
         series: &series,
         tables: &[],
+        events: &[],
     };
     assert_eq!(history.seal(&sealing).expect("the new tables can be written").chunks, 2);
     drop(history);
@@ -76,7 +77,12 @@ fn a_file_of_version_3_has_all_that_was_sealed() {
     assert_eq!(history.table_at("a", i64::MAX), Ok(Some(processes(2))));
     assert_eq!(history.runs_of("cron", i64::MIN, i64::MAX, 9).expect("readable").len(), 1);
     assert_eq!(history.coverage("a", [1; 16]), Ok(vec![(0, 10)]));
+    let events = [StoredEvent { at_ms: BEGIN, bytes: b"new in version 4".to_vec() }];
+    let sealing = Sealing { server: "a", events: &events, ..Sealing::default() };
+    assert_eq!(history.seal(&sealing).expect("the new tables can be written").events, 1);
     tend(&history);
+    let told = history.events("a", BEGIN, BEGIN, 9).expect("readable");
+    assert_eq!((told.events.as_slice(), told.gaps.len()), (&events[..], 0));
     let (again, _) = samples(&history, "a", &[1, 2, 3], i64::MIN, i64::MAX);
     assert_eq!(again, found);
     drop(history);
@@ -103,6 +109,7 @@ fn make_golden_files() {
             timestamps: &timestamps,
             series: &series,
             tables: &tables,
+            events: &[],
         };
         history.seal(&sealing).expect("it can be sealed");
     }

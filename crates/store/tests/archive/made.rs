@@ -45,7 +45,7 @@ pub(crate) fn seal(
     timestamps: &[i64],
     series: &[(SeriesKey, Vec<f64>)],
 ) -> Sealed {
-    let sealing = Sealing { server, chunks: &[], timestamps, series, tables: &[] };
+    let sealing = Sealing { server, chunks: &[], timestamps, series, tables: &[], events: &[] };
     history.seal(&sealing).expect("it can be sealed")
 }
 

@@ -3,7 +3,10 @@
 mod cap;
 mod crash;
 mod damage;
+mod events;
 mod golden;
+#[path = "../common/killed.rs"]
+mod killed;
 mod made;
 mod model;
 mod speed;

@@ -167,6 +167,7 @@ proptest! {
                         let rows = rows(open, server);
                         let sealing = Sealing {
                             server, chunks: &rows, timestamps: &times, series: &series, tables: &[],
+                            events: &[],
                         };
                         let sealed = open.seal(&sealing).expect("it can be sealed");
                         prop_assert_eq!((sealed.stale, sealed.chunks), (false, rows.len()));

@@ -6,7 +6,8 @@ use watchfire_store::{History, Sealing};
 use crate::made::{BEGIN, HOUR, MINUTE, row, table, tend};
 
 fn seal(history: &History, server: &str, tables: &[ProcessTable]) {
-    let sealing = Sealing { server, chunks: &[], timestamps: &[], series: &[], tables };
+    let sealing =
+        Sealing { server, chunks: &[], timestamps: &[], series: &[], tables, events: &[] };
     let sealed = history.seal(&sealing).expect("it can be sealed");
     assert_eq!(sealed.tables, tables.len());
 }

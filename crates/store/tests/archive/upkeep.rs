@@ -57,8 +57,14 @@ fn a_sealing_whose_chunk_is_gone_changes_nothing() {
     let mut of_all = rows(&history, "a");
     of_all.extend(rows(&history, "a/schema"));
     let sealing = |chunks: &[watchfire_store::ChunkRow]| {
-        let sealing =
-            Sealing { server: "a", chunks, timestamps: &timestamps, series: &series, tables: &[] };
+        let sealing = Sealing {
+            server: "a",
+            chunks,
+            timestamps: &timestamps,
+            series: &series,
+            tables: &[],
+            events: &[],
+        };
         history.seal(&sealing).expect("it can be asked")
     };
     // A chunk of another server is none of ours.
@@ -86,8 +92,14 @@ fn columns_that_do_not_fit_are_refused() {
     let history = History::open(folder.path(), 1 << 30).expect("it opens");
     let refused = |timestamps: &[i64], values: Vec<f64>| {
         let series = [(key(0), values)];
-        let sealing =
-            Sealing { server: "a", chunks: &[], timestamps, series: &series, tables: &[] };
+        let sealing = Sealing {
+            server: "a",
+            chunks: &[],
+            timestamps,
+            series: &series,
+            tables: &[],
+            events: &[],
+        };
         matches!(history.seal(&sealing), Err(HistoryError::Refused { .. }))
     };
     assert!(refused(&[2, 1], vec![1.0, 2.0]));

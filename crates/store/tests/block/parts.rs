@@ -23,8 +23,10 @@ fn a_key_is_read_from_its_group_alone() {
         let part = &bytes[directory.group_range(place.group)];
         let mut group = directory.group(place.group, part).unwrap();
         let mut values = Vec::new();
-        group.read(place.slot, 10..20, &mut scratch, &mut values).unwrap();
-        assert_eq!(bits(&values), bits(&truth[10..20]));
+        for ticks in [0..0, 0..1, 10..20, 60..70, 1..129, 100..130, 0..130] {
+            group.read(place.slot, ticks.clone(), &mut scratch, &mut values).unwrap();
+            assert_eq!(bits(&values), bits(&truth[ticks]));
+        }
         groups.insert(place.group);
     }
     assert_eq!(groups.len(), directory.groups());

@@ -1,18 +1,18 @@
 //! Every checksum of the archive.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::part::fits;
 use super::rows::{self, BlockRow};
 use super::servers;
 use super::spans::Level;
 use super::tables::{self, Texts};
-use super::{intern, parse};
+use super::{events, intern, parse};
 use crate::StoreError;
 use crate::block::{Block, KeyId, Scratch};
 use crate::findings::Findings;
 
-/// Goes through keys, texts, blocks and segments.
+/// Goes through keys, texts, blocks, segments and events.
 pub(in crate::history) fn examine(
     connection: &Connection,
     findings: &mut Findings,
@@ -26,6 +26,9 @@ pub(in crate::history) fn examine(
         let tag = servers::tag(&server);
         blocks(connection, row, &server, tag, findings)?;
         segments(connection, row, &server, tag, findings)?;
+        for (at, right) in events::are_sound(connection, row, tag)? {
+            findings.looked(right, || format!("{server}: an event at {at} ms is damaged"));
+        }
     }
     Ok(())
 }
@@ -56,6 +59,18 @@ fn texts(connection: &Connection, findings: &mut Findings) -> Result<(), StoreEr
     Ok(())
 }
 
+/// All rows of a server, read before any of them is looked at: the bytes of one may be damaged.
+fn of_server<T>(
+    connection: &Connection,
+    sql: &str,
+    server: i64,
+    of: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut query = connection.prepare(sql)?;
+    let all = query.query_map([server], of)?;
+    Ok(all.collect::<Result<_, _>>()?)
+}
+
 fn blocks(
     connection: &Connection,
     server: i64,
@@ -64,13 +79,12 @@ fn blocks(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let sql = "SELECT id, width_ms, first_ms, last_ms FROM block WHERE server = ?1";
-    let mut query = connection.prepare(sql)?;
-    let all = query.query_map([server], |row| {
+    let all = of_server(connection, sql, server, |row| {
         let block = BlockRow { id: row.get(0)?, first_ms: row.get(2)?, last_ms: row.get(3)? };
         Ok((row.get::<_, i64>(1)?, block))
     })?;
     let mut scratch = Scratch::new();
-    for (width, row) in all.collect::<Result<Vec<_>, _>>()? {
+    for (width, row) in all {
         let right = match Level::of_width(width) {
             Some(level) => is_sound(connection, level, &row, tag, &mut scratch)?,
             None => false,
@@ -114,9 +128,9 @@ fn segments(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let sql = "SELECT id, first_ms, last_ms FROM process_segment WHERE server = ?1";
-    let mut query = connection.prepare(sql)?;
-    let all = query.query_map([server], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    for (id, from, to) in all.collect::<Result<Vec<(i64, i64, i64)>, _>>()? {
+    let of = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let all: Vec<(i64, i64, i64)> = of_server(connection, sql, server, of)?;
+    for (id, from, to) in all {
         let right = tables::is_sound(connection, id, tag)?;
         findings
             .looked(right, || format!("{name}: process tables from {from} to {to} ms are damaged"));

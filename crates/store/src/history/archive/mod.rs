@@ -1,5 +1,5 @@
-//! What is sealed: blocks of ticks, the windows of tiers, process tables, and the keys and
-//! texts that they share.
+//! What is sealed: blocks of ticks, the windows of tiers, process tables, the keys and texts that
+//! they share, and what kernels told.
 //!
 //! Blocks of ticks lie within an hour, and an hour that is over becomes one block. Six hours
 //! that are over get windows of a minute and of an hour. What comes late makes a block of its
@@ -8,6 +8,7 @@
 mod columns;
 pub(super) mod doctor;
 mod due;
+mod events;
 mod intern;
 mod keys;
 mod parse;
@@ -32,10 +33,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 
+pub use events::{MAX_EVENT_BYTES, MAX_SERVER_EVENTS, SealedEvents, StoredEvent};
 pub use keys::{Keys, MAX_KEYS};
 pub use tables::MAX_RUN_PIDS;
 pub use told::{OnSamples, OnWindows, Reach, Run, Sealable, Sealed, Sealing, Told};
 
+pub(super) use rows::sound;
+pub(super) use sealing::SCHEMA;
 pub(super) use state::State;
 
 /// The latest time that the archive has of a server.
@@ -59,7 +63,7 @@ pub(super) fn holds_blocks(connection: &Connection) -> Result<bool, StoreError> 
     Ok(connection.prepare_cached(sql)?.exists([])?)
 }
 
-/// Deletes up to `step` blocks and segments of one removed server, and the server with the last
+/// Deletes up to `step` blocks, segments and events of one removed server, and the server with the last
 /// one. Says whether there may be more.
 pub(super) fn drop_removed(
     connection: &Connection,
@@ -71,7 +75,7 @@ pub(super) fn drop_removed(
     let server: i64 = server;
     let most = i64::try_from(step).unwrap_or(i64::MAX);
     let mut deleted = 0;
-    for table in ["block", "process_segment"] {
+    for table in ["block", "process_segment", "kernel_event"] {
         let sql = format!(
             "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE server = ?1 LIMIT ?2)"
         );

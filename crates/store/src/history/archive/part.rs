@@ -57,7 +57,25 @@ impl<'a> Part<'a> {
         row: &BlockRow,
         scratch: &mut Scratch,
     ) -> Result<Self, Lost> {
-        let blob = connection.blob_open("main", "block", "bytes", row.id, true)?;
+        Self::open_after(None, connection, server, level, row, scratch)
+    }
+
+    /// The same in the place of a block that was read before.
+    pub(super) fn open_after(
+        before: Option<Blob<'a>>,
+        connection: &'a Connection,
+        server: &Archived,
+        level: Level,
+        row: &BlockRow,
+        scratch: &mut Scratch,
+    ) -> Result<Self, Lost> {
+        let blob = match before {
+            Some(mut blob) => {
+                blob.reopen(row.id)?;
+                blob
+            }
+            None => connection.blob_open("main", "block", "bytes", row.id, true)?,
+        };
         let mut front = vec![0; FRONT_BYTES.min(blob.len())];
         blob.read_at_exact(&mut front, 0)?;
         let end = Head::parse(&front)?.directory_end();
@@ -72,6 +90,11 @@ impl<'a> Part<'a> {
         part.directory.timestamps(&bytes, scratch, &mut times)?;
         part.times = times;
         Ok(part)
+    }
+
+    /// What the next block can be opened with.
+    pub(super) fn into_blob(self) -> Blob<'a> {
+        self.blob
     }
 
     /// Reads the bytes of a group into `bytes`.

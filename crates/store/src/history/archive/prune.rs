@@ -1,13 +1,15 @@
 //! What goes when the cap is reached: ticks before the windows made of them, and the oldest
 //! first. Each tier and the process tables have a share of the file that they may not exceed, so
-//! that tiers of years do not push out the ticks of today.
+//! that tiers of years do not push out the ticks of today. Events go when they are above theirs,
+//! and else last of all.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::servers::Archived;
 use super::spans::{Level, Span};
-use super::{rows, tables};
+use super::{events, rows, tables};
 use crate::StoreError;
+use crate::history::pushed::prune as pushed;
 
 /// How many times the mean of all servers one may hold before its own go first.
 const MOST_SHARES: i64 = 8;
@@ -21,18 +23,23 @@ enum Class {
     Tables,
     Minutes,
     Hours,
+    Events,
+    Pushed,
 }
 
 impl Class {
-    const ALL: [Self; 4] = [Self::Ticks, Self::Tables, Self::Minutes, Self::Hours];
+    const ALL: [Self; 6] =
+        [Self::Ticks, Self::Tables, Self::Minutes, Self::Hours, Self::Events, Self::Pushed];
 
-    /// As the rows of `held_block` have it.
+    /// As the rows of `held_block` have it; pushed series are counted apart from them.
     fn width_ms(self) -> i64 {
         match self {
             Self::Ticks => Level::Ticks.width_ms(),
             Self::Tables => tables::WIDTH,
             Self::Minutes => Level::Minutes.width_ms(),
             Self::Hours => Level::Hours.width_ms(),
+            Self::Events => events::WIDTH,
+            Self::Pushed => i64::MIN,
         }
     }
 }
@@ -40,8 +47,8 @@ impl Class {
 /// Who holds too much of a class, and for how many deletions that counts.
 #[derive(Debug, Default)]
 pub(in crate::history) struct BlockTurn {
-    heavy: [Option<i64>; 4],
-    left: [usize; 4],
+    heavy: [Option<i64>; Class::ALL.len()],
+    left: [usize; Class::ALL.len()],
 }
 
 /// What was deleted.
@@ -50,17 +57,21 @@ pub(in crate::history) struct Gone {
     pub(in crate::history) chunks: usize,
     pub(in crate::history) blocks: usize,
     pub(in crate::history) tables: usize,
+    pub(in crate::history) events: usize,
+    pub(in crate::history) pushed: usize,
 }
 
 impl Gone {
     pub(in crate::history) fn rows(&self) -> usize {
-        self.chunks + self.blocks + self.tables
+        self.chunks + self.blocks + self.tables + self.events + self.pushed
     }
 
     pub(in crate::history) fn add(&mut self, more: Self) {
         self.chunks += more.chunks;
         self.blocks += more.blocks;
         self.tables += more.tables;
+        self.events += more.events;
+        self.pushed += more.pushed;
     }
 }
 
@@ -75,13 +86,13 @@ pub(in crate::history) enum Next {
 
 /// What the file holds, in bytes.
 struct Totals {
-    classes: [i64; 4],
+    classes: [i64; Class::ALL.len()],
     texts: i64,
 }
 
 impl Totals {
     fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let mut totals = Self { classes: [0; 4], texts: 0 };
+        let mut totals = Self { classes: [0; Class::ALL.len()], texts: 0 };
         let sql = "SELECT width_ms, bytes FROM held_block WHERE server = 0";
         let mut query = connection.prepare_cached(sql)?;
         let mut rows = query.query([])?;
@@ -92,6 +103,7 @@ impl Totals {
                 None => totals.texts = bytes.max(0),
             }
         }
+        totals.classes[Class::Pushed as usize] = pushed::held(connection)?.max(0);
         Ok(totals)
     }
 
@@ -106,11 +118,16 @@ impl Totals {
         if used.saturating_sub(all) > file / 2 {
             return Vec::new();
         }
-        let shares =
-            [(Class::Hours, file / 10), (Class::Minutes, file * 3 / 10), (Class::Tables, file / 4)];
+        let shares = [
+            (Class::Hours, file / 10),
+            (Class::Minutes, file * 3 / 10),
+            (Class::Tables, file / 4),
+            (Class::Events, events::share(file)),
+            (Class::Pushed, pushed::share(file)),
+        ];
         let above = shares.into_iter().filter(|(class, share)| of(*class) > *share);
         let mut order: Vec<Class> = above.map(|(class, _)| class).collect();
-        order.extend([Class::Ticks, Class::Tables, Class::Minutes, Class::Hours]);
+        order.extend([Class::Ticks, Class::Pushed, Class::Tables, Class::Minutes, Class::Hours]);
         order
     }
 }
@@ -131,13 +148,30 @@ pub(in crate::history) fn delete(
             Class::Ticks => delete_span(connection, turn, class, Level::Ticks)?,
             Class::Minutes => delete_span(connection, turn, class, Level::Minutes)?,
             Class::Hours => delete_span(connection, turn, class, Level::Hours)?,
+            Class::Events => delete_events(connection, turn)?,
+            Class::Pushed => Gone { pushed: pushed::delete_oldest(connection)?, ..Gone::default() },
         };
         if gone.rows() > 0 {
-            turn.left[class as usize] = turn.left[class as usize].saturating_sub(gone.rows());
+            turn.went(class, gone.rows());
             return Ok(Some(gone));
         }
     }
     Ok(None)
+}
+
+/// Deletes what is kept when all else is gone: the oldest events.
+pub(in crate::history) fn delete_last(
+    connection: &Connection,
+    turn: &mut BlockTurn,
+) -> Result<Gone, StoreError> {
+    let gone = delete_events(connection, turn)?;
+    turn.went(Class::Events, gone.rows());
+    Ok(gone)
+}
+
+fn delete_events(connection: &Connection, turn: &mut BlockTurn) -> Result<Gone, StoreError> {
+    let server = turn.heavy(connection, Class::Events)?;
+    Ok(Gone { events: events::delete_oldest(connection, server)?, ..Gone::default() })
 }
 
 /// What [`delete`] would delete, without doing so.
@@ -167,6 +201,12 @@ impl BlockTurn {
             self.left[place] = LOOK_AFTER;
         }
         Ok(self.heavy[place])
+    }
+
+    /// So much of a class was deleted since.
+    fn went(&mut self, class: Class, rows: usize) {
+        let left = &mut self.left[class as usize];
+        *left = left.saturating_sub(rows);
     }
 }
 

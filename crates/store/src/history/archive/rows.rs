@@ -94,7 +94,7 @@ pub(super) fn bytes(connection: &Connection, id: i64) -> Result<Option<Vec<u8>>,
 }
 
 /// What was read, or nothing where it is damaged or not there.
-pub(super) fn sound<T>(read: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+pub(in crate::history) fn sound<T>(read: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(error) => match error.sqlite_error_code() {

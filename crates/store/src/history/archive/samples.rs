@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use rusqlite::Connection;
+use rusqlite::blob::Blob;
 
 use super::columns::Overlay;
 use super::part::{Part, unless_damaged};
@@ -93,7 +94,10 @@ pub(super) struct Reading<'a> {
     pub(super) server: Archived,
     pub(super) scratch: &'a mut Scratch,
     pub(super) told: Told,
+    /// A block that was read: opening the next one in its place costs half.
+    open: Option<Blob<'a>>,
     bytes: Vec<u8>,
+    values: Vec<f64>,
 }
 
 /// What takes columns: the place among the keys, and the values of some ticks.
@@ -105,7 +109,8 @@ impl<'a> Reading<'a> {
         server: Archived,
         scratch: &'a mut Scratch,
     ) -> Self {
-        Self { connection, server, scratch, told: Told::default(), bytes: Vec::new() }
+        let (told, bytes, values) = Default::default();
+        Self { connection, server, scratch, told, open: None, bytes, values }
     }
 
     fn samples(
@@ -152,7 +157,10 @@ impl<'a> Reading<'a> {
             return Ok(ControlFlow::Continue(()));
         }
         let times = &part.times[ticks.clone()];
-        self.columns(row, &part, keys, ticks, &mut |place, values| found(place, times, values))
+        let found = &mut |place: usize, values: &[f64]| found(place, times, values);
+        let flow = self.columns(row, &part, keys, ticks, found)?;
+        self.open = Some(part.into_blob());
+        Ok(flow)
     }
 
     /// Blocks that overlap, as one; keys are told by their place among `keys`, or all of them by
@@ -209,7 +217,8 @@ impl<'a> Reading<'a> {
         level: Level,
         row: &BlockRow,
     ) -> Result<Option<Part<'a>>, StoreError> {
-        let part = Part::open(self.connection, &self.server, level, row, self.scratch);
+        let open = self.open.take();
+        let part = Part::open_after(open, self.connection, &self.server, level, row, self.scratch);
         let part = unless_damaged(part)?;
         if part.is_none() {
             self.gap(row.first_ms, row.last_ms);
@@ -281,11 +290,10 @@ impl<'a> Reading<'a> {
             Ok(group) => group,
             Err(error) => return Ok(Err(error)),
         };
-        let mut values = Vec::new();
         let mut lost = None;
         for &(place, number) in wanted {
-            match group.read(place.slot, ticks.clone(), self.scratch, &mut values) {
-                Ok(()) if take(number, &values).is_break() => {
+            match group.read(place.slot, ticks.clone(), self.scratch, &mut self.values) {
+                Ok(()) if take(number, &self.values).is_break() => {
                     return Ok(Ok(ControlFlow::Break(())));
                 }
                 Ok(()) => {}

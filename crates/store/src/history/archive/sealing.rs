@@ -9,16 +9,19 @@ use super::servers::{self, Archived};
 use super::spans::{Level, by_hour};
 use super::tables::{self, Segment};
 use super::told::{Sealed, Sealing};
-use super::{due, tier};
+use super::{due, events::Kept, tier};
 use crate::StoreError;
 use crate::block::{self, Columns, KeyId, MAX_COLUMNS, MAX_TICKS, SealOptions};
 use crate::history::counters::Counters;
 use crate::history::{ChunkRow, History, HistoryError, MAX_SERVER_KEY_BYTES};
 
 /// What follows a server's key in that of its schemas.
-pub(super) const SCHEMA: &str = "/schema";
+pub(in crate::history) const SCHEMA: &str = "/schema";
 /// Times beyond a million years are refused: sums of them must not overflow.
 const MOST_MS: i64 = 1 << 55;
+
+/// A block shorter than this is soon merged, as an hour has several of them.
+const MERGED_SOON_MS: i64 = 20 * 60_000;
 
 /// Which share of the file one sealing may take.
 const LARGEST_SHARE: u64 = 4;
@@ -33,7 +36,7 @@ struct Made {
 }
 
 impl History {
-    /// Puts blocks and process tables in the place of chunks: all in one transaction, so that a
+    /// Puts blocks, process tables and events in the place of chunks: all in one transaction, so that a
     /// crash leaves the one or the other. Ticks of an hour of which there are blocks already
     /// make another one; [`tend`](Self::tend) merges them.
     ///
@@ -50,8 +53,10 @@ impl History {
         let interned = self.intern(keys, newest)?;
         let (made, segments) = make(sealing, series, &interned.ids)
             .map_err(|why| HistoryError::Refused { why: why.to_string() })?;
+        let events = Kept::of(sealing.events, self.0.room.file_bytes);
         let bytes = made.iter().map(|made| made.bytes.len()).sum::<usize>()
-            + segments.iter().map(Segment::size).sum::<usize>();
+            + segments.iter().map(Segment::size).sum::<usize>()
+            + events.bytes;
         let most = self.0.room.file_bytes / LARGEST_SHARE;
         if bytes as u64 > most {
             let why = format!(
@@ -65,11 +70,15 @@ impl History {
             if generation() != interned.generation || !take(connection, sealing)? {
                 return Ok(None);
             }
-            let pruned = self.0.room.make(connection, bytes)?;
-            put(connection, sealing.server, &made, &segments, &interned)?;
-            Ok(Some(pruned))
+            let mut pruned = self.0.room.make(connection, bytes)?;
+            let (stored, gone) =
+                put(connection, sealing.server, (&made, &segments, &events), &interned)?;
+            pruned.events += gone;
+            Ok(Some((pruned, stored)))
         })?;
-        let Some(pruned) = put else { return Ok(Sealed { stale: true, ..Sealed::default() }) };
+        let Some((pruned, stored)) = put else {
+            return Ok(Sealed { stale: true, ..Sealed::default() });
+        };
         let left_out = interned.left_out + sealing.series.len() - series.len();
         self.learn(interned);
         let sealed = Sealed {
@@ -77,6 +86,7 @@ impl History {
             blocks: made.len(),
             bytes,
             tables: segments.iter().map(Segment::tables).sum(),
+            events: stored,
             chunks: sealing.chunks.len(),
             left_out,
         };
@@ -85,6 +95,8 @@ impl History {
         Counters::add(&counters.blocks_sealed, sealed.blocks as u64);
         Counters::add(&counters.chunks_sealed, sealed.chunks as u64);
         Counters::add(&counters.tables_sealed, sealed.tables as u64);
+        Counters::add(&counters.events_sealed, sealed.events as u64);
+        Counters::add(&counters.events_left_out, events.left_out as u64);
         Counters::add(&counters.series_left_out, left_out as u64);
         Ok(sealed)
     }
@@ -149,12 +161,18 @@ fn make(
                 continue;
             }
             let columns = Columns { timestamps, series };
-            let options = SealOptions { tag, ..SealOptions::default() };
+            let options = SealOptions { tag, ..effort(&columns.timestamps) };
             let bytes = block::seal(&columns, &options)?;
             made.push(Made { columns, bytes });
         }
     }
     Ok((made, tables::gather(sealing.tables, tag)?))
+}
+
+/// Most blocks are of ten minutes, and merged within the hour: these need not be small.
+fn effort(times: &[i64]) -> SealOptions {
+    let long = times.last().zip(times.first()).map_or(0, |(last, first)| last - first);
+    if long < MERGED_SOON_MS { SealOptions::soon_merged() } else { SealOptions::default() }
 }
 
 /// Deletes the chunks that are sealed. False, and nothing is changed, when one is not there.
@@ -176,17 +194,17 @@ fn take(connection: &Connection, sealing: &Sealing<'_>) -> Result<bool, StoreErr
     Ok(true)
 }
 
+/// Says how many events were stored, and how many older ones went for them.
 fn put(
     connection: &Connection,
     server: &str,
-    made: &[Made],
-    segments: &[Segment],
+    (made, segments, events): (&[Made], &[Segment], &Kept<'_>),
     interned: &Interned,
-) -> Result<(), StoreError> {
+) -> Result<(usize, usize), StoreError> {
     // What is told to be known from now on must be on the disk, whatever else is.
     interned.put(connection)?;
-    if made.is_empty() && segments.is_empty() {
-        return Ok(());
+    if made.is_empty() && segments.is_empty() && events.is_empty() {
+        return Ok((0, 0));
     }
     let server = servers::of(connection, server)?;
     for made in made {
@@ -195,7 +213,7 @@ fn put(
     for segment in segments {
         segment.put(connection, &server)?;
     }
-    Ok(())
+    events.put(connection, &server)
 }
 
 fn put_block(connection: &Connection, server: &Archived, made: &Made) -> Result<(), StoreError> {

@@ -49,7 +49,7 @@ impl State {
     }
 
     /// Lends a scratch space, so that memory is not taken anew for each question.
-    pub(super) fn with_scratch<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
+    pub(in crate::history) fn with_scratch<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
         let kept = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = kept().pop().unwrap_or_default();
         let result = work(&mut scratch);

@@ -29,7 +29,8 @@ struct Whole {
 
 impl History {
     /// One step of upkeep: makes room while the cap is nearly reached, merges the blocks of an
-    /// hour that is over, makes or merges a tier, or drops keys that nothing holds. `now_ms` is
+    /// hour that is over, makes or merges a tier, makes runs of what was pushed, or drops keys
+    /// that nothing holds. `now_ms` is
     /// the hub's clock, in milliseconds since 1970. False when nothing is left to do.
     ///
     /// # Errors
@@ -37,6 +38,9 @@ impl History {
     pub fn tend(&self, now_ms: i64) -> Result<bool, HistoryError> {
         let mut upkeep = self.0.archive.upkeep();
         if self.give_up_oldest(self.0.room.low_water())? {
+            return Ok(true);
+        }
+        if self.tend_pushed_or_skip(now_ms)? {
             return Ok(true);
         }
         let before = now_ms.saturating_sub(GRACE_MS);
@@ -64,6 +68,17 @@ impl History {
     pub(in crate::history) fn give_up_sealed(&self) -> Result<bool, HistoryError> {
         let _one_at_a_time = self.0.archive.upkeep();
         self.give_up_oldest(self.0.room.low_water())
+    }
+
+    /// As [`settle_or_skip`](Self::settle_or_skip), for what senders pushed.
+    fn tend_pushed_or_skip(&self, now_ms: i64) -> Result<bool, HistoryError> {
+        match self.tend_pushed(now_ms) {
+            Err(error @ (HistoryError::Damaged { .. } | HistoryError::Refused { .. })) => {
+                tracing::error!(%error, "what senders pushed is not made into runs");
+                Ok(false)
+            }
+            other => other,
+        }
     }
 
     /// What is damaged must not hold up the rest: it stays as it is then.

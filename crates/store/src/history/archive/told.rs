@@ -2,6 +2,7 @@ use std::ops::ControlFlow;
 
 use watchfire_model::{ProcessTable, SeriesKey};
 
+use super::events::StoredEvent;
 use crate::block::WindowColumns;
 use crate::history::{ChunkRow, Gap};
 
@@ -13,11 +14,11 @@ pub type OnSamples<'a> = dyn FnMut(usize, &[i64], &[f64]) -> ControlFlow<()> + '
 pub type OnWindows<'a> = dyn FnMut(usize, &[i64], &WindowColumns) -> ControlFlow<()> + 'a;
 
 /// What [`History::seal`](crate::History::seal) puts in the place of chunks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Sealing<'a> {
     /// The server's key.
     pub server: &'a str,
-    /// Rows of chunks whose ticks and tables are all in here, and of the server's schemas
+    /// Rows of chunks whose ticks, tables and events are all in here, and of the server's schemas
     /// (`KEY/schema`) that nothing needs any more. They are deleted in the same transaction.
     /// What is left must be readable without them: so the next chunk starts a chain.
     pub chunks: &'a [ChunkRow],
@@ -27,6 +28,9 @@ pub struct Sealing<'a> {
     pub series: &'a [(SeriesKey, Vec<f64>)],
     /// Process tables in any order; of two of one millisecond the later one counts.
     pub tables: &'a [ProcessTable],
+    /// What the kernel told, in any order. One that comes again is kept once; so it may have been
+    /// sealed before.
+    pub events: &'a [StoredEvent],
 }
 
 /// What came of a [`Sealing`].
@@ -37,10 +41,12 @@ pub struct Sealed {
     pub stale: bool,
     /// Blocks of ticks that were made; each lies within one hour.
     pub blocks: usize,
-    /// Bytes of blocks and process tables.
+    /// Bytes of blocks, process tables and events.
     pub bytes: usize,
     /// Process tables that were stored.
     pub tables: usize,
+    /// Events that were stored.
+    pub events: usize,
     /// Chunks that were deleted.
     pub chunks: usize,
     /// Series that were left out because there are [`MAX_KEYS`](crate::MAX_KEYS) keys, or
