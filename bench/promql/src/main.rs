@@ -68,7 +68,7 @@ fn fleet(every_ms: i64, known: bool) -> MemorySource {
         for (number, mode) in MODES.iter().cycle().take(2 * MODES.len()).enumerate() {
             let slope = 0.01 + 0.003 * number as f64;
             let wave = |time: &i64| ((time - START_MS) as f64 / 60_000.0).sin() * 0.3 * slope;
-            let values: Arc<[f64]> = times
+            let values: Vec<f64> = times
                 .iter()
                 .map(|time| 1e5 + slope * (time - START_MS) as f64 / 1e3 + wave(time))
                 .collect();
@@ -79,7 +79,7 @@ fn fleet(every_ms: i64, known: bool) -> MemorySource {
                 (Arc::clone(&cpu), core),
                 (Arc::clone(&mode_label), Arc::from(*mode)),
             ]);
-            let samples = Samples::new(Arc::clone(&times), values);
+            let samples = Samples::new(Arc::clone(&times), values.into());
             source.add_columns(labels, if known { samples.known_to_rise() } else { samples });
         }
     }

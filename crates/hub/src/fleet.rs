@@ -6,6 +6,7 @@ mod feed;
 mod judgement;
 mod leaving;
 mod link;
+mod minutes;
 mod reading;
 mod recent;
 mod roster;
@@ -40,6 +41,11 @@ pub(crate) use view::{LinkSnapshot, Snapshot};
 /// How long a server that comes while the hub runs has for its first sign of
 /// life: whoever enrols a fleet starts its agents afterwards.
 const NEWCOMER_GRACE: Duration = Duration::from_secs(60);
+
+/// What the last minutes of all servers may take, in bytes, each server an equal part: once
+/// for all of their series, and where that is not enough, once more for those that are asked
+/// for. What has no room is read from the disk.
+const RECENT_BYTES: usize = 64 << 20;
 
 /// All servers as they are now. A server's index is its own for as long as the
 /// hub runs, also after it was taken out.

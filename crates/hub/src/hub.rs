@@ -1,5 +1,7 @@
+mod data;
+mod error;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,19 +9,19 @@ use tokio::sync::Notify;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, ServerName, TimelineEntry, TimelineKind};
+use watchfire_model::{Channel, Incident, ServerName};
 use watchfire_notify::Notifier;
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, memory, task};
-use watchfire_store::{Store, StoreError, StoredAgent, StoredLeaving};
+use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
-use crate::accounts::{self, Account, Accounts};
+use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::archive::Archive;
-use crate::config::{HubConfig, User, WatchedServer};
+use crate::config::{HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
 use crate::desk::Desk;
@@ -27,24 +29,25 @@ use crate::dial::{Dialer, page_limits};
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::identity::{HubIdentity, HubTls, IdentityError, close_data_folder};
+use crate::identity::{HubIdentity, HubTls};
+use crate::pushed::{Pushes, Senders, United};
 use crate::shown::Shown;
 use crate::streams::{Door, FAREWELL, Streams};
-use crate::{housekeeping, http, terminal, watch};
+use crate::{housekeeping, http, outgoing, terminal, watch};
+
+use data::{Data, keep_join_address, token_key};
+
+pub(crate) use data::kept_join_address;
+pub use error::HubError;
 
 pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};
-
-/// Where the hub's own random name is kept; it makes Message-IDs unique.
-const HUB_ID: &str = "hub_id";
-/// Where the hub keeps how agents find it, for commands beside it.
-const JOIN_ADDRESS: &str = "join_address";
-/// The key that signs programs' tokens.
-const TOKEN_KEY: &str = "token_key";
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
 /// How long it waits for what is being sealed, which is sealed after the next start else.
 const SEAL_END: Duration = Duration::from_secs(1);
+/// How long it waits for what was pushed. What is not stored then, senders push again.
+const PUSH_END: Duration = Duration::from_secs(1);
 
 /// A hub that listens and is ready to run.
 pub struct Hub {
@@ -80,57 +83,6 @@ pub struct FirstPassword {
     pub user: String,
     /// The password.
     pub password: String,
-}
-
-/// Why a hub cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// The address is taken or not this machine's.
-    #[error("the hub cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// The database cannot be used.
-    #[error("the hub's data cannot be used: {0}")]
-    Store(#[from] StoreError),
-    /// Another hub runs on the same data: both would send every notification.
-    #[error(
-        "another hub works with the data in {}: stop it, or choose another folder",
-        folder.display()
-    )]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The file that keeps other hubs out cannot be used.
-    #[error("{} cannot be locked: {source}", path.display())]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// The hub's keys cannot be used.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The mail settings cannot be used.
-    #[error("notifications cannot be sent: {0}")]
-    Channel(#[from] watchfire_notify::ChannelError),
-    /// A hub that others reach would be open to more than this machine.
-    #[error(
-        "without a login the hub answers on loopback alone, and {address} is not loopback: listen \
-         at 127.0.0.1"
-    )]
-    OpenBeyondLoopback {
-        /// Where it listens.
-        address: SocketAddr,
-    },
-    /// A stored user is broken, or the first one cannot be made.
-    #[error("a user cannot be used: {0}")]
-    Account(String),
 }
 
 impl Hub {
@@ -297,8 +249,12 @@ impl Hub {
         let house = housekeeping::keep(store, history, clock.clone(), shutdown.clone());
         tasks.push(task::spawn("housekeeping", house));
         let historian = streams.historian.clone();
+        let pushes = Pushes::new(historian.clone(), clock.clone());
+        let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
+        let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
+        tasks.extend(outgoing::start(config.remote_writes, &archive, &clock, &shutdown));
         let tls = self.tls.clone();
         let dialer =
             Dialer::new(clock.clone()).over(self.net).with_tls(Arc::new(move || tls.client()));
@@ -323,6 +279,7 @@ impl Hub {
             let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
             move || agents.clone().keep(clock.clone(), shutdown.clone())
         }));
+        let elsewhere = config.read_from.and_then(|service| elsewhere(service, &clock));
         let transport = Transport { tls: Some(self.tls.server()), plain: config.plain };
         tasks.push(task::spawn("certificate", self.tls.keep(clock.clone(), shutdown.clone())));
         tasks.push(task::spawn("settle memory", memory::settle(clock.clone())));
@@ -343,8 +300,11 @@ impl Hub {
             installer: http::Installer::new(self.join_address),
             on_stream,
             past: http::Past::new(Arc::new(archive.clone()), clock.clone()),
-            sources: Arc::new(move |scope| Box::new(archive.source(scope))),
+            sources: sources(archive, senders.clone()),
+            elsewhere,
             question_limits: http::QuestionLimits::default(),
+            senders,
+            pushes,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
         });
@@ -357,66 +317,23 @@ impl Hub {
         let _ = clock.within(FAREWELL, door.all_left()).await;
         running.end(&clock).await;
         let _ = clock.within(SEAL_END, sealing.join()).await;
+        let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
     }
 }
 
-/// What a start of the hub takes from its data folder.
-struct Data {
-    store: Store,
-    lock: FolderLock,
-    stored: Vec<StoredAgent>,
-    leaving: Vec<StoredLeaving>,
-    open: Vec<Incident>,
-    accounts: Accounts,
-    hub_id: String,
+/// What agents told and what senders pushed, each for one user's scope.
+fn sources(archive: Archive, senders: Senders) -> http::Sources {
+    Arc::new(move |scope| {
+        let pushed = archive.pushed(senders.of(scope));
+        Box::new(United(archive.source(scope), pushed))
+    })
 }
 
-impl Data {
-    fn open(config: &HubConfig, clock: &Clock) -> Result<Self, HubError> {
-        let mut held = None;
-        match Self::open_once(config, clock, &mut held) {
-            Err(HubError::Store(StoreError::Damaged { why })) => {
-                // Another hub may still work with what is readable of it.
-                let held = match held {
-                    Some(held) => held,
-                    None => lock(&config.data)?,
-                };
-                let name = clock.now().unix_ms.to_string();
-                let kept = watchfire_store::set_aside(&config.data, &name)?;
-                tracing::error!(
-                    why, kept = %kept.join("watchfire.db").display(),
-                    "watchfire.db was damaged: it is kept, and a fresh one takes its place. \
-                     Its incidents, unsent notifications, stored users and enrolled servers are \
-                     not in the fresh one: those servers must enrol again"
-                );
-                Self::open_once(config, clock, &mut Some(held))
-            }
-            other => other,
-        }
-    }
-
-    /// Locks the folder into `held` if that is empty, and leaves the lock there when
-    /// reading fails.
-    fn open_once(
-        config: &HubConfig,
-        clock: &Clock,
-        held: &mut Option<FolderLock>,
-    ) -> Result<Self, HubError> {
-        close_data_folder(&config.data)?;
-        let store = Store::open(&config.data)?;
-        if held.is_none() {
-            *held = Some(lock(&config.data)?);
-        }
-        let stored = store.agents()?;
-        let servers = agents::merge(&config.servers, &stored);
-        let open = open_incidents(&store, &servers, clock)?;
-        let leaving = leaving(&store, &servers)?;
-        let accounts = accounts::load(&store, &config.users)?;
-        let hub_id = hub_id(&store)?;
-        let lock = held.take().expect("it was locked just above");
-        Ok(Self { store, lock, stored, leaving, open, accounts, hub_id })
-    }
+/// Who answers questions instead. Where that cannot be, the hub answers from what it has.
+fn elsewhere(service: Service, clock: &Clock) -> Option<http::Elsewhere> {
+    let made = http::Elsewhere::new(service, clock.clone());
+    made.inspect_err(|error| tracing::error!(%error, "the history is read here alone")).ok()
 }
 
 /// Without mail, whoever has no other channel is told on the terminal.
@@ -436,77 +353,6 @@ fn recipients(users: &[User]) -> Vec<Recipient> {
             time_zone: user.time_zone.clone(),
         })
         .collect()
-}
-
-/// The incidents that go on. Those of servers that are watched no more are closed.
-fn open_incidents(
-    store: &Store,
-    servers: &[WatchedServer],
-    clock: &Clock,
-) -> Result<Vec<Incident>, StoreError> {
-    let watched =
-        |incident: &Incident| servers.iter().any(|watched| watched.server.name == incident.server);
-    let (open, gone): (Vec<_>, Vec<_>) = store.open_incidents()?.into_iter().partition(watched);
-    if !gone.is_empty() {
-        let at = clock.now();
-        store.write(|batch| {
-            for incident in &gone {
-                let text = "The server is no longer watched.".to_owned();
-                batch.add_timeline(
-                    incident.id,
-                    &TimelineEntry { at, kind: TimelineKind::Judged, text },
-                )?;
-                batch.close_incident(incident.id, at)?;
-            }
-            Ok(())
-        })?;
-    }
-    Ok(open)
-}
-
-/// The servers that are leaving. Who is watched no more is forgotten: a server that gets
-/// the name later must not be waited for.
-fn leaving(store: &Store, servers: &[WatchedServer]) -> Result<Vec<StoredLeaving>, StoreError> {
-    let watched =
-        |one: &StoredLeaving| servers.iter().any(|watched| watched.server.name == one.server);
-    let (leaving, gone): (Vec<_>, Vec<_>) = store.leaving()?.into_iter().partition(watched);
-    if !gone.is_empty() {
-        store.write(|batch| gone.iter().try_for_each(|one| batch.end_leaving(&one.server)))?;
-    }
-    Ok(leaving)
-}
-
-fn hub_id(store: &Store) -> Result<String, StoreError> {
-    if let Some(stored) = store.secret(HUB_ID)? {
-        return Ok(String::from_utf8_lossy(&stored).into_owned());
-    }
-    let made = format!("{}.watchfire", watchfire_identity::random_hex(8));
-    store.write(|batch| batch.put_secret(HUB_ID, made.as_bytes()))?;
-    Ok(made)
-}
-
-/// The key that signs tokens, made at the first start.
-fn token_key(store: &Store) -> Result<TokenKey, StoreError> {
-    let stored = store.secret(TOKEN_KEY)?;
-    if let Some(bytes) = stored.and_then(|stored| <[u8; 32]>::try_from(stored).ok()) {
-        return Ok(TokenKey::from_bytes(bytes));
-    }
-    let made = TokenKey::generate();
-    store.write(|batch| batch.put_secret(TOKEN_KEY, made.as_bytes()))?;
-    Ok(made)
-}
-
-/// Where agents find the hub, as it said at its last start.
-pub(crate) fn kept_join_address(store: &Store) -> Result<Option<String>, StoreError> {
-    let kept = store.secret(JOIN_ADDRESS)?;
-    Ok(kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()))
-}
-
-fn keep_join_address(store: &Store, address: &str) -> Result<(), StoreError> {
-    if kept_join_address(store)?.as_deref() == Some(address) {
-        return Ok(());
-    }
-    store.write(|batch| batch.put_secret(JOIN_ADDRESS, address.as_bytes()))
 }
 
 #[cfg(test)]

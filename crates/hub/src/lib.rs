@@ -42,7 +42,9 @@ mod hub;
 mod identity;
 mod links;
 mod opinion;
+mod outgoing;
 mod pulses;
+mod pushed;
 mod reader;
 mod report;
 mod session;
@@ -59,7 +61,10 @@ pub use address::join_address;
 pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, TokenWish};
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
-pub use config::{HubConfig, Login, OVERRIDABLE, User, WatchedServer, show};
+pub use config::{
+    HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User, WatchedServer,
+    show,
+};
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;

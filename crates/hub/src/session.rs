@@ -33,7 +33,7 @@ use crate::enrolment::Enrolment;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::pulses::Pulses;
-pub(crate) use facts::event_of;
+pub(crate) use facts::{RecordedEvent, event_of, recorded_event};
 pub(crate) use handle::SessionHandle;
 use registry::Registry;
 use talk::Talk;

@@ -28,7 +28,8 @@ pub type LabelPair = (Arc<str>, Arc<str>);
 #[derive(Debug, Clone)]
 pub struct Samples {
     times: Arc<[i64]>,
-    values: Arc<[f64]>,
+    // A list, and not a slice: who gathers values one by one can hand them out as they lie.
+    values: Arc<Vec<f64>>,
     start: usize,
     end: usize,
     rising: bool,
@@ -253,7 +254,7 @@ impl Samples {
     /// # Panics
     /// When the columns are not of one length.
     #[must_use]
-    pub fn new(times: Arc<[i64]>, values: Arc<[f64]>) -> Self {
+    pub fn new(times: Arc<[i64]>, values: Arc<Vec<f64>>) -> Self {
         let end = times.len();
         Self::part(times, values, 0, end)
     }
@@ -263,7 +264,7 @@ impl Samples {
     /// # Panics
     /// When the columns are not of one length, or have no such part.
     #[must_use]
-    pub fn part(times: Arc<[i64]>, values: Arc<[f64]>, start: usize, end: usize) -> Self {
+    pub fn part(times: Arc<[i64]>, values: Arc<Vec<f64>>, start: usize, end: usize) -> Self {
         assert!(times.len() == values.len(), "a time for each value");
         assert!(start <= end && end <= times.len(), "a part of the columns");
         Self { times, values, start, end, rising: false }
@@ -399,10 +400,10 @@ mod tests {
     #[test]
     fn parts_share_their_columns() {
         let times: Arc<[i64]> = Arc::from([1, 2, 3]);
-        let one = Samples::part(Arc::clone(&times), Arc::from([1.0, 2.0, 3.0]), 1, 3);
+        let one = Samples::part(Arc::clone(&times), Arc::new(vec![1.0, 2.0, 3.0]), 1, 3);
         assert_eq!((one.times(), one.values(), one.len()), (&[2, 3][..], &[2.0, 3.0][..], 2));
-        let other = Samples::part(Arc::clone(&times), Arc::from([0.0; 3]), 1, 3);
+        let other = Samples::part(Arc::clone(&times), Arc::new(vec![0.0; 3]), 1, 3);
         assert!(one.shares_times_with(&other) && !one.rises());
-        assert!(!one.shares_times_with(&Samples::new(times, Arc::from([0.0; 3]))));
+        assert!(!one.shares_times_with(&Samples::new(times, Arc::new(vec![0.0; 3]))));
     }
 }

@@ -20,6 +20,7 @@ mod schedule;
 mod settings;
 mod smtp;
 mod url;
+pub mod web;
 
 pub use error::ChannelError;
 pub use notifier::Notifier;

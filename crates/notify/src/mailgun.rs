@@ -1,28 +1,20 @@
 //! Mail through Mailgun's HTTP API: `POST /v3/DOMAIN/messages`.
 
-use std::error::Error as _;
 use std::fmt;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use lettre::Address;
 use lettre::message::Mailbox;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use watchfire_model::DeliveryOutcome;
 use watchfire_runtime::net::Resolver;
 
 use crate::message::{self, Words};
 use crate::url::{host_and_port, is_loopback};
+use crate::web::{built, client, error_words, read};
 use crate::{ChannelError, Outgoing, Timeouts, clean};
 
 /// How much of an answer is read, in bytes. Mailgun's are below 200.
 const MAX_ANSWER_BYTES: usize = 4 * 1024;
-
-/// How many addresses of the API are tried: each gets its part of the time for
-/// connecting, so more of them have too little.
-const MAX_TRIED: usize = 4;
 
 /// Hands mail to Mailgun. `Debug` hides the key.
 pub(crate) struct Mailgun {
@@ -55,7 +47,9 @@ impl Mailgun {
             return Err(bad("mailgun's key is one word: is there a newline in the file?"));
         }
         let url = format!("{}/v3/{domain}/messages", base.trim_end_matches('/'));
-        Ok(Self { client: client(plain, timeouts, resolver)?, url, key })
+        // Each mail has a connection of its own, as an idle one may be dead.
+        let builder = client(plain, timeouts, resolver).pool_max_idle_per_host(0);
+        Ok(Self { client: built(builder)?, url, key })
     }
 
     pub(crate) async fn send(
@@ -97,47 +91,6 @@ fn check_base(base: &str) -> Result<bool, ChannelError> {
     }
 }
 
-fn client(plain: bool, timeouts: Timeouts, resolver: Resolver) -> Result<Client, ChannelError> {
-    // Somebody else in the process may have installed a provider before us;
-    // any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        // A redirect would carry the key and the message to wherever it points.
-        .redirect(Policy::none())
-        .connect_timeout(timeouts.connect)
-        .read_timeout(timeouts.verb)
-        .timeout(timeouts.whole)
-        .dns_resolver(Names { resolver, limit: timeouts.connect })
-        // Each mail has a connection of its own, as an idle one may be dead.
-        .pool_max_idle_per_host(0);
-    if plain {
-        // This machine needs neither a proxy nor the system's certificates.
-        builder = builder.no_proxy().tls_certs_only([]);
-    }
-    builder.build().map_err(|error| {
-        let words = error_words(&error);
-        ChannelError::Setup(format!("{words}; are the ca-certificates installed?"))
-    })
-}
-
-/// How reqwest finds the API: by the resolver that bounds its lookups.
-struct Names {
-    resolver: Resolver,
-    limit: Duration,
-}
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (resolver, limit) = (self.resolver.clone(), self.limit);
-        Box::pin(async move {
-            let found = resolver.addresses(name.as_str(), limit).await?;
-            let found = found.into_iter().take(MAX_TRIED).map(|ip| SocketAddr::new(ip, 0));
-            let addresses: Addrs = Box::new(found);
-            Ok(addresses)
-        })
-    }
-}
-
 fn fields(from: &Mailbox, to: &Address, message: &Outgoing<'_>) -> Vec<(String, String)> {
     let Words { subject, text, html } = message::words(message);
     let field = |name: &str, value: String| (name.to_owned(), value);
@@ -160,7 +113,7 @@ async fn judge(mut response: Response) -> DeliveryOutcome {
     let status = response.status();
     let later = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let later = later.map(|value| format!(", try again after {value}")).unwrap_or_default();
-    let body = match read(&mut response).await {
+    let body = match read(&mut response, MAX_ANSWER_BYTES).await {
         Ok(body) => body,
         Err(error) if status.is_success() => {
             return retry(&error_words(&error.without_url()), true);
@@ -196,32 +149,8 @@ fn is_about_the_mail(status: StatusCode) -> bool {
     matches!(status, Is::BAD_REQUEST | Is::PAYLOAD_TOO_LARGE | Is::UNPROCESSABLE_ENTITY)
 }
 
-async fn read(response: &mut Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = MAX_ANSWER_BYTES - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == MAX_ANSWER_BYTES {
-            break;
-        }
-    }
-    Ok(body)
-}
-
 fn retry(why: &str, maybe_accepted: bool) -> DeliveryOutcome {
     DeliveryOutcome::Retry { why: clean::line(&format!("Mailgun: {why}")), maybe_accepted }
-}
-
-/// An error with its causes: the outermost one only says that it failed.
-fn error_words(error: &reqwest::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    words
 }
 
 #[cfg(test)]

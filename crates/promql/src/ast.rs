@@ -212,6 +212,29 @@ impl Expr {
         }
     }
 
+    /// Adds a matcher to every selector.
+    pub(crate) fn restrict(&mut self, matcher: &Matcher) {
+        match &mut self.kind {
+            Kind::Number { .. } | Kind::Text(_) => {}
+            Kind::Selector(selector) | Kind::Window { selector, .. } => {
+                selector.matchers.push(matcher.clone());
+            }
+            Kind::Subquery(subquery) => subquery.of.restrict(matcher),
+            Kind::Unary { of, .. } | Kind::Paren(of) => of.restrict(matcher),
+            Kind::Binary(binary) => {
+                binary.left.restrict(matcher);
+                binary.right.restrict(matcher);
+            }
+            Kind::Call { arguments, .. } => {
+                arguments.iter_mut().for_each(|argument| argument.restrict(matcher));
+            }
+            Kind::Aggregate(aggregate) => {
+                aggregate.parameter.iter_mut().for_each(|one| one.restrict(matcher));
+                aggregate.of.restrict(matcher);
+            }
+        }
+    }
+
     /// The expression without parentheses around it.
     pub(crate) fn bare(&self) -> &Self {
         let mut bare = self;

@@ -43,6 +43,15 @@ impl Query {
         self.expr.selectors()
     }
 
+    /// The same question about those series alone for which `matcher` holds, whatever it asks
+    /// for. Its [`text`](Self::text) says so as well: it may be asked elsewhere.
+    #[must_use]
+    pub fn restricted(mut self, matcher: &Matcher) -> Self {
+        self.expr.restrict(matcher);
+        self.text = print::Line(&self.expr).to_string();
+        self
+    }
+
     /// The expression over several lines where one would be long, as `/api/v1/format_query` has it.
     #[must_use]
     pub fn pretty(&self) -> String {
@@ -87,5 +96,38 @@ impl Query {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", print::Line(&self.expr))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchfire_model::MatchOp;
+
+    use super::*;
+
+    #[test]
+    fn every_selector_of_a_restricted_question_has_the_matcher() {
+        let matcher = Matcher::new("instance", MatchOp::Matches, "a\\.b|c").unwrap();
+        let parts = |one: &Matcher| (one.label().to_owned(), one.op(), one.value().to_owned());
+        let is = |one: &Matcher| parts(one) == parts(&matcher);
+        for text in [
+            "up",
+            "{job=\"x\"} offset 5m",
+            "{\"a.b\"}[5m] @ end()",
+            "sum by (x) (rate(a[5m])) / on (y) group_left () -(b or vector(1))",
+            "topk(scalar(k), max_over_time(rate(a[1m])[10m:30s]))",
+            "absent(a{instance=\"z\"})",
+        ] {
+            let query = Query::parse(text, Features::default()).unwrap();
+            let many = query.selectors().len();
+            let restricted = query.restricted(&matcher);
+            // What it prints is read again as what it is.
+            let read = Query::parse(restricted.text(), Features::default()).unwrap();
+            for query in [&restricted, &read] {
+                let all = query.selectors();
+                let with = |one: &&&[Matcher]| one.iter().any(is);
+                assert_eq!((all.len(), all.iter().filter(with).count()), (many, many), "{text}");
+            }
+        }
     }
 }

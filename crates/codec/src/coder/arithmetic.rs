@@ -117,20 +117,18 @@ impl Coder for Reader<'_> {
     fn bit(&mut self, _: bool, probability: &mut Probability) -> bool {
         let cut = cut(self.low, self.high, *probability);
         let bit = self.code <= cut;
-        if bit {
-            self.high = cut;
-        } else {
-            self.low = cut + 1;
-        }
+        // Chosen and not branched to: no bit that is worth its room can be foreseen.
+        (self.low, self.high) = if bit { (self.low, cut) } else { (cut + 1, self.high) };
+        probability.learn(bit);
         while (self.low ^ self.high) >> 24 == 0 {
             self.low <<= 8;
             self.high = self.high << 8 | 0xff;
             self.code = self.code << 8 | self.byte();
         }
-        probability.learn(bit);
         bit
     }
 
+    #[inline]
     fn plain(&mut self, _: u64, count: u32) -> u64 {
         self.bits.take(count)
     }

@@ -46,7 +46,24 @@ impl<'a> BitReader<'a> {
         Self { input, pending: 0, count: 0, overrun: false }
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, count: u32) -> u64 {
+        if self.count < count {
+            self.refill(count);
+        }
+        let value = self.pending as u64 & mask(count);
+        self.pending >>= count;
+        self.count -= count;
+        value
+    }
+
+    /// Has `count` bits pending, and as many more as come along.
+    fn refill(&mut self, count: u32) {
+        if let Some((rest, word)) = self.input.split_last_chunk() {
+            self.input = rest;
+            self.pending |= u128::from(u64::from_be_bytes(*word)) << self.count;
+            self.count += u64::BITS;
+        }
         while self.count < count {
             let byte = match self.input.split_last() {
                 Some((&last, rest)) => {
@@ -61,10 +78,6 @@ impl<'a> BitReader<'a> {
             self.pending |= u128::from(byte) << self.count;
             self.count += 8;
         }
-        let value = self.pending as u64 & mask(count);
-        self.pending >>= count;
-        self.count -= count;
-        value
     }
 
     /// True when more bits were taken than there are.

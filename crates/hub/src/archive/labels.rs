@@ -6,11 +6,11 @@ use watchfire_model::{LabelPair, LabelSet, NAME_LABEL, SeriesKey, Server};
 
 /// The label that says which server it is. It is always the server's name: no agent speaks
 /// in the name of another server.
-pub(super) const INSTANCE: &str = "instance";
+pub(crate) const INSTANCE: &str = "instance";
 /// What Prometheus' users know a server of the node's own series by.
 const JOB: (&str, &str) = ("job", "node");
 /// What Prometheus puts before a label that a series may not have.
-const EXPORTED: &str = "exported_";
+pub(crate) const EXPORTED: &str = "exported_";
 
 /// The labels that a server gives to its series, sorted by name: the operator's, `instance`,
 /// and `job` where the operator named none. The server's label `name` says the same as
@@ -34,7 +34,7 @@ pub(super) fn of_server(server: &Server) -> Arc<[LabelPair]> {
 pub(super) fn pairs_of(key: &SeriesKey) -> Arc<[LabelPair]> {
     let mut pairs: Vec<LabelPair> = key.labels().map(pair).collect();
     if let Some(instance) = pairs.iter_mut().find(|(name, _)| **name == *INSTANCE) {
-        instance.0 = exported(key).into();
+        instance.0 = exported(|name| key.label(name).is_some()).into();
     }
     pairs.push(pair((NAME_LABEL, key.name())));
     pairs.sort();
@@ -45,7 +45,7 @@ pub(super) fn pairs_of(key: &SeriesKey) -> Arc<[LabelPair]> {
 pub(super) fn own_label<'k>(key: &'k SeriesKey, label: &str) -> Option<&'k str> {
     if label.starts_with(EXPORTED)
         && let Some(instance) = key.label(INSTANCE)
-        && exported(key) == label
+        && exported(|name| key.label(name).is_some()) == label
     {
         return Some(instance);
     }
@@ -70,10 +70,10 @@ pub(super) fn label_set(key: &[LabelPair], server: &[LabelPair]) -> LabelSet {
     }
 }
 
-/// The name under which a key's own `instance` goes: one that the key has not yet.
-fn exported(key: &SeriesKey) -> String {
+/// The name under which a series' own `instance` goes: one that the series has not yet.
+pub(crate) fn exported(has: impl Fn(&str) -> bool) -> String {
     let mut name = format!("{EXPORTED}{INSTANCE}");
-    while key.label(&name).is_some() {
+    while has(&name) {
         name.insert_str(0, EXPORTED);
     }
     name

@@ -138,18 +138,18 @@ impl Looking<'_, '_> {
 }
 
 /// The least items of a listing, as many as are wanted.
-pub(super) struct Least<T> {
+pub(crate) struct Least<T> {
     items: BTreeSet<T>,
     limit: usize,
     cut_off: bool,
 }
 
 impl<T: Ord> Least<T> {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { items: BTreeSet::new(), limit, cut_off: false }
     }
 
-    pub(super) fn add(&mut self, item: T) {
+    pub(crate) fn add(&mut self, item: T) {
         self.items.insert(item);
         if self.items.len() > self.limit {
             self.items.pop_last();
@@ -157,7 +157,7 @@ impl<T: Ord> Least<T> {
         }
     }
 
-    pub(super) fn found(self) -> Found<T> {
+    pub(crate) fn found(self) -> Found<T> {
         let Self { items, cut_off, .. } = self;
         Found { items: items.into_iter().collect(), warnings: Vec::new(), cut_off }
     }
@@ -165,7 +165,7 @@ impl<T: Ord> Least<T> {
 
 impl Least<String> {
     /// Nearly all that come are known already, and need no memory.
-    pub(super) fn add_text(&mut self, text: &str) {
+    pub(crate) fn add_text(&mut self, text: &str) {
         if !self.items.contains(text) {
             self.add(text.to_owned());
         }

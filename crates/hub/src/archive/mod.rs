@@ -8,7 +8,7 @@
 //! historian --chunks--> History <--reads-- source (SeriesSource) --> PromQL, listings
 //!                        ^   |
 //!                        |   v
-//!                      sealer: chunks -> columns -> blocks, tiers, process tables
+//!                      sealer: chunks -> columns -> blocks, tiers, process tables, events
 //! ```
 //!
 //! Everything here but [`Archive::seal_loop`] blocks, and is to be called where that may be.
@@ -21,6 +21,7 @@
 
 mod chains;
 mod columns;
+mod events;
 mod labels;
 mod listing;
 mod matching;
@@ -32,6 +33,7 @@ mod schemas;
 mod sealer;
 mod segment;
 mod source;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod tiers;
@@ -49,7 +51,11 @@ use watchfire_store::History;
 
 use crate::fleet::Fleet;
 use crate::historian::Historian;
+use crate::pushed::{KnownSender, PushedSource};
+pub(crate) use labels::{EXPORTED, INSTANCE, exported};
+pub(crate) use listing::Least;
 use places::Places;
+pub(crate) use reading::unreadable;
 use schemas::Known;
 pub(crate) use source::ArchiveSource;
 
@@ -69,6 +75,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Counters {
+    decoded_ticks: AtomicU64,
     lost_ticks: AtomicU64,
     sealed_blocks: AtomicU64,
     sealed_chunks: AtomicU64,
@@ -79,6 +86,8 @@ struct Counters {
 /// What was counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ArchiveCounts {
+    /// Ticks that were not in memory and had to be decoded for a question about series.
+    pub(crate) decoded_ticks: u64,
     /// Stored ticks that could not be read, each time that they were met.
     pub(crate) lost_ticks: u64,
     /// Blocks that were sealed.
@@ -115,11 +124,17 @@ impl Archive {
         ArchiveSource::new(self.clone(), scope.clone())
     }
 
+    /// The series that these senders pushed into the same history.
+    pub(crate) fn pushed(&self, senders: Vec<Arc<KnownSender>>) -> PushedSource {
+        PushedSource::new(self.history().cloned(), self.0.fleet.clone(), senders)
+    }
+
     /// What was counted since the start.
     pub(crate) fn counts(&self) -> ArchiveCounts {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.0.counters;
         ArchiveCounts {
+            decoded_ticks: of(&counters.decoded_ticks),
             lost_ticks: of(&counters.lost_ticks),
             sealed_blocks: of(&counters.sealed_blocks),
             sealed_chunks: of(&counters.sealed_chunks),
@@ -128,7 +143,7 @@ impl Archive {
         }
     }
 
-    fn history(&self) -> Option<&History> {
+    pub(crate) fn history(&self) -> Option<&History> {
         self.0.historian.history()
     }
 

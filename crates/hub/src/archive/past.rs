@@ -16,7 +16,7 @@ use super::reading::unreadable;
 use super::schemas::Schemas;
 use super::segment::merged;
 use super::walk::{Met, Walk, Wanted};
-use crate::http::{Ran, Recorded, RunsAsked};
+use crate::http::{EventsAsked, HeardEvents, Ran, Recorded, RunsAsked};
 
 /// A status is given of a tick at most so long before the moment.
 const STATUS_AGE_MS: i64 = 60_000;
@@ -49,6 +49,18 @@ impl Recorded for Archive {
 
     fn runs_of(&self, scope: &Scope, asked: &RunsAsked) -> Result<Vec<Ran>, SourceError> {
         Archive::runs_of(self, scope, asked).map_err(unreadable)
+    }
+
+    fn events_of(
+        &self,
+        server: &ServerName,
+        asked: &EventsAsked,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<HeardEvents, SourceError> {
+        match self.0.fleet.index(server) {
+            Some(index) => self.events(index, asked, out_of_time),
+            None => Ok(HeardEvents::default()),
+        }
     }
 }
 

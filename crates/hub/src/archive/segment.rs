@@ -1,6 +1,6 @@
 //! Samples of one server from several places, as one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use watchfire_model::{ABSENT, is_absent};
@@ -11,48 +11,51 @@ use super::columns::Segment;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Merged {
     pub(super) times: Arc<[i64]>,
-    pub(super) columns: Vec<(usize, Arc<[f64]>)>,
+    pub(super) columns: Vec<(usize, Arc<Vec<f64>>)>,
 }
 
 /// Makes one of all segments. Where several have a value of one series at one time, the last
 /// of them counts; a time at which a series has no value says that it had ended.
 pub(super) fn merged(mut segments: Vec<Segment>) -> Merged {
     segments.retain(|segment| !segment.times.is_empty());
-    if segments.len() == 1 {
-        let Segment { times, columns } = segments.remove(0);
-        let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
-        return Merged { times: times.into(), columns: columns.collect() };
-    }
     let mut order: Vec<&Segment> = segments.iter().collect();
     order.sort_by_key(|segment| segment.times[0]);
     let follow = |pair: &[&Segment]| pair[0].times.last() < pair[1].times.first();
-    if order.windows(2).all(follow) { joined(&order) } else { woven(&segments) }
+    let Segment { times, columns } = if order.windows(2).all(follow) {
+        segments.sort_by_key(|segment| segment.times[0]);
+        segments.into_iter().reduce(joined).unwrap_or_default()
+    } else {
+        woven(&segments)
+    };
+    let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
+    Merged { times: times.into(), columns: columns.collect() }
 }
 
-/// Of segments that follow one another.
-fn joined(segments: &[&Segment]) -> Merged {
-    let mut times = Vec::with_capacity(segments.iter().map(|segment| segment.times.len()).sum());
-    let mut pieces: BTreeMap<usize, Vec<(usize, &[f64])>> = BTreeMap::new();
-    for segment in segments {
-        for (number, values) in &segment.columns {
-            pieces.entry(*number).or_default().push((times.len(), values));
+/// Of two segments, of which the second follows the first. What the first has is not copied.
+fn joined(mut first: Segment, second: Segment) -> Segment {
+    let before = first.times.len();
+    let known = first.columns.iter().enumerate();
+    let place_of: HashMap<usize, usize> =
+        known.map(|(place, (number, _))| (*number, place)).collect();
+    first.times.extend(second.times);
+    for (number, values) in second.columns {
+        match place_of.get(&number) {
+            Some(&place) => first.columns[place].1.extend(values),
+            None => {
+                let mut column = vec![ABSENT; before];
+                column.extend(values);
+                first.columns.push((number, column));
+            }
         }
-        times.extend_from_slice(&segment.times);
     }
-    let column = |(number, pieces): (usize, Vec<(usize, &[f64])>)| {
-        let mut values: Arc<[f64]> = std::iter::repeat_n(ABSENT, times.len()).collect();
-        let room = Arc::get_mut(&mut values).expect("it is not shared yet");
-        for (at, piece) in pieces {
-            room[at..at + piece.len()].copy_from_slice(piece);
-        }
-        (number, values)
-    };
-    let columns = pieces.into_iter().map(column).collect();
-    Merged { times: times.into(), columns }
+    for (_, column) in &mut first.columns {
+        column.resize(first.times.len(), ABSENT);
+    }
+    first
 }
 
 /// Of segments that lie over one another, the later ones above.
-fn woven(segments: &[Segment]) -> Merged {
+fn woven(segments: &[Segment]) -> Segment {
     let mut times: Vec<i64> =
         segments.iter().flat_map(|segment| segment.times.iter().copied()).collect();
     times.sort_unstable();
@@ -70,8 +73,7 @@ fn woven(segments: &[Segment]) -> Merged {
             }
         }
     }
-    let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
-    Merged { times: times.into(), columns: columns.collect() }
+    Segment { times, columns: columns.into_iter().collect() }
 }
 
 /// The part of `times` later than `after` and not later than `until`, as a range.

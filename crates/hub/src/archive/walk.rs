@@ -16,6 +16,10 @@ pub(super) enum Met<'a> {
     Tick(&'a Schema, &'a Tick),
     /// A process table, and whether those after it can be read without those before it.
     Table(&'a ProcessTable, bool),
+    /// A table of this moment that cannot be read, in milliseconds since 1970.
+    LostTable(i64),
+    /// What the kernel told, as the agent recorded it.
+    Event(&'a Record),
 }
 
 /// What came of one chunk.
@@ -25,8 +29,6 @@ pub(super) struct Fate {
     pub(super) ticks: usize,
     /// Ticks that could not be read.
     pub(super) lost_ticks: usize,
-    /// Process tables that could not be read.
-    pub(super) lost_tables: usize,
 }
 
 /// Which records are read.
@@ -34,16 +36,19 @@ pub(super) struct Fate {
 pub(super) enum Wanted {
     Ticks,
     Tables,
-    Both,
+    Events,
+    All,
 }
 
 impl Wanted {
     fn has(self, kind: RecordKind) -> bool {
-        match kind {
-            RecordKind::Tick => self != Self::Tables,
-            RecordKind::Processes => self != Self::Ticks,
-            RecordKind::Event | RecordKind::Other(_) => false,
-        }
+        let one = match kind {
+            RecordKind::Tick => Self::Ticks,
+            RecordKind::Processes => Self::Tables,
+            RecordKind::Event => Self::Events,
+            RecordKind::Other(_) => return false,
+        };
+        self == one || self == Self::All
     }
 }
 
@@ -85,11 +90,16 @@ impl<'a> Walk<'a> {
             if record.sequence <= stored.skip_to || !self.wanted.has(record.kind) {
                 continue;
             }
-            let read = self.record(stored, &record)?;
+            // An event is whole by itself.
+            let read = record.kind == RecordKind::Event || self.record(stored, &record)?;
             match (read, record.kind) {
                 (false, RecordKind::Tick) => fate.lost_ticks += 1,
-                (false, _) => fate.lost_tables += 1,
-                (true, _) if stored.lead_in => {}
+                (_, _) if stored.lead_in => {}
+                (false, _) => {
+                    if met(Met::LostTable(record.unix_ms)).is_break() {
+                        break;
+                    }
+                }
                 (true, kind) => {
                     if self.tell(kind, &record, &mut fate, met).is_break() {
                         break;
@@ -107,9 +117,13 @@ impl<'a> Walk<'a> {
         fate: &mut Fate,
         met: &mut dyn FnMut(Met<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        if kind == RecordKind::Tick {
-            fate.ticks += 1;
-            return met(Met::Tick(self.decoder.schema(), self.decoder.tick()));
+        match kind {
+            RecordKind::Tick => {
+                fate.ticks += 1;
+                return met(Met::Tick(self.decoder.schema(), self.decoder.tick()));
+            }
+            RecordKind::Event => return met(Met::Event(record)),
+            RecordKind::Processes | RecordKind::Other(_) => {}
         }
         let starts = matches!(peek(&record.bytes), Ok(Some(head)) if head.starts_chain);
         match self.decoder.table() {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use watchfire_codec::Decoder;
 use watchfire_model::{Moment, SeriesKey};
 use watchfire_runtime::Shutdown;
-use watchfire_store::{ChunkRow, History, HistoryError, Sealing, StoredChunk};
+use watchfire_store::{ChunkRow, History, HistoryError, Sealing, StoredChunk, StoredEvent};
 
 use super::chains::{Chain, Ring};
 use super::columns::Segment;
@@ -86,7 +86,7 @@ impl Work<'_> {
     fn read(&self, chunks: &[StoredChunk]) -> Result<Option<Ring>, HistoryError> {
         let known = &self.archive.0.known;
         let schemas = Schemas::new(known, self.history, self.server, None);
-        let mut walk = Walk::new(known, schemas, Wanted::Both);
+        let mut walk = Walk::new(known, schemas, Wanted::All);
         let mut ring = Ring::default();
         for stored in chunks {
             if self.end.is_requested() {
@@ -108,46 +108,41 @@ impl Work<'_> {
 
     /// Seals the chains that are over, whole, and not too young.
     fn seal_ring(&self, mut ring: Ring) -> Result<Outcome, HistoryError> {
-        // What goes on from the last chain may still come.
-        let Some(last) = ring.chains.pop() else { return Ok(Outcome::Nothing) };
+        let go = ring.go(self.until_ms);
+        self.pass_over_sealed_tables(&mut ring.chains[..go])?;
+        let known = self.history.coverage(self.server, ring.id)?;
         let old_ms = self.now.unix_ms.saturating_sub(KEEP_BROKEN_MS);
-        let is_whole = |chain: &Chain| (chain.lost == 0 && chain.starts) || chain.to_ms < old_ms;
-        let young = ring.chains.iter().position(|chain| chain.to_ms > self.until_ms);
-        let next_ms = young.map_or(last.from_ms, |at| ring.chains[at].from_ms);
-        ring.chains.truncate(young.unwrap_or(ring.chains.len()));
-        let Some(end) = ring.chains.last() else { return Ok(Outcome::Nothing) };
-        let tables = end.tables;
-        let kept = ring.chains.iter().filter(|chain| !is_whole(chain)).count();
-        let rows: Vec<ChunkRow> = ring
+        let whole = ring.whole(go, &known, old_ms);
+        let kept = whole.contains(&false);
+        let going: Vec<&Chain> = ring
             .chains
             .iter()
-            .filter(|chain| is_whole(chain))
-            .flat_map(|c| c.rows.clone())
+            .zip(&whole)
+            .filter(|(_, whole)| **whole)
+            .map(|(one, _)| one)
             .collect();
-        if rows.is_empty() {
+        if going.is_empty() {
             return Ok(Outcome::Nothing);
         }
-        let ticks: Vec<Range<usize>> = ring
-            .chains
-            .iter()
-            .filter(|chain| is_whole(chain))
-            .map(|chain| chain.ticks.clone())
-            .collect();
-        let lost = ring.chains.iter().filter(|chain| is_whole(chain)).map(|chain| chain.lost).sum();
-        // Tables up to the next that needs none of these.
-        let tables = tables + ring.goes_on_until(tables);
-        let Ring { columns, keys, tables: mut all, .. } = ring;
-        all.truncate(tables);
+        let next_ms = ring.chains[go].from_ms;
+        let rows = going.iter().flat_map(|chain| chain.rows.iter().copied()).collect();
+        let chunks: Vec<ChunkRow> = [rows, self.old_schemas(next_ms)?].concat();
+        let ticks: Vec<Range<usize>> = going.iter().map(|chain| chain.ticks.clone()).collect();
+        let events = going.iter().flat_map(|chain| &ring.events[chain.events.clone()]);
+        let events: Vec<StoredEvent> = events.cloned().collect();
+        let lost = going.iter().map(|chain| chain.lost).sum();
+        let tables = ring.tables_of(go);
+        let Ring { columns, keys, tables: all, .. } = ring;
         let Segment { times, columns } = columns.within(&ticks);
         let series: Vec<(SeriesKey, Vec<f64>)> =
             columns.into_iter().map(|(number, values)| (keys[number].clone(), values)).collect();
-        let chunks = [rows, self.old_schemas(next_ms)?].concat();
         let sealed = self.history.seal(&Sealing {
             server: self.server,
             chunks: &chunks,
             timestamps: &times,
             series: &series,
-            tables: &all,
+            tables: &all[..tables],
+            events: &events,
         })?;
         if sealed.stale {
             return Ok(Outcome::Ended);
@@ -156,7 +151,22 @@ impl Work<'_> {
         add(&counters.sealed_blocks, sealed.blocks);
         add(&counters.sealed_chunks, sealed.chunks);
         self.archive.count_lost(lost);
-        Ok(Outcome::Sealed(next_ms, kept > 0))
+        Ok(Outcome::Sealed(next_ms, kept))
+    }
+
+    /// Tables that went with chains before them are not lost.
+    fn pass_over_sealed_tables(&self, chains: &mut [Chain]) -> Result<(), HistoryError> {
+        for chain in chains {
+            let mut lost = Vec::new();
+            for at_ms in std::mem::take(&mut chain.lost_tables) {
+                let sealed = self.history.table_at(self.server, at_ms)?;
+                if sealed.is_none_or(|table| table.at.unix_ms != at_ms) {
+                    lost.push(at_ms);
+                }
+            }
+            chain.lost_tables = lost;
+        }
+        Ok(())
     }
 
     /// The rows of stored schemas that nothing needs any more, where what is from `next_ms` on

@@ -6,7 +6,9 @@ mod mail;
 mod plain;
 mod proxies;
 mod secret;
+mod sender;
 mod server;
+mod service;
 mod user;
 
 use std::collections::{HashMap, HashSet};
@@ -15,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use watchfire_model::Channel;
+use watchfire_model::{Channel, Server};
 use watchfire_notify::{ChannelError, Notifier};
 use watchfire_runtime::Clock;
 use watchfire_runtime::config::{
@@ -26,7 +28,7 @@ use watchfire_runtime::config::{
 pub(super) use plain::WORDS;
 
 use super::file::HubFile;
-use super::{HubConfig, User, WatchedServer};
+use super::{HubConfig, Sender, User, WatchedServer};
 use crate::terminal;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:5100";
@@ -84,16 +86,21 @@ impl<'a> Checker<'a> {
         let plain = self.plain(file.plain);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
+        let remote_writes = self.remote_writes(file.remote_write);
+        let read_from = file.history.and_then(|table| self.history(table));
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
+        let senders: Vec<_> =
+            file.sender.into_iter().filter_map(|table| self.push_sender(table)).collect();
+        self.check_tokens(&senders);
         let users: Vec<_> =
             file.user.into_iter().filter_map(|table| self.user(table, &time_zone)).collect();
         if let Ok(notifier) = Notifier::new(mail.clone(), Clock::system()) {
             self.check_channels(&notifier, has_mail);
         }
-        self.warn_about_scopes(&users, &servers);
+        self.warn_about_scopes(&users, &servers, &senders);
         let config = || {
             Some(HubConfig {
                 listen: listen?,
@@ -104,8 +111,11 @@ impl<'a> Checker<'a> {
                 plain: plain?,
                 trusted_proxies,
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
+                senders: senders.into_iter().map(|(sender, _)| sender).collect(),
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
+                remote_writes,
+                read_from,
                 warnings: self.warnings,
             })
         };
@@ -211,10 +221,18 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn warn_about_scopes(&mut self, users: &[(User, Place)], servers: &[(WatchedServer, Place)]) {
+    fn warn_about_scopes(
+        &mut self,
+        users: &[(User, Place)],
+        servers: &[(WatchedServer, Place)],
+        senders: &[(Sender, Place)],
+    ) {
+        let watched = servers.iter().map(|(watched, _)| &watched.server);
+        let known: Vec<&Server> =
+            watched.chain(senders.iter().map(|(sender, _)| &sender.server)).collect();
         for (user, place) in users {
             for selector in user.scope.selectors() {
-                if !servers.iter().any(|(watched, _)| selector.selects(&watched.server.labels)) {
+                if !known.iter().any(|server| selector.selects(&server.labels)) {
                     let what =
                         format!("user {:?}: {:?} selects no server", user.name, selector.as_str());
                     self.warnings.push(Problem::new(place.clone(), what));

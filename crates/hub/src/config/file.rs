@@ -21,8 +21,13 @@ pub(super) struct HubFile {
     #[serde(default)]
     pub(super) server: Vec<Spanned<ServerTable>>,
     #[serde(default)]
+    pub(super) sender: Vec<Spanned<SenderTable>>,
+    #[serde(default)]
     pub(super) user: Vec<Spanned<UserTable>>,
     pub(super) mail: Option<Spanned<MailTable>>,
+    pub(super) history: Option<HistoryTable>,
+    #[serde(default)]
+    pub(super) remote_write: Vec<Spanned<RemoteWriteTable>>,
 }
 
 /// `[[server]]`
@@ -42,6 +47,16 @@ pub(super) struct ServerTable {
 pub(super) struct LoginTable {
     pub(super) user: Spanned<String>,
     pub(super) password: Spanned<String>,
+}
+
+/// `[[sender]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SenderTable {
+    pub(super) name: Spanned<String>,
+    pub(super) token: Spanned<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 /// `[[user]]`
@@ -75,4 +90,25 @@ pub(super) struct MailgunTable {
     pub(super) domain: Spanned<String>,
     pub(super) key: Spanned<String>,
     pub(super) base: Option<Spanned<String>>,
+}
+
+/// `[history]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryTable {
+    pub(super) read: Spanned<String>,
+    pub(super) token: Option<Spanned<String>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) password: Option<Spanned<String>>,
+}
+
+/// `[[remote_write]]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemoteWriteTable {
+    pub(super) url: Spanned<String>,
+    pub(super) token: Option<Spanned<String>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) password: Option<Spanned<String>>,
+    pub(super) servers: Option<Vec<Spanned<String>>>,
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod service;
 mod show;
 mod warn;
 
@@ -20,6 +21,7 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::is_loopback;
 
@@ -46,10 +48,16 @@ pub struct HubConfig {
     pub trusted_proxies: Vec<Network>,
     /// The watched servers, in the file's order.
     pub servers: Vec<WatchedServer>,
+    /// Those that push samples, in the file's order.
+    pub senders: Vec<Sender>,
     /// The users, in the file's order.
     pub users: Vec<User>,
     /// How mails leave; `None` when they cannot.
     pub mail: Option<MailSettings>,
+    /// Who gets a copy of what agents tell.
+    pub remote_writes: Vec<RemoteWrite>,
+    /// Who answers questions about the history instead of this hub.
+    pub read_from: Option<Service>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -67,6 +75,15 @@ pub struct WatchedServer {
     pub login: Option<Login>,
     /// The agent that enrolled for it; its certificate is how the hub knows it.
     pub agent: Option<AgentId>,
+}
+
+/// Something that is no agent and pushes samples: a server of its own kind.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// Its name and labels, by which users' scopes hold for its series. They are not put on them.
+    pub server: Server,
+    /// What it shows to prove itself.
+    pub token: Secret,
 }
 
 /// The login of the hub at an agent.

@@ -1,11 +1,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use watchfire_model::Server;
 use watchfire_notify::MailServer;
 use watchfire_runtime::net::Network;
 
-use super::HubConfig;
 use super::check::WORDS;
+use super::{HubConfig, Service, ServiceLogin};
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -25,27 +26,19 @@ pub fn show(config: &HubConfig) -> String {
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
     show_mail(&mut text, config);
+    show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
         let _ = writeln!(text, "name = {:?}", watched.server.name.as_str());
         if let Some(address) = &watched.address {
             let _ = writeln!(text, "address = {address:?}");
         }
-        let own = |name: &str| matches!(name, "name" | "instance");
-        let labels: Vec<String> = watched
-            .server
-            .labels
-            .iter()
-            .filter(|(name, _)| !own(name))
-            .map(|(name, value)| format!("{name} = {value:?}"))
-            .collect();
-        if !labels.is_empty() {
-            let _ = writeln!(text, "labels = {{ {} }}", labels.join(", "));
-        }
+        show_labels(&mut text, &watched.server);
         if let Some(login) = &watched.login {
             let _ = writeln!(text, "login = {{ user = {:?}, password = \"***\" }}", login.user);
         }
     }
+    show_senders(&mut text, config);
     show_users(&mut text, config);
     text
 }
@@ -93,6 +86,50 @@ fn show_mail(text: &mut String, config: &HubConfig) {
             writeln!(text, "mailgun = {{ base = {base:?}, domain = {domain:?}, key = \"***\" }}")
         }
     };
+}
+
+fn show_services(text: &mut String, config: &HubConfig) {
+    if let Some(service) = &config.read_from {
+        let _ = writeln!(text, "\n[history]\nread = {:?}", service.url);
+        show_service_login(text, service);
+    }
+    for target in &config.remote_writes {
+        let _ = writeln!(text, "\n[[remote_write]]\nurl = {:?}", target.service.url);
+        show_service_login(text, &target.service);
+        let servers: Vec<&str> = target.scope.selectors().iter().map(|s| s.as_str()).collect();
+        let _ = writeln!(text, "servers = {servers:?}");
+    }
+}
+
+fn show_service_login(text: &mut String, service: &Service) {
+    let _ = match &service.login {
+        None => Ok(()),
+        Some(ServiceLogin::Bearer(_)) => writeln!(text, "token = \"***\""),
+        Some(ServiceLogin::Basic { user, .. }) => {
+            writeln!(text, "user = {user:?}\npassword = \"***\"")
+        }
+    };
+}
+
+fn show_labels(text: &mut String, server: &Server) {
+    let own = |name: &str| matches!(name, "name" | "instance");
+    let labels: Vec<String> = server
+        .labels
+        .iter()
+        .filter(|(name, _)| !own(name))
+        .map(|(name, value)| format!("{name} = {value:?}"))
+        .collect();
+    if !labels.is_empty() {
+        let _ = writeln!(text, "labels = {{ {} }}", labels.join(", "));
+    }
+}
+
+fn show_senders(text: &mut String, config: &HubConfig) {
+    for sender in &config.senders {
+        let name = sender.server.name.as_str();
+        let _ = writeln!(text, "\n[[sender]]\nname = {name:?}\ntoken = \"***\"");
+        show_labels(text, &sender.server);
+    }
 }
 
 fn show_users(text: &mut String, config: &HubConfig) {

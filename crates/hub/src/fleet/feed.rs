@@ -8,7 +8,8 @@ use watchfire_codec::{
 use watchfire_model::{Moment, Schema, Status, StatusView, Tick};
 
 use super::lock;
-use super::recent::{LastMinutes, Recent};
+use super::minutes::Minutes;
+use super::recent::{self, LastMinutes, Recent};
 
 /// The ticks and process tables of one session as they are now. The session fills
 /// it, and the fleet makes a status or a table of it when somebody asks: with ten
@@ -24,7 +25,11 @@ struct Inner {
     /// When the last tick came, on the hub's clocks; `None` before the first.
     came: Option<Moment>,
     tables: TableChain,
-    /// Only while somebody asks for it.
+    /// What the last minutes may take, in bytes.
+    room: usize,
+    /// All series of the last minutes, where there is room for them.
+    minutes: Option<Box<Minutes>>,
+    /// Some series of the last minutes, only while somebody asks for them.
     recent: Option<Box<Recent>>,
 }
 
@@ -46,8 +51,15 @@ impl Feed {
             view: StatusView::new(),
             came: None,
             tables: TableChain::default(),
+            room: 0,
+            minutes: None,
             recent: None,
         })))
+    }
+
+    /// What the last minutes may take from now on, in bytes.
+    pub(crate) fn give_room(&self, room: usize) {
+        self.lock().room = room;
     }
 
     /// Reads a record of one tick, which came at `now`, with what it adds to the
@@ -71,22 +83,34 @@ impl Feed {
     }
 
     /// The values of the last minutes at `places` of the schema `known`, later than `after_ms`,
-    /// as far as they are in memory; they are from now on, within `room` bytes. `None` when the
-    /// schema is another one by now.
+    /// as far as they are in memory. `None` when the schema is another one by now.
+    ///
+    /// With `remember`, and when not all are in memory that may be, they are kept from now on.
     pub(crate) fn last_minutes(
         &self,
         known: &Schema,
         places: &[usize],
-        (after_ms, room): (i64, usize),
+        (after_ms, remember): (i64, bool),
         now: Moment,
     ) -> Option<LastMinutes> {
-        let Inner { decoder, recent, .. } = &mut *self.lock();
-        let (schema, tick) = (decoder.schema(), decoder.tick());
-        if !is_whole(schema, tick) || schema.generation() != known.generation() {
-            return None;
-        }
-        let recent = recent.get_or_insert_default();
-        Some(recent.ask((schema, tick), places, (after_ms, room), now))
+        let shared = {
+            let Inner { decoder, room, minutes, recent, .. } = &mut *self.lock();
+            let (schema, tick) = (decoder.schema(), decoder.tick());
+            if !is_whole(schema, tick) || schema.generation() != known.generation() {
+                return None;
+            }
+            let minutes = minutes.as_ref().filter(|minutes| minutes.is_of(known.generation()));
+            match minutes.filter(|minutes| !remember || minutes.reach(after_ms)) {
+                Some(minutes) => minutes.share(places, after_ms),
+                None if !remember => return None,
+                None => {
+                    let room = (*room).clamp(recent::LEAST_ROOM, recent::MOST_ROOM);
+                    let recent = recent.get_or_insert_default();
+                    return Some(recent.ask((schema, tick), places, (after_ms, room), now));
+                }
+            }
+        };
+        Some(shared.read(places))
     }
 
     /// Takes a record of one process table. False when it has no room.
@@ -173,15 +197,24 @@ impl Feed {
 
 impl Inner {
     fn remember(&mut self, now: Moment) {
-        let Some(recent) = &mut self.recent else { return };
-        if recent.is_idle(now) {
-            self.recent = None;
+        let Self { decoder, room, minutes, recent, .. } = self;
+        if !Minutes::fit(decoder.tick().values.len(), *room) {
+            *minutes = None;
         } else {
-            recent.push(self.decoder.tick());
+            minutes.get_or_insert_default().push(decoder.tick(), *room);
+        }
+        if recent.as_ref().is_some_and(|recent| recent.is_idle(now)) {
+            *recent = None;
+        }
+        if let Some(recent) = recent {
+            recent.push(decoder.tick());
         }
     }
 
     fn hole(&mut self) {
+        if let Some(minutes) = &mut self.minutes {
+            minutes.hole();
+        }
         if let Some(recent) = &mut self.recent {
             recent.hole();
         }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use watchfire_model::{ABSENT, Moment, Schema, Tick};
 
 /// Ticks older than this, by their own times, are sealed by now and read as a block.
-const KEPT_MS: i64 = 15 * 60_000;
+pub(super) const KEPT_MS: i64 = 15 * 60_000;
 /// A series that nobody asked for this long is kept no more.
 const ASKED_WITHIN: Duration = Duration::from_secs(600);
 /// The most series of one server.
 const MAX_COLUMNS: usize = 256;
+/// The room that is given at least and at most, in bytes.
+pub(super) const LEAST_ROOM: usize = 8 << 10;
+pub(super) const MOST_ROOM: usize = 512 << 10;
 
 /// The ticks of one session, of one generation of its schema.
 #[derive(Debug, Default)]

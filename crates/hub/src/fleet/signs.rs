@@ -7,7 +7,7 @@ use watchfire_model::{
     Event as KernelEvent, Evidence, Goodbye, Moment, ProcessTable, Sight, Status, Transition,
 };
 
-use super::{Feed, Fleet, State, hub_time};
+use super::{Feed, Fleet, RECENT_BYTES, State, hub_time};
 use crate::events::Event;
 
 /// The observer that is the hub.
@@ -45,6 +45,7 @@ impl Fleet {
 
     /// The session's feed has read a tick, which is a sign of life as well.
     pub(crate) fn tick(&self, index: usize, feed: &Feed) {
+        feed.give_room(RECENT_BYTES / self.places().max(1));
         self.sign(index, PresenceMachine::sign_of_life, |state, now| {
             state.reading.tick_of(feed);
             state.is_to_be_told(now)

@@ -50,12 +50,13 @@ use crate::dial::Rarely;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
+use crate::pushed::{Pushes, Senders};
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
-pub(crate) use past::{Past, Ran, Recorded, RunsAsked};
-use prometheus::Questions;
-pub(crate) use prometheus::{QuestionLimits, Sources};
+pub(crate) use past::{EventsAsked, Heard, HeardEvents, Past, Ran, Recorded, RunsAsked};
+pub(crate) use prometheus::{Elsewhere, QuestionLimits, Sources};
+use prometheus::{Questions, Writing};
 use session::Sessions;
 pub(crate) use stream::{Accepted, OnStream};
 
@@ -74,7 +75,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 18] = [
+const ROUTES: [Route; 19] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -85,6 +86,7 @@ const ROUTES: [Route; 18] = [
     ("/api/servers/{name}/stats", || get(past::stats)),
     ("/api/servers/{name}/processes", || get(past::processes)),
     ("/api/servers/{name}/range", || get(past::range)),
+    ("/api/servers/{name}/events", || get(past::events)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
@@ -116,8 +118,13 @@ pub(crate) struct Parts {
     pub(crate) past: Past,
     /// The series that a user may ask about.
     pub(crate) sources: Sources,
+    /// Who answers questions about them instead.
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// What questions about them may cost.
     pub(crate) question_limits: QuestionLimits,
+    /// Who may push series, and where what they push goes.
+    pub(crate) senders: Senders,
+    pub(crate) pushes: Pushes,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
@@ -135,6 +142,7 @@ struct App {
     removed: Rarely,
     recall: Recall,
     questions: Questions,
+    writing: Writing,
     open: OpenDoor,
 }
 
@@ -179,6 +187,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         removed: Rarely::default(),
         recall: Recall::default(),
         questions,
+        writing: Writing::default(),
         open: OpenDoor::default(),
     });
     let routes = Router::new().merge(page::routes());

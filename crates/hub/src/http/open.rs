@@ -33,9 +33,7 @@ pub(super) struct OpenDoor(Mutex<Option<String>>);
 impl App {
     /// The session of a request that needs no login.
     pub(super) fn open_session(&self, parts: &Parts, now: Moment) -> Option<(String, Session)> {
-        let peer = parts.extensions.get::<Peer>()?;
-        let near = peer.remote.ip().to_canonical().is_loopback();
-        if !(self.parts.open_on_loopback && near && is_for_this_machine(&parts.headers)) {
+        if !self.is_open_to(parts) {
             return None;
         }
         let mut id = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,6 +43,13 @@ impl App {
             *id = Some(begun.clone());
             Some((begun, session))
         })
+    }
+
+    /// True for a request that comes by this door.
+    pub(super) fn is_open_to(&self, parts: &Parts) -> bool {
+        let peer = parts.extensions.get::<Peer>();
+        let near = peer.is_some_and(|peer| peer.remote.ip().to_canonical().is_loopback());
+        self.parts.open_on_loopback && near && is_for_this_machine(&parts.headers)
     }
 }
 

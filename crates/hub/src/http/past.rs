@@ -1,6 +1,7 @@
 //! Questions about the past of servers. They read the disk, so few run at a time, each has
 //! its time, and a reader who is not served soon is told to come again.
 
+mod events;
 mod processes;
 mod range;
 mod runs;
@@ -16,12 +17,14 @@ use watchfire_api::when::{WHEN_HINT, read_moment};
 use watchfire_model::{ProcessTable, Scope, ServerName, SourceError, Status};
 use watchfire_runtime::{Clock, task};
 
+pub(super) use events::events;
 pub(super) use processes::processes;
 pub(super) use range::range;
 pub(super) use runs::runs;
 pub(super) use stats::stats;
 
 use super::reply::Refusal;
+use crate::session::RecordedEvent;
 
 /// Questions that are worked on at a time.
 const MAX_AT_ONCE: usize = 2;
@@ -46,6 +49,14 @@ pub(crate) trait Recorded: Send + Sync {
 
     /// When processes of a name ran, on the servers in `scope` alone, newest first.
     fn runs_of(&self, scope: &Scope, asked: &RunsAsked) -> Result<Vec<Ran>, SourceError>;
+
+    /// What the server's kernel told, newest first. `out_of_time` says when to give up.
+    fn events_of(
+        &self,
+        server: &ServerName,
+        asked: &EventsAsked,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<HeardEvents, SourceError>;
 }
 
 /// Which runs are wanted.
@@ -74,6 +85,35 @@ pub(crate) struct Ran {
     pub(crate) pids: Vec<u32>,
     /// How many there were.
     pub(crate) processes: usize,
+}
+
+/// Which events of a server are wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct EventsAsked {
+    /// From when on, by the server's clock.
+    pub(crate) from_ms: i64,
+    /// Up to when, that moment included.
+    pub(crate) to_ms: i64,
+    /// How many at most.
+    pub(crate) limit: usize,
+}
+
+/// What the kernel of a server told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct HeardEvents {
+    /// Newest first, each once.
+    pub(crate) events: Vec<Heard>,
+    /// Where something was stored that cannot be read, in the order of time.
+    pub(crate) gaps: Vec<(i64, i64)>,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// When, by the server's clock.
+    pub(crate) at_ms: i64,
+    /// What it is.
+    pub(crate) event: RecordedEvent,
 }
 
 /// Answers questions about the past, a few at a time.
@@ -180,6 +220,15 @@ mod tests {
 
         fn runs_of(&self, _: &Scope, _: &RunsAsked) -> Result<Vec<Ran>, SourceError> {
             Err(SourceError::Unreadable("a disk that is secret".to_owned()))
+        }
+
+        fn events_of(
+            &self,
+            _: &ServerName,
+            _: &EventsAsked,
+            _: &dyn Fn() -> bool,
+        ) -> Result<HeardEvents, SourceError> {
+            Ok(HeardEvents::default())
         }
     }
 

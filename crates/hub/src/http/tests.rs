@@ -36,7 +36,9 @@ use crate::agents::Agents;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
+use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::pushed::{Pushes, Senders};
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -131,7 +133,10 @@ impl House {
             on_stream: Arc::new(|_| Box::pin(async {})),
             past: past::past(&clock),
             sources: prometheus::sources(),
+            elsewhere: None,
             question_limits: super::QuestionLimits::default(),
+            senders: Senders::default(),
+            pushes: Pushes::new(Historian::new(None, clock.clone()), clock.clone()),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
         };

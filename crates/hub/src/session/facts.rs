@@ -39,20 +39,29 @@ impl Greeted {
     }
 }
 
-/// An event as agents record it.
-#[derive(Debug, Deserialize)]
-struct Recorded {
-    kind: String,
-    text: String,
+/// An event as agents record it. A newer agent may have kinds that are not known here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct RecordedEvent {
+    /// The name of its kind: `oom_kill` for example.
+    pub(crate) kind: String,
+    /// The kernel's words.
+    pub(crate) text: String,
+    /// The process that was killed.
     #[serde(default)]
-    pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
+    /// The short name of that process.
     #[serde(default)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
+}
+
+/// What a record says of an event; `None` when it is none at all.
+pub(crate) fn recorded_event(bytes: &[u8]) -> Option<RecordedEvent> {
+    serde_json::from_slice(bytes).ok()
 }
 
 /// The event in a record; `None` for one of a newer agent, or none at all.
 pub(crate) fn event_of(bytes: &[u8], at: Moment) -> Option<Event> {
-    let recorded: Recorded = serde_json::from_slice(bytes).ok()?;
+    let recorded = recorded_event(bytes)?;
     let kind = EventKind::ALL.into_iter().find(|kind| kind.name() == recorded.kind)?;
     let victim = recorded.pid.map(|pid| OomVictim {
         pid,

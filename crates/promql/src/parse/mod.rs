@@ -21,6 +21,8 @@ use watchfire_model::Matcher;
 
 use crate::ast::Expr;
 
+pub use number::duration_ms;
+
 /// A longer question is refused, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 

@@ -61,8 +61,10 @@ fn number(word: &str) -> Option<f64> {
     plain.parse().ok()
 }
 
-/// A duration such as `1h30m`, in milliseconds.
-pub(crate) fn duration_ms(word: &str) -> Option<i64> {
+/// A duration such as `1h30m`, in milliseconds: whole numbers, each with a unit (`y`, `w`, `d`,
+/// `h`, `m`, `s`, `ms`) that is smaller than the one before. `None` for all else.
+#[must_use]
+pub fn duration_ms(word: &str) -> Option<i64> {
     let (mut rest, mut total, mut units) = (word, 0_i64, &UNITS[..]);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;

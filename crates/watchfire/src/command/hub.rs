@@ -38,7 +38,7 @@ pub(super) struct Hub {
     /// Keep no samples of the hub itself; this version keeps none in any case
     #[arg(long = "no-self")]
     _no_self: bool,
-    /// Let programs on this machine read without a login: for tests and tools
+    /// Let programs on this machine read and push without a login: for tests and tools
     #[arg(long)]
     open_loopback: bool,
 }
@@ -150,7 +150,8 @@ async fn serve(config: HubConfig, is_bare: bool, is_open: bool) -> anyhow::Resul
     }
     if is_open {
         eprintln!(
-            "Every program on this machine may read without a login. Put no proxy before it."
+            "Every program on this machine may read without a login, and push series as the sender \
+             \"local\". Put no proxy before it."
         );
     }
     show_first(hub.first_password());

@@ -50,8 +50,12 @@ pub(super) struct Agent {
     /// The values of each tick by its time, and its tables.
     pub(super) told: BTreeMap<i64, BTreeMap<SeriesKey, f64>>,
     pub(super) processes: BTreeMap<i64, ProcessTable>,
+    /// When its kernel told something, and the words.
+    pub(super) heard: BTreeMap<i64, String>,
     /// What it tells is kept back from the hub's disk.
     pub(super) kept_back: bool,
+    /// The hub has room for its last minutes.
+    pub(super) remembered: bool,
     back: Vec<watchfire_store::Chunk>,
 }
 
@@ -86,7 +90,9 @@ impl Room {
             sequence: 0,
             told: BTreeMap::new(),
             processes: BTreeMap::new(),
+            heard: BTreeMap::new(),
             kept_back: false,
+            remembered: true,
             back: Vec::new(),
         });
         let agents = agents.collect();
@@ -104,7 +110,7 @@ impl Room {
         drop((archive, fleet, historian));
         let mut room = Self::within(folder, &names, now);
         for (new, old) in room.agents.iter_mut().zip(agents) {
-            (new.told, new.processes) = (old.told, old.processes);
+            (new.told, new.processes, new.heard) = (old.told, old.processes, old.heard);
             (new.sequence, new.schema) = (old.sequence + 1000, old.schema);
         }
         room
@@ -211,6 +217,9 @@ impl Agent {
         self.encoder.encode(&self.schema, &tick, &mut bytes);
         assert_eq!(self.feed.tick(&bytes, now).ok(), Some(true));
         fleet.tick(self.index, &self.feed);
+        if !self.remembered {
+            self.feed.give_room(1);
+        }
         self.record(RecordKind::Tick, bytes, now, historian);
         if second % 5 == 0 {
             let table = table(now, second, self.index);
@@ -218,6 +227,12 @@ impl Agent {
             self.tables.encode(&table, &mut bytes);
             self.record(RecordKind::Processes, bytes, now, historian);
             self.processes.insert(now.unix_ms, table);
+        }
+        if second % 97 == 0 {
+            let words = format!("{}: link is down, {second}", self.name);
+            let event = serde_json::json!({ "kind": "link_down", "text": words });
+            self.record(RecordKind::Event, event.to_string().into_bytes(), now, historian);
+            self.heard.insert(now.unix_ms, words);
         }
     }
 

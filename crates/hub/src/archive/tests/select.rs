@@ -5,7 +5,8 @@ use watchfire_model::{
 
 use super::{Room, START_MS};
 use crate::archive::segment::within;
-use crate::testing::team;
+use crate::http::Recorded;
+use crate::testing::{name, team};
 
 type Series = Vec<(String, Vec<(i64, u64)>)>;
 
@@ -83,7 +84,17 @@ const TIMES: [(i64, i64); 9] = [
 
 #[test]
 fn all_that_was_told_is_found_wherever_it_is() {
+    find_all_that_was_told(true);
+}
+
+#[test]
+fn without_room_in_memory_all_is_found_on_the_disk() {
+    find_all_that_was_told(false);
+}
+
+fn find_all_that_was_told(remembered: bool) {
     let mut room = Room::new(&["a-1", "a-2", "b-1"]);
+    room.agents.iter_mut().for_each(|agent| agent.remembered = remembered);
     let everything = Scope::everything();
     room.tell(700);
     room.flush();
@@ -100,8 +111,33 @@ fn all_that_was_told_is_found_wherever_it_is() {
 }
 
 #[test]
-fn the_last_minutes_in_memory_say_what_the_disk_says() {
+fn all_of_the_last_minutes_is_in_memory_where_there_is_room() {
     let mut room = Room::new(&["a-1", "b-1"]);
+    let everything = Scope::everything();
+    room.agents.iter_mut().for_each(|agent| agent.kept_back = true);
+    room.tell(800);
+    // Nothing is on the disk, and nothing was asked before. The first tick came before it was
+    // known how much room there is.
+    compare(&room, &everything, &[(1, 10), (1, 700), (1, 800), (799, 800)]);
+    assert_eq!(room.archive.counts().decoded_ticks, 0);
+    let history = room.history().clone();
+    room.flush();
+    room.agents.iter_mut().for_each(|agent| agent.hand_in(&history));
+    room.tell(140);
+    room.flush();
+    compare(&room, &everything, &[(100, 940), (600, 900), (939, 940)]);
+    assert_eq!(room.archive.counts().decoded_ticks, 0);
+    // A new generation, and what is older than some minutes.
+    room.tell(500);
+    room.flush();
+    compare(&room, &everything, &[(0, 1440), (900, 1000), (1400, 1440)]);
+    assert!(room.archive.counts().decoded_ticks > 0);
+}
+
+#[test]
+fn what_is_asked_for_stays_in_memory_and_says_what_the_disk_says() {
+    let mut room = Room::new(&["a-1", "b-1"]);
+    room.agents.iter_mut().for_each(|agent| agent.remembered = false);
     let everything = Scope::everything();
     room.tell(100);
     // Asked once, it is kept from then on.
@@ -290,4 +326,37 @@ fn the_last_values_are_those_of_the_last_tick() {
     for second in [0, 1, 5, 20, 30, 45, 49, 50, 51, 90, 340, 360] {
         assert_eq!(at(second, &source), at(second, &truth), "at {second}");
     }
+}
+
+/// What a chain goes on with may come long after what is behind it: the beginning waits for it.
+#[test]
+fn the_end_of_a_chain_that_comes_late_is_read() {
+    let mut room = Room::new(&["a-1"]);
+    let everything = Scope::everything();
+    room.tell(500);
+    room.flush();
+    // Once around the chain, so that some hole ends where another chain begins.
+    for _ in 0..25 {
+        room.agents[0].kept_back = true;
+        room.tell(30);
+        room.agents[0].kept_back = false;
+        room.tell(33);
+    }
+    room.tell(900);
+    room.flush();
+    room.seal();
+    assert!(room.archive.counts().sealed_blocks > 0);
+    let history = room.history().clone();
+    room.agents[0].hand_in(&history);
+    room.tell(700);
+    room.flush();
+    room.seal();
+    compare(&room, &everything, &TIMES);
+    assert_eq!(room.archive.counts().lost_ticks, 0);
+    for at in room.agents[0].processes.keys() {
+        let table = Recorded::processes_at(&room.archive, &name("a-1"), *at).expect("readable");
+        assert_eq!(table.map(|table| table.at.unix_ms), Some(*at), "{at}");
+    }
+    let left = room.left("a-1");
+    assert!(left.iter().all(|(second, _)| *second > 2500), "{left:?}");
 }

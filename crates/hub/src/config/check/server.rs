@@ -39,7 +39,10 @@ impl Checker<'_> {
         Some((watched, name_place))
     }
 
-    fn labels(&mut self, table: BTreeMap<Spanned<String>, Spanned<String>>) -> Option<Labels> {
+    pub(super) fn labels(
+        &mut self,
+        table: BTreeMap<Spanned<String>, Spanned<String>>,
+    ) -> Option<Labels> {
         let mut labels = Labels::new();
         let before = self.problems.as_slice().len();
         for (name, value) in table {

@@ -104,7 +104,7 @@ impl Checker<'_> {
     }
 
     /// No `servers` key means none, not all: nobody sees what nobody gave.
-    fn scope(&mut self, servers: Option<Vec<Spanned<String>>>) -> Option<Scope> {
+    pub(super) fn scope(&mut self, servers: Option<Vec<Spanned<String>>>) -> Option<Scope> {
         let servers = servers.unwrap_or_default();
         let mut selectors = Vec::with_capacity(servers.len());
         let mut whole = true;

@@ -8,11 +8,11 @@ use watchfire_model::{Found, Listing, Matcher, SeriesSource, SourceError};
 
 use super::body::Items;
 use super::error::{ApiError, Kind};
-use super::names::unescaped;
+use super::names::{path_part, unescaped};
 use super::notes::Notes;
 use super::params::Params;
 use super::questions::weight_of_labels;
-use super::{answer, questions::Turn};
+use super::{answer, elsewhere, questions::Turn};
 use crate::http::AppState;
 use crate::http::asker::Asker;
 
@@ -34,6 +34,9 @@ pub(super) async fn series(
     if wish.selectors.is_empty() {
         return Err(ApiError::new(Kind::BadData, "no match[] parameter provided"));
     }
+    if let Some(answer) = elsewhere(&app, &asker, "/api/v1/series", &params).await? {
+        return Ok(answer);
+    }
     let found = listed(&app, &asker, wish, |source, listing| source.series(listing)).await?;
     sent(&app, found, |sets| Items::Labels(sets.into_iter()))
 }
@@ -45,6 +48,9 @@ pub(super) async fn label_names(
     params: Params,
 ) -> Result<Response, ApiError> {
     let wish = Wish::of(&params, &app)?;
+    if let Some(answer) = elsewhere(&app, &asker, "/api/v1/labels", &params).await? {
+        return Ok(answer);
+    }
     let found = listed(&app, &asker, wish, |source, listing| source.label_names(listing)).await?;
     sent(&app, found, |names| Items::Texts(names.into_iter()))
 }
@@ -53,14 +59,18 @@ pub(super) async fn label_names(
 pub(super) async fn label_values(
     State(app): State<AppState>,
     asker: Asker,
-    Path(name): Path<String>,
+    Path(escaped): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let name = unescaped(&name);
+    let name = unescaped(&escaped);
     if name.is_empty() {
         return Err(ApiError::new(Kind::BadData, format!("invalid label name: {name:?}")));
     }
     let wish = Wish::of(&params, &app)?;
+    let path = format!("/api/v1/label/{}/values", path_part(&escaped)?);
+    if let Some(answer) = elsewhere(&app, &asker, &path, &params).await? {
+        return Ok(answer);
+    }
     let look =
         move |source: &dyn SeriesSource, listing: &Listing<'_>| source.label_values(&name, listing);
     let found = listed(&app, &asker, wish, look).await?;

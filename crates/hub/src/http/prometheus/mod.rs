@@ -12,6 +12,7 @@
 
 mod answer;
 mod body;
+mod elsewhere;
 mod error;
 mod federate;
 mod health;
@@ -24,6 +25,7 @@ mod query;
 mod questions;
 mod status;
 mod targets;
+mod write;
 
 use std::sync::Arc;
 
@@ -31,9 +33,14 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use watchfire_model::{Scope, SeriesSource};
 
-use super::Route;
+use super::{AppState, Route};
+use crate::http::asker::Asker;
+pub(crate) use elsewhere::Elsewhere;
+use error::ApiError;
+use params::Params;
 pub(crate) use questions::QuestionLimits;
 pub(super) use questions::Questions;
+pub(super) use write::Writing;
 
 /// Makes the source of the series that a user with this scope may see.
 pub(crate) type Sources = Arc<dyn Fn(&Scope) -> Box<dyn SeriesSource> + Send + Sync>;
@@ -50,7 +57,7 @@ macro_rules! asked {
 }
 
 /// The paths of Prometheus.
-pub(super) const ROUTES: [Route; 17] = [
+pub(super) const ROUTES: [Route; 18] = [
     asked!("/api/v1/query", query::instant),
     asked!("/api/v1/query_range", query::range),
     asked!("/api/v1/query_exemplars", query::exemplars),
@@ -64,8 +71,22 @@ pub(super) const ROUTES: [Route; 17] = [
     ("/api/v1/alerts", || get(status::alerts)),
     ("/api/v1/alertmanagers", || get(status::alertmanagers)),
     ("/api/v1/status/buildinfo", || get(status::build_info)),
+    ("/api/v1/write", || post(write::write)),
     ("/federate", || get(federate::federate)),
     ("/-/ready", || get(health::ready)),
     ("/-/healthy", || get(health::healthy)),
     ("/readyz", || get(health::ready)),
 ];
+
+/// What another store answers, where one has the history and the asker has servers.
+async fn elsewhere(
+    app: &AppState,
+    asker: &Asker,
+    path: &str,
+    params: &Params,
+) -> Result<Option<axum::response::Response>, ApiError> {
+    match &app.parts.elsewhere {
+        Some(elsewhere) => elsewhere.ask(path, params, asker, &app.parts.fleet).await,
+        None => Ok(None),
+    }
+}

@@ -1,5 +1,9 @@
 //! Names of labels as paths and old scrapers know them.
 
+use std::fmt::Write;
+
+use super::error::{ApiError, Kind};
+
 /// What a name that was escaped for a path begins with.
 const PREFIX: &str = "U__";
 /// The largest scalar value of Unicode has so many hexadecimal digits.
@@ -9,6 +13,25 @@ const MOST_DIGITS: usize = 6;
 /// character with that number. What is not well escaped is taken as it is.
 pub(super) fn unescaped(name: &str) -> String {
     name.strip_prefix(PREFIX).and_then(unescape).unwrap_or_else(|| name.to_owned())
+}
+
+/// The name as a part of a path that is asked elsewhere.
+///
+/// # Errors
+/// For `.` and `..`, which are ways and no names.
+pub(super) fn path_part(name: &str) -> Result<String, ApiError> {
+    if matches!(name, "." | "..") {
+        return Err(ApiError::new(Kind::BadData, format!("invalid label name: {name:?}")));
+    }
+    let mut part = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') {
+            part.push(char::from(byte));
+        } else {
+            let _ = write!(part, "%{byte:02X}");
+        }
+    }
+    Ok(part)
 }
 
 fn unescape(escaped: &str) -> Option<String> {
@@ -70,6 +93,16 @@ mod tests {
         ] {
             assert_eq!(unescaped(escaped), name, "{escaped}");
         }
+    }
+
+    #[test]
+    fn no_name_leads_out_of_its_part_of_a_path() {
+        for (name, part) in
+            [("job", "job"), ("a/../b", "a%2F..%2Fb"), ("a?b#c%", "a%3Fb%23c%25"), ("é", "%C3%A9")]
+        {
+            assert_eq!(path_part(name), Ok(part.to_owned()));
+        }
+        assert!(path_part("..").is_err() && path_part(".").is_err());
     }
 
     #[test]

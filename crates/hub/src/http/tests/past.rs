@@ -3,12 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use watchfire_api::hub::ProcessList;
-use watchfire_api::past::{RangeReply, RunList, ServerStats};
+use watchfire_api::past::{EventList, RangeReply, RunList, ServerStats};
 use watchfire_model::{Moment, ProcessRow, ServerName, SourceError};
 use watchfire_runtime::Clock;
 
 use super::*;
-use crate::http::{Past, Ran, Recorded, RunsAsked};
+use crate::http::{EventsAsked, Heard, HeardEvents, Past, Ran, Recorded, RunsAsked};
+use crate::session::RecordedEvent;
 use crate::testing::name;
 
 /// 2023-11-14T22:13:20Z, when the clock of every test here stands still.
@@ -16,7 +17,7 @@ const NOW: i64 = 1_700_000_000_000;
 /// What a test wants the shelf to fail with, as a process's name.
 const TOO_LONG: &str = "too-long";
 
-/// A past of both servers: a reading a minute for an hour, `nginx` on both.
+/// A past of both servers: a reading and a word of the kernel a minute for an hour, `nginx` on both.
 struct Shelf;
 
 fn recorded_before(at_ms: i64) -> Option<Moment> {
@@ -60,6 +61,26 @@ impl Recorded for Shelf {
         let all = ["a-1", "b-1", "z-9"].into_iter().map(|server| run(server, 5000));
         let fits = |ran: &Ran| ran.to_ms >= asked.from_ms && ran.from_ms <= asked.to_ms;
         Ok(all.chain([run("a-1", 9000)]).filter(fits).take(asked.limit + 9).collect())
+    }
+
+    fn events_of(
+        &self,
+        server: &ServerName,
+        asked: &EventsAsked,
+        _: &dyn Fn() -> bool,
+    ) -> Result<HeardEvents, SourceError> {
+        let heard = |minutes: i64| Heard {
+            at_ms: NOW - minutes * 60_000,
+            event: RecordedEvent {
+                kind: "oom_kill".to_owned(),
+                text: format!("{server}: Killed process 7"),
+                pid: Some(7),
+                name: None,
+            },
+        };
+        let asked_for = |heard: &Heard| (asked.from_ms..=asked.to_ms).contains(&heard.at_ms);
+        let events = (0..60).map(heard).filter(asked_for).take(asked.limit).collect();
+        Ok(HeardEvents { events, gaps: vec![(NOW - 9000, NOW - 8000)] })
     }
 }
 
@@ -127,7 +148,15 @@ async fn processes_of_a_moment_are_sorted_and_limited() {
 async fn a_past_that_is_foreign_is_answered_like_one_that_is_not_there() {
     let house = House::new();
     let (ann, root) = (house.log_in("ann").await, house.log_in("root").await);
-    for what in ["stats?at=-5m", "processes?at=-5m", "range?series=up", "stats?at=x", "range"] {
+    for what in [
+        "stats?at=-5m",
+        "processes?at=-5m",
+        "range?series=up",
+        "events",
+        "events?limit=0",
+        "stats?at=x",
+        "range",
+    ] {
         let foreign = house.get(&format!("/api/servers/b-1/{what}"), Some(&ann)).await;
         let missing = house.get(&format!("/api/servers/z-9/{what}"), Some(&ann)).await;
         assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{what}");
@@ -159,6 +188,40 @@ async fn runs_are_of_the_users_own_servers_alone() {
     }
     let long = house.get(&format!("/api/processes?name={TOO_LONG}"), Some(&ann)).await;
     assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", long.body);
+}
+
+#[tokio::test]
+async fn events_of_a_time_come_newest_first_up_to_a_limit() {
+    let house = House::new();
+    let ann = house.log_in("ann").await;
+    let get = async |query: &str| {
+        let path = format!("/api/servers/a-1/events{query}");
+        house.get(&path, Some(&ann)).await
+    };
+    let all: EventList = read(&get("").await);
+    assert_eq!((all.events.len(), all.more), (60, false));
+    assert_eq!((all.gaps[0].from_unix_ms, all.gaps[0].to_unix_ms), (NOW - 9000, NOW - 8000));
+    let newest: EventList = read(&get("?from=-10m&to=-2m&limit=2").await);
+    let times: Vec<i64> = newest.events.iter().map(|event| event.at_unix_ms).collect();
+    assert_eq!((times, newest.more), (vec![NOW - 120_000, NOW - 180_000], true));
+    let event = &newest.events[0];
+    assert_eq!((event.kind.as_str(), event.pid, &event.name), ("oom_kill", Some(7), &None));
+    assert_eq!(event.text, "a-1: Killed process 7");
+    let last: EventList = read(&get("?from=1699999970&to=now&limit=1").await);
+    assert_eq!((last.events.len(), last.more), (1, false));
+    for bad in [
+        "?limit=0",
+        "?limit=1001",
+        "?limit=-1",
+        "?limit=x",
+        "?from=noon",
+        "?from=now&to=-1h",
+        "?at=now",
+    ] {
+        let answer = get(bad).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}: {}", answer.body);
+    }
+    assert!(get("?limit=1001").await.body.contains("from 1 to 1000"));
 }
 
 #[tokio::test]
@@ -212,6 +275,7 @@ async fn a_program_asks_with_a_password_or_a_token() {
             ("/api/servers/{name}/stats?at=-5m", 200, 404),
             ("/api/servers/{name}/processes?at=-5m", 200, 404),
             ("/api/servers/{name}/range?series=up", 200, 404),
+            ("/api/servers/{name}/events?limit=5", 200, 404),
             ("/api/processes?name=nginx", 200, 200),
         ] {
             assert_eq!(get(&house.of_team_a(path), shown).await.status, own, "{path}");

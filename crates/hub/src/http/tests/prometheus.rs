@@ -1,10 +1,12 @@
 //! Prometheus' interface: each path with its golden answer, and who may ask it what.
 
 mod asking;
+mod elsewhere;
 mod limits;
 mod listing;
 mod open;
 mod scope;
+mod write;
 
 use super::super::prometheus::{QuestionLimits, Sources};
 use super::*;

@@ -11,9 +11,27 @@ use super::machine::Machine;
 /// Records that are younger may be on their way, in milliseconds.
 const ON_THEIR_WAY_MS: i64 = 6000;
 
+/// All that an agent ever recorded, also what its ring has since overwritten: what is
+/// sealed is known by its moments alone.
+#[derive(Default)]
+pub(crate) struct Seen {
+    records: Vec<(u64, Kind, i64)>,
+}
+
+impl Seen {
+    /// Notes what was recorded since the last look.
+    pub(crate) fn look(&mut self, machine: &Machine) {
+        let next = self.records.last().map_or(0, |(sequence, ..)| sequence + 1);
+        let reader = RecordReader::open(&machine.data().join("record")).expect("it is there");
+        let new = reader.records_from(Sequence::from_u64(next)).expect("the folder is readable");
+        let facts = |record: Record| (record.sequence.as_u64(), record.kind, record.at.unix_ms);
+        self.records.extend(new.map(facts));
+    }
+}
+
 /// The records of a server that are stored, as ranges from the first to the last, in
 /// the order of reading and without what a reader passes over.
-pub(crate) fn stored(history: &History, machine: &Machine) -> Vec<(u64, u64)> {
+pub(crate) fn stored(history: &History, machine: &Machine, seen: &Seen) -> Vec<(u64, u64)> {
     let stretch = history.chunks(&machine.id, i64::MIN, i64::MAX).expect("it is readable");
     let ranges = stretch.chunks.iter().map(|one| {
         let first = one.chunk.first.max(one.skip_to + 1);
@@ -22,31 +40,29 @@ pub(crate) fn stored(history: &History, machine: &Machine) -> Vec<(u64, u64)> {
     let in_chunks: Vec<(u64, u64)> = ranges.filter(|(first, last)| first <= last).collect();
     let is_in_chunk =
         |sequence: u64| in_chunks.iter().any(|&(a, b)| a <= sequence && sequence <= b);
-    let sealed = sealed(history, machine);
+    let sealed = sealed(history, machine, seen);
     let sealed = sealed.into_iter().filter(|sequence| !is_in_chunk(*sequence));
     sealed.map(|sequence| (sequence, sequence)).chain(in_chunks.iter().copied()).collect()
 }
 
-/// The records whose content is sealed: blocks have no sequences, so they are known by
-/// their moments. What the kernel said is not sealed, and goes with its chunk.
-fn sealed(history: &History, machine: &Machine) -> Vec<u64> {
+/// The records whose content is sealed: there they have no sequences, so they are known by their
+/// moments.
+fn sealed(history: &History, machine: &Machine, seen: &Seen) -> Vec<u64> {
     let ticks = sealed_ticks(history, machine);
-    let Some(newest) = ticks.last().copied() else { return Vec::new() };
+    let told = history.events(&machine.id, i64::MIN, i64::MAX, usize::MAX);
+    let events = told.expect("it is readable").events;
+    let events: BTreeSet<i64> = events.iter().map(|event| event.at_ms).collect();
     let has_table = |at: i64| {
         let table = history.table_at(&machine.id, at).expect("it is readable");
         table.is_some_and(|table| table.at.unix_ms == at)
     };
-    let is_sealed = |record: &Record| {
-        let at = record.at.unix_ms;
-        match record.kind {
-            Kind::Tick => ticks.contains(&at),
-            Kind::Processes => has_table(at),
-            Kind::Event => at <= newest,
-        }
+    let is_sealed = |kind: Kind, at: i64| match kind {
+        Kind::Tick => ticks.contains(&at),
+        Kind::Processes => has_table(at),
+        Kind::Event => events.contains(&at),
     };
-    let reader = RecordReader::open(&machine.data().join("record")).expect("it is there");
-    let records = reader.records_from(Sequence::from_u64(0)).expect("the folder is readable");
-    records.filter(is_sealed).map(|record| record.sequence.as_u64()).collect()
+    let sealed = seen.records.iter().filter(|(_, kind, at)| is_sealed(*kind, *at));
+    sealed.map(|(sequence, ..)| *sequence).collect()
 }
 
 fn sealed_ticks(history: &History, machine: &Machine) -> BTreeSet<i64> {

@@ -17,6 +17,7 @@ use watchfire_testkit::smtp::Mail;
 use super::house::House;
 use super::machine::Machine;
 use super::post::Post;
+use super::records::Seen;
 use super::rights;
 use super::truth::Truth;
 
@@ -31,6 +32,8 @@ const GRACE: Duration = Duration::from_millis(5500);
 const DOUBT: Duration = Duration::from_millis(1400);
 /// And for so long after it hears again.
 const AFTER_DOUBT: Duration = Duration::from_millis(2500);
+/// How often the agents' records are noted: well before their rings come round.
+const LOOK_EVERY: Duration = Duration::from_secs(600);
 /// The most that an end in good order takes.
 pub(crate) const END: Duration = Duration::from_secs(8);
 
@@ -66,6 +69,9 @@ pub(crate) struct World {
     /// When anybody was heard last.
     heard: Duration,
     unsaid_well_at: Option<Duration>,
+    /// What each agent ever recorded, and when that is looked at again.
+    seen: Vec<Seen>,
+    look_at: Duration,
     _folder: TempDir,
 }
 
@@ -127,6 +133,8 @@ impl World {
             lived_on: Vec::new(),
             heard: Duration::ZERO,
             unsaid_well_at: Some(GRACE),
+            seen: std::iter::repeat_with(Seen::default).take(servers).collect(),
+            look_at: LOOK_EVERY,
             _folder: folder,
         };
         world.begin_checks();
@@ -162,6 +170,16 @@ impl World {
             tokio::time::sleep(STEP.min(until.saturating_sub(self.now()))).await;
             self.observe();
         }
+        if self.now() >= self.look_at {
+            self.look_at = self.now() + LOOK_EVERY;
+            self.look_at_records();
+        }
+    }
+
+    /// Notes what the agents recorded.
+    fn look_at_records(&mut self) {
+        let both = self.seen.iter_mut().zip(&self.machines);
+        both.for_each(|(seen, machine)| seen.look(machine));
     }
 
     /// The folder of the hub.
@@ -453,8 +471,9 @@ impl World {
     }
 
     /// The records of a server that the hub's disk holds. The hub must not run.
-    pub(crate) fn stored(&self, server: usize) -> Vec<(u64, u64)> {
-        super::records::stored(&self.history(), &self.machines[server])
+    pub(crate) fn stored(&mut self, server: usize) -> Vec<(u64, u64)> {
+        self.look_at_records();
+        super::records::stored(&self.history(), &self.machines[server], &self.seen[server])
     }
 
     /// The records that the agent has and the hub does not know of, but for the last
@@ -470,9 +489,10 @@ impl World {
     fn tell_stored(&mut self) {
         let now = self.now();
         let history = self.history();
+        self.look_at_records();
         let mut stored = Vec::new();
-        for machine in &self.machines {
-            for (from, to) in super::records::stored(&history, machine) {
+        for (machine, seen) in self.machines.iter().zip(&self.seen) {
+            for (from, to) in super::records::stored(&history, machine, seen) {
                 stored.push(Event::Stored { server: machine.name.clone(), from, to });
             }
         }
