@@ -119,7 +119,7 @@ impl Dialer {
                 tell_refusal(why, &hub);
             }
             let is_meant = again.is_meant(now);
-            if is_meant {
+            if again.is_unwanted(now) {
                 self.up.forget_old_pulses();
             }
             tokio::select! {

@@ -21,6 +21,9 @@ const LASTED: Duration = Duration::from_secs(10);
 /// A hub that refuses this agent for so long means it. Sooner it may be that the
 /// server just got another name, or that the hub still has this agent's last stream.
 const MEANT_AFTER: Duration = Duration::from_secs(10);
+/// So often at the least, where another stream has the place: on a bad way it is this agent's
+/// own last one now and then.
+const MEANT_TIMES: u32 = 3;
 /// The first and the longest pause where another stream has this agent's place. It may
 /// be the agent's own last one, and is free soon.
 const FIRST_REPLACED: Duration = Duration::from_secs(3);
@@ -42,6 +45,7 @@ struct Refused {
     since: Moment,
     pauses: Backoff,
     why: End,
+    times: u32,
     /// It was asked for and told.
     told: bool,
 }
@@ -90,22 +94,34 @@ impl Again {
     /// True when the hub has refused this agent for so long that it means it: another
     /// enrolment is a reason to dial it at once.
     pub(super) fn is_meant(&self, now: Moment) -> bool {
-        self.refused.as_ref().is_some_and(|refused| now.since(refused.since) >= MEANT_AFTER)
+        self.refused.as_ref().is_some_and(|refused| {
+            let often = refused.why != End::Replaced || refused.times >= MEANT_TIMES;
+            often && now.since(refused.since) >= MEANT_AFTER
+        })
+    }
+
+    /// True when the hub wants nothing of this agent, and no pulses of its streams before: for
+    /// one whose place another stream has they may be the only sign of life, and the hub knows
+    /// of two agents which of their pulses count.
+    pub(super) fn is_unwanted(&self, now: Moment) -> bool {
+        self.is_meant(now) && self.refused.as_ref().is_some_and(|one| one.why != End::Replaced)
     }
 
     fn note(&mut self, ended: Option<End>, lasted: bool, now: Moment) {
         match ended {
             Some(why) if why.is_refusal() => {
                 let known = self.refused.take().filter(|known| known.why == why && !lasted);
-                self.refused = Some(known.unwrap_or_else(|| Refused {
+                let refused = self.refused.insert(known.unwrap_or_else(|| Refused {
                     since: now,
                     pauses: match why {
                         End::Replaced => Backoff::new(FIRST_REPLACED, LONGEST_REPLACED),
                         _ => Backoff::new(FIRST_REFUSED, LONGEST_REFUSED),
                     },
                     why,
+                    times: 0,
                     told: false,
                 }));
+                refused.times = refused.times.saturating_add(1);
             }
             Some(_) => self.refused = None,
             // That the hub is away for a moment says nothing of what it thinks.
@@ -179,6 +195,22 @@ mod tests {
             assert_eq!([refused(170), refused(290)], [(pauses[1], None), (pauses[2], None)]);
             assert_eq!([refused(530), refused(900)], [(pauses[3], None), (pauses[4], None)]);
         }
+    }
+
+    #[test]
+    fn a_place_that_is_taken_now_and_then_is_this_agents_own_and_its_pulses_go_on() {
+        let mut again = Again::default();
+        for at in [0, 20] {
+            again.pause(Some(End::Replaced), second(at), second(at), 1.0);
+            again.pause(None, second(at + 1), second(at + 9), 1.0);
+            assert!(!again.is_meant(second(at + 11)), "{at}");
+        }
+        again.pause(Some(End::Replaced), second(31), second(31), 1.0);
+        assert!(again.is_meant(second(31)) && !again.is_unwanted(second(31)));
+        let mut removed = Again::default();
+        removed.pause(Some(End::Removed), second(0), second(0), 1.0);
+        removed.pause(Some(End::Removed), second(10), second(10), 1.0);
+        assert!(removed.is_unwanted(second(10)));
     }
 
     #[test]
