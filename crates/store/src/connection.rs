@@ -48,7 +48,16 @@ pub(crate) fn open_first(database: &Path, kind: &Kind) -> Result<Connection, Sto
     prepare_writer(&connection, kind)?;
     check_pages(&connection)?;
     migrations::migrate(&mut connection, kind.format)?;
+    sync_folder(database)?;
     Ok(connection)
+}
+
+/// SQLite passes over a sync of the folder that fails, and a power cut could then take the WAL's
+/// name, with all that is in it, or bring back a journal that is over. So it is done once more.
+fn sync_folder(database: &Path) -> Result<(), StoreError> {
+    let folder = database.parent().unwrap_or(Path::new("."));
+    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| StoreError::Io { why: error.to_string() })
 }
 
 /// Opens another connection that may write.
@@ -100,7 +109,11 @@ fn plain(database: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 fn prepare_writer(connection: &Connection, kind: &Kind) -> Result<(), StoreError> {
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    // SQLite names the mode before it commits the change, so the statement is run to its end:
+    // where that fails, what is written later would go by way of a journal, and not be durable.
+    let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let modes: Vec<String> = change.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mode = modes.concat();
     if mode != "wal" {
         let why = format!("its journal mode stays {mode}; is the folder on a network disk?");
         return Err(StoreError::Io { why });

@@ -233,3 +233,5 @@ fn the_file_is_replaced_once_for_one_damage() {
     assert_eq!(history.counters().files_set_aside, 1);
     assert_eq!(history.coverage(SERVER, RING), Ok(vec![(9, 20)]));
 }
+
+mod power;
