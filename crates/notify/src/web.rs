@@ -53,6 +53,20 @@ impl Web {
         built(client(plain, timeouts, resolver)).map(Self)
     }
 
+    /// Asks, and reads at most `most` bytes of the answer.
+    ///
+    /// # Errors
+    /// As [`Web::post`].
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        query: &[(String, String)],
+        most: usize,
+    ) -> Result<Answer, NoAnswer> {
+        answer(self.0.get(url).headers(headers).query(query), most).await
+    }
+
     /// Posts a body, and reads at most `most` bytes of the answer.
     ///
     /// # Errors

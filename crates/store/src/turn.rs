@@ -21,6 +21,9 @@ const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM notification AS this
         CROSS JOIN notification AS older ON older.id = coalesce(told.told_by, told.id)
         WHERE (part.id = ?1 OR part.told_by = ?1)
         AND older.state = 'pending' AND older.id < ?1
+        AND EXISTS (
+            SELECT 1 FROM notification_channel AS its JOIN notification_channel AS mine
+            ON mine.url = its.url WHERE its.notification = older.id AND mine.notification = ?1)
         AND (older.thread IS NOT this.thread
             OR (this.thread IS NULL AND older.incident IS NOT this.incident))))";
 
@@ -28,7 +31,8 @@ impl Store {
     /// How many of a lane's notifications, from its beginning, may be sent before
     /// another lane is. Lanes do not wait for each other but for this: a word about
     /// a server must not arrive before an older one about it, or the older one would
-    /// be believed. The oldest pending notification of a user never waits.
+    /// be believed. The oldest pending notification of a user never waits, and none waits
+    /// for one that goes other ways alone: those may be dead, and mended meanwhile.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.

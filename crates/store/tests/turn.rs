@@ -4,7 +4,7 @@ mod common;
 
 use common::{at, new_incident, new_notification};
 use watchfire_model::{
-    Content, Delivery, IncidentId, Notification, NotificationId, NotificationState,
+    Channel, Content, Delivery, IncidentId, Notification, NotificationId, NotificationState,
 };
 use watchfire_store::{Batch, LaneKey, NewNotification, Store, StoreError, Teller, Thread};
 
@@ -66,6 +66,22 @@ fn waits(store: &Store, id: NotificationId) -> bool {
 
 fn set(store: &Store, id: NotificationId, state: NotificationState) {
     store.write(|batch| batch.set_state(id, state)).expect("written");
+}
+
+#[test]
+fn nobody_waits_for_what_goes_another_way() {
+    let (_folder, store) = store();
+    let first = incident(&store, "a");
+    single(&store, first, "ada", "1");
+    let second = next_incident(&store, "a", first);
+    let mended = new_notification(Some(second), "ada", "2");
+    let mended =
+        NewNotification { channels: vec![Channel::new("mailto:ada@example.net")], ..mended };
+    let mended = put(&store, &mended);
+    assert!(!waits(&store, mended));
+    let third = next_incident(&store, "a", second);
+    let same = single(&store, third, "ada", "3");
+    assert!(waits(&store, same));
 }
 
 #[test]

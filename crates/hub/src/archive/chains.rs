@@ -16,6 +16,8 @@ const LONGEST_CHAIN_MS: i64 = 120_000;
 #[derive(Default)]
 pub(super) struct Ring {
     pub(super) id: [u8; 16],
+    /// There was no room for more of it.
+    pub(super) is_full: bool,
     pub(super) columns: Columns,
     pub(super) keys: Vec<SeriesKey>,
     numbers: HashMap<SeriesKey, usize>,
@@ -131,7 +133,8 @@ impl Ring {
     fn tables_end(&self, go: usize) -> bool {
         let read_to = self.chains.last().map_or(i64::MIN, |last| last.to_ms);
         let is_far = read_to.saturating_sub(self.chains[go - 1].to_ms) >= LONGEST_CHAIN_MS;
-        is_far || self.tables_of(go) < self.starts.len()
+        // Where memory ends before the tables do, some of them are better than none.
+        is_far || self.is_full || self.tables_of(go) < self.starts.len()
     }
 
     /// For each of the first `go` chains whether it is whole, so that nothing that comes later

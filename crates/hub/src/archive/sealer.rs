@@ -207,3 +207,12 @@ fn unsettled(archive: &Archive, now: Moment) -> HashSet<String> {
     };
     places.iter().filter_map(unsettled).collect()
 }
+
+impl Archive {
+    /// Since when the server with that key is up or not; `None` for one that is not watched.
+    pub(super) fn up_since(&self, key: &str) -> Option<Moment> {
+        let places = self.0.places.of(&self.0.fleet, &Scope::everything());
+        let place = places.iter().find(|place| place.key == key)?;
+        Some(self.0.fleet.presence_since(place.index).1)
+    }
+}

@@ -1,15 +1,17 @@
 //! All that is known of one server in a stretch of time, for those who copy it.
 
+use std::collections::HashMap;
+
 use watchfire_model::{FoundSeries, Hint, MatchOp, Matcher, Scope, Selection, SeriesSource};
 use watchfire_model::{ServerName, SourceError};
 
 use super::Archive;
 
 impl Archive {
-    /// The name of the server with that key in the history, if it is in `scope`.
-    pub(crate) fn name_of(&self, key: &str, scope: &Scope) -> Option<ServerName> {
+    /// The names of the servers in `scope`, by their keys in the history.
+    pub(crate) fn names(&self, scope: &Scope) -> HashMap<String, ServerName> {
         let places = self.0.places.of(&self.0.fleet, scope);
-        places.iter().find(|place| place.key == key).map(|place| place.name().clone())
+        places.iter().map(|place| (place.key.clone(), place.name().clone())).collect()
     }
 
     /// Every series of a server between these moments, both included, in Unix milliseconds. It

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use watchfire_codec::Decoder;
 use watchfire_model::{Moment, SeriesKey};
@@ -22,7 +23,8 @@ const MAX_VALUES: usize = 8 << 20;
 /// No more bytes of process tables, roughly.
 const MAX_TABLE_BYTES: usize = 64 << 20;
 /// A chain of which a part cannot be read stays for so long: a hole may be filled.
-const KEEP_BROKEN_MS: i64 = 6 * 3_600_000;
+const KEEP_BROKEN: Duration = Duration::from_secs(6 * 3600);
+const KEEP_BROKEN_MS: i64 = KEEP_BROKEN.as_millis() as i64;
 
 /// What came of one server.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,7 +101,10 @@ impl Work<'_> {
             if !stored.lead_in {
                 ring.ended(stored, fate);
             }
-            if ring.columns.total() > MAX_VALUES || ring.table_bytes > MAX_TABLE_BYTES {
+            let is_much = ring.columns.total() > MAX_VALUES || ring.table_bytes > MAX_TABLE_BYTES;
+            // The last chain is never sealed, so there has to be another.
+            if is_much && ring.chains.len() > 1 {
+                ring.is_full = true;
                 break;
             }
         }
@@ -111,8 +116,10 @@ impl Work<'_> {
         let go = ring.go(self.until_ms);
         self.pass_over_sealed_tables(&mut ring.chains[..go])?;
         let known = self.history.coverage(self.server, ring.id)?;
-        let old_ms = self.now.unix_ms.saturating_sub(KEEP_BROKEN_MS);
-        let whole = ring.whole(go, &known, old_ms);
+        let mut whole = ring.whole(go, &known, i64::MIN);
+        if whole.contains(&false) {
+            whole = ring.whole(go, &known, self.hopeless_ms());
+        }
         let kept = whole.contains(&false);
         let going: Vec<&Chain> = ring
             .chains
@@ -152,6 +159,16 @@ impl Work<'_> {
         add(&counters.sealed_chunks, sealed.chunks);
         self.archive.count_lost(lost);
         Ok(Outcome::Sealed(next_ms, kept))
+    }
+
+    /// What is from before this moment and not whole will never be: its agent was here for all
+    /// the time since, and would have handed it in.
+    fn hopeless_ms(&self) -> i64 {
+        let since = self.archive.up_since(self.server);
+        if since.is_some_and(|since| self.now.since(since) < KEEP_BROKEN) {
+            return i64::MIN;
+        }
+        self.now.unix_ms.saturating_sub(KEEP_BROKEN_MS)
     }
 
     /// Tables that went with chains before them are not lost.

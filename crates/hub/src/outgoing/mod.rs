@@ -137,10 +137,15 @@ impl HandOver {
         let work = move || {
             let waiting = history.outgoing(&url, MAX_STRETCHES)?;
             let due: Vec<Outgoing> = waiting.into_iter().filter(|one| is_due(one, now)).collect();
-            Ok::<_, HistoryError>(read(&archive, &scope, due))
+            let mut error = None;
+            let pieces = read(&archive, &scope, due, |one| error = Some(one));
+            Ok::<_, HistoryError>((pieces, error))
         };
         let pieces = match task::blocking("hand over", work).await {
-            Ok(Ok(pieces)) => pieces,
+            Ok(Ok((pieces, error))) => {
+                error.into_iter().for_each(|error| _ = self.failed(&error.to_string()));
+                pieces
+            }
             Ok(Err(error)) => return self.failed(&error.to_string()),
             Err(panicked) => return self.failed(&panicked.to_string()),
         };
@@ -158,7 +163,8 @@ impl HandOver {
         let done: Vec<_> = pieces.into_iter().map(|piece| (piece.of, piece.to_ms)).collect();
         let work = move || history.handed_over(&done);
         match task::blocking("hand over", work).await {
-            Ok(Ok(())) => true,
+            // Where all of it came in anew meanwhile, others have their turn first.
+            Ok(Ok(moved)) => moved > 0,
             Ok(Err(error)) => self.failed(&error.to_string()),
             Err(panicked) => self.failed(&panicked.to_string()),
         }

@@ -1,6 +1,8 @@
 //! What one server told in a part of a stretch.
 
-use watchfire_model::{FoundSeries, Scope, is_absent};
+use std::collections::HashMap;
+
+use watchfire_model::{FoundSeries, Scope, ServerName, SourceError, is_absent};
 use watchfire_store::Outgoing;
 
 use super::ROUND_SAMPLES;
@@ -8,6 +10,8 @@ use crate::archive::Archive;
 
 /// The longest part of a stretch that is read at once, in milliseconds.
 const MAX_SPAN_MS: i64 = 60_000;
+/// A tick is seldom older than this when the next one comes.
+const BEFORE_MS: i64 = 15_000;
 /// More samples of one server in such a part are not handed over.
 const MAX_SAMPLES: usize = 20_000_000;
 
@@ -39,31 +43,39 @@ impl Piece {
 }
 
 /// Reads the beginning of each stretch, until it is enough for a round. Of a server that is not
-/// in the scope, or not watched any more, nothing is read, and nothing is left to be done.
-pub(super) fn read(archive: &Archive, scope: &Scope, stretches: Vec<Outgoing>) -> Vec<Piece> {
+/// in the scope, or not watched any more, nothing is read, and nothing is left to be done. What
+/// cannot be read now stays, and `failed` is told.
+pub(super) fn read(
+    archive: &Archive,
+    scope: &Scope,
+    stretches: Vec<Outgoing>,
+    mut failed: impl FnMut(SourceError),
+) -> Vec<Piece> {
+    let names = if stretches.is_empty() { HashMap::new() } else { archive.names(scope) };
     let mut samples = 0;
     let mut pieces = Vec::new();
     for of in stretches {
         if samples >= ROUND_SAMPLES {
             break;
         }
-        let piece = piece(archive, scope, of);
-        samples += piece.series.iter().map(|series| series.samples.len()).sum::<usize>();
-        pieces.push(piece);
+        match piece(archive, names.get(&of.server), of) {
+            Ok(piece) => {
+                samples += piece.series.iter().map(|one| one.samples.len()).sum::<usize>();
+                pieces.push(piece);
+            }
+            Err(error) => failed(error),
+        }
     }
     pieces
 }
 
-fn piece(archive: &Archive, scope: &Scope, of: Outgoing) -> Piece {
-    let Some(name) = archive.name_of(&of.server, scope) else {
-        return Piece { to_ms: of.to_ms, of, series: Vec::new() };
+fn piece(archive: &Archive, name: Option<&ServerName>, of: Outgoing) -> Result<Piece, SourceError> {
+    let Some(name) = name else {
+        return Ok(Piece { to_ms: of.to_ms, of, series: Vec::new() });
     };
     let to_ms = of.to_ms.min(of.from_ms.saturating_add(MAX_SPAN_MS));
-    let found = archive.stretch_of(&name, (of.from_ms, to_ms), MAX_SAMPLES);
-    let series = found.unwrap_or_else(|error| {
-        // It would not be read the next time either, and all behind it would wait.
-        tracing::warn!(%name, %error, from_ms = of.from_ms, to_ms, "this is not handed over");
-        Vec::new()
-    });
-    Piece { of, to_ms, series }
+    // From a little earlier on: of a series that ends right here its end is to be told.
+    let from_ms = of.from_ms.saturating_sub(BEFORE_MS);
+    let series = archive.stretch_of(name, (from_ms, to_ms), MAX_SAMPLES)?;
+    Ok(Piece { of, to_ms, series })
 }

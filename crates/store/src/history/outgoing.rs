@@ -81,12 +81,13 @@ impl History {
     }
 
     /// Notes that each of these was handed over up to and with that moment. What came into it
-    /// meanwhile, and so may be missing, is to be handed over again.
+    /// meanwhile, and so may be missing, is to be handed over again. Gives how many stretches
+    /// became shorter.
     ///
     /// # Errors
     /// [`HistoryError`] when the file cannot be written: then it is handed over again.
-    pub fn handed_over(&self, done: &[(Outgoing, i64)]) -> Result<(), HistoryError> {
-        self.write(|connection| done.iter().try_for_each(|(one, to)| cut(connection, one, *to)))
+    pub fn handed_over(&self, done: &[(Outgoing, i64)]) -> Result<usize, HistoryError> {
+        self.write(|connection| done.iter().map(|(one, to)| cut(connection, one, *to)).sum())
     }
 }
 
@@ -155,13 +156,14 @@ fn newest_of_too_many(
     Ok(rows.first().copied().filter(|_| rows.len() >= MAX_OUTGOING))
 }
 
-/// Leaves of a stretch what comes after that moment.
-fn cut(connection: &Connection, one: &Outgoing, to_ms: i64) -> Result<(), StoreError> {
-    let sql = "DELETE FROM outgoing WHERE id = ?1 AND again = ?2 AND to_ms <= ?3";
-    connection.prepare_cached(sql)?.execute(params![one.id, one.again, to_ms])?;
-    let sql = "UPDATE outgoing SET from_ms = ?3 + 1 WHERE id = ?1 AND again = ?2";
-    connection.prepare_cached(sql)?.execute(params![one.id, one.again, to_ms])?;
-    Ok(())
+/// Leaves of a stretch what comes after that moment, and counts it. The number of a stretch that
+/// is gone may be another server's by now.
+fn cut(connection: &Connection, one: &Outgoing, to_ms: i64) -> Result<usize, StoreError> {
+    let values = params![one.id, one.again, to_ms, one.server];
+    let sql = "DELETE FROM outgoing WHERE id = ?1 AND again = ?2 AND to_ms <= ?3 AND server = ?4";
+    let gone = connection.prepare_cached(sql)?.execute(values)?;
+    let sql = "UPDATE outgoing SET from_ms = ?3 + 1 WHERE id = ?1 AND again = ?2 AND server = ?4";
+    Ok(gone + connection.prepare_cached(sql)?.execute(values)?)
 }
 
 #[cfg(test)]

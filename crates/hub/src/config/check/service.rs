@@ -25,7 +25,19 @@ impl Checker<'_> {
             let problem = Problem::new(place, format!("there are more than {most} remote_write"));
             self.problems.push(problem.hint("let one of them hand on to the others"));
         }
-        tables.into_iter().filter_map(|table| self.remote_write(table.into_inner())).collect()
+        let places: Vec<_> =
+            tables.iter().map(|one| self.source.locate(one.clone()).place).collect();
+        let all: Vec<_> =
+            tables.into_iter().map(|table| self.remote_write(table.into_inner())).collect();
+        let url = |at: usize| all[at].as_ref().map(|one: &RemoteWrite| one.service.url.as_str());
+        for at in (0..all.len()).filter(|&at| url(at).is_some()) {
+            // By its address it is known what a store has.
+            if (0..at).any(|before| url(before) == url(at)) {
+                let problem = Problem::new(places[at].clone(), "this address has its own already");
+                self.problems.push(problem.hint("name all its servers in one [[remote_write]]"));
+            }
+        }
+        all.into_iter().flatten().collect()
     }
 
     fn remote_write(&mut self, table: RemoteWriteTable) -> Option<RemoteWrite> {
@@ -115,9 +127,11 @@ impl Checker<'_> {
             self.problems.push(problem.hint("write user and password, or token, beside it"));
             return None;
         }
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "#\"'<>".contains(c);
+        // Behind a question mark secrets would stand, and addresses are shown.
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "?#\"'<>".contains(c);
         if host.is_none_or(str::is_empty) || text.contains(odd) {
-            let problem = url.problem(format!("{:?} is no address of a service", url.value));
+            let shown = text.split('?').next().unwrap_or("");
+            let problem = url.problem(format!("{shown:?} is no address of a service"));
             self.problems.push(problem.hint(format!("write {example}")));
             return None;
         }
@@ -174,6 +188,8 @@ mod tests {
             (format!("{URL}token = \"\"\n"), "empty"),
             (format!("{URL}servers = ['x']\n"), "no matcher"),
             (URL.repeat(9), "more than 8"),
+            (URL.repeat(2), "has its own already"),
+            (URL.replace("write", "write?key=hunter2"), "no address of a service"),
             ("[history]\nread = \"/here\"\n".to_owned(), "no address of a service"),
         ] {
             let told = config(&text).expect_err(why);

@@ -86,9 +86,11 @@ fn counted(values: &[f64], numbers: &mut Vec<i64>) -> Option<u8> {
     let counts = |per_one: &f64| {
         numbers.clear();
         values.iter().all(|&value| {
-            let number = (value * per_one).round();
-            numbers.push(number as i64);
-            number.abs() < MOST_WHOLE && (number / per_one).to_bits() == value.to_bits()
+            let number = (value * per_one).round() as i64;
+            numbers.push(number);
+            // By way of the whole number, which has one zero where floats have two.
+            let back = number as f64 / per_one;
+            (number as f64).abs() < MOST_WHOLE && back.to_bits() == value.to_bits()
         })
     };
     PER_ONE.iter().position(counts).map(|unit| unit as u8)

@@ -40,6 +40,7 @@ fn series() -> impl Strategy<Value = Vec<f64>> {
     prop_oneof![
         counter,
         prop::collection::vec(odd, 200),
+        prop::collection::vec(prop::sample::select(vec![0.0, -0.0, 1.0, 7.0]), 200),
         any::<f64>().prop_map(|value| vec![value; 200]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Prometheus' frame around what was asked for.
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
 use watchfire_promql::Value;
@@ -56,6 +56,14 @@ pub(super) fn data(data: &serde_json::Value, notes: &Notes) -> Response {
     let text = format!("{HEAD}{data}{}}}", notes.json());
     let nothing = Items::Written(Vec::new().into_iter());
     json_response(Pieces::new(text.into_bytes(), nothing, Vec::new(), None))
+}
+
+/// What another store answered, as it is; the permit is held until the client has taken it.
+pub(super) fn json(status: StatusCode, body: Vec<u8>, held: OwnedSemaphorePermit) -> Response {
+    let nothing = Items::Written(Vec::new().into_iter());
+    let mut response = json_response(Pieces::new(body, nothing, Vec::new(), Some(held)));
+    *response.status_mut() = status;
+    response
 }
 
 fn json_response(pieces: Pieces) -> Response {

@@ -3,9 +3,11 @@
 //! What a user may see is decided here: to every selector the servers in the user's scope are
 //! added before a question leaves, so the other store needs to know no user.
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_model::{MatchOp, Matcher, Scope};
 use watchfire_notify::web::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use watchfire_notify::web::{Answer, Web};
@@ -14,6 +16,7 @@ use watchfire_promql::{Features, Query};
 use watchfire_runtime::Clock;
 use watchfire_runtime::net::Resolver;
 
+use super::answer::json;
 use super::error::{ApiError, Kind};
 use super::params::Params;
 use crate::config::Service;
@@ -21,10 +24,17 @@ use crate::dial::Rarely;
 use crate::fleet::Fleet;
 use crate::http::asker::Asker;
 
-/// Questions that are asked there at a time; further ones are told to come again.
-const AT_A_TIME: usize = 16;
-/// The longest answer, in bytes.
-const MAX_ANSWER: usize = 64 << 20;
+/// Questions that are asked there, and answers that are being taken, at a time; further ones are
+/// told to come again.
+const AT_A_TIME: usize = 8;
+/// The longest answer, in bytes: all together 128 MiB, and twice that while they come.
+const MAX_ANSWER: usize = 16 << 20;
+/// What is handed on of a question. Other stores know more parameters, and some of them name
+/// series as well.
+const PASSED: [&str; 9] =
+    ["query", "time", "start", "end", "step", "timeout", "limit", "lookback_delta", "match[]"];
+/// The longest question with its fences, in bytes.
+const MAX_FENCED: usize = 1 << 20;
 /// The most servers of a user who does not see all of them: each is named in the question.
 const MAX_NAMED: usize = 500;
 /// Every series, for listings that name none.
@@ -35,8 +45,10 @@ pub(crate) struct Elsewhere {
     service: Service,
     web: Web,
     headers: HeaderMap,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     failures: Rarely,
+    /// Questions that found no turn.
+    refused: Rarely,
     clock: Clock,
 }
 
@@ -51,8 +63,9 @@ impl Elsewhere {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let (turns, failures) = (Semaphore::new(AT_A_TIME), Rarely::default());
-        Ok(Self { service, web, headers, turns, failures, clock })
+        let turns = Arc::new(Semaphore::new(AT_A_TIME));
+        let (failures, refused) = (Rarely::default(), Rarely::default());
+        Ok(Self { service, web, headers, turns, failures, refused, clock })
     }
 
     /// Asks what is asked here, about the servers of the asker alone. `None` when the asker has
@@ -64,21 +77,35 @@ impl Elsewhere {
         asker: &Asker,
         fleet: &Fleet,
     ) -> Result<Option<Response>, ApiError> {
+        let turn = self.turns.clone().try_acquire_owned().map_err(|_| self.busy())?;
         let form = match Fence::around(&asker.account.scope, fleet)? {
-            Fence::None => params.pairs().to_vec(),
+            Fence::None => passed(params).cloned().collect(),
             Fence::Servers(fence) => fenced(path, params, &fence)?,
             Fence::Nothing => return Ok(None),
         };
-        let busy = || ApiError::new(Kind::Unavailable, "too many questions are being answered");
-        let _turn = self.turns.try_acquire().map_err(|_| busy())?;
         let url = format!("{}{path}", self.service.url);
-        match self.web.post_form(&url, self.headers.clone(), &form, MAX_ANSWER).await {
-            Ok(answer) => self.passed_on(answer).map(Some),
+        let headers = self.headers.clone();
+        // Some stores take no POST for the values of a label.
+        let asked = if path.starts_with("/api/v1/label/") {
+            self.web.get(&url, headers, &form, MAX_ANSWER).await
+        } else {
+            self.web.post_form(&url, headers, &form, MAX_ANSWER).await
+        };
+        match asked {
+            Ok(answer) => self.passed_on(answer, turn).map(Some),
             Err(why) => Err(self.failed(&why.to_string())),
         }
     }
 
-    fn passed_on(&self, answer: Answer) -> Result<Response, ApiError> {
+    fn busy(&self) -> ApiError {
+        if let Some(times) = self.refused.note(self.clock.now()) {
+            tracing::warn!(times, "questions to the other store are refused");
+        }
+        ApiError::new(Kind::Unavailable, "too many questions are being answered: come again")
+    }
+
+    /// The turn is over when the client has taken the answer.
+    fn passed_on(&self, answer: Answer, turn: OwnedSemaphorePermit) -> Result<Response, ApiError> {
         let is_json = answer.content_type.as_deref().is_some_and(|kind| kind.contains("json"));
         let status = StatusCode::from_u16(answer.status).ok();
         // Its logins are ours to mend, and no business of who asks here.
@@ -93,8 +120,7 @@ impl Elsewhere {
             let what = "the answer is too long: ask for a shorter time or fewer series";
             return Err(ApiError::new(Kind::Execution, what));
         }
-        let json = [(header::CONTENT_TYPE, "application/json")];
-        Ok((status, json, answer.body).into_response())
+        Ok(json(status, answer.body, turn))
     }
 
     fn failed(&self, why: &str) -> ApiError {
@@ -149,23 +175,40 @@ fn escaped(name: &str) -> String {
     text
 }
 
+fn passed(params: &Params) -> impl Iterator<Item = &(String, String)> {
+    params.pairs().iter().filter(|(name, _)| PASSED.contains(&name.as_str()))
+}
+
 /// The parameters with the fence around every selector.
 fn fenced(path: &str, params: &Params, fence: &Matcher) -> Result<Vec<(String, String)>, ApiError> {
     let mut form = Vec::new();
-    for (name, value) in params.pairs() {
+    let mut room = MAX_FENCED;
+    for (name, value) in passed(params) {
         let is_selector = matches!(name.as_str(), "query" | "match[]");
-        let value = if is_selector { restricted(name, value, fence)? } else { value.clone() };
+        let value =
+            if is_selector { restricted(name, value, fence, &mut room)? } else { value.clone() };
         form.push((name.clone(), value));
     }
     let is_listing = !path.starts_with("/api/v1/query");
     if is_listing && !form.iter().any(|(name, _)| name == "match[]") {
-        form.push(("match[]".to_owned(), restricted("match[]", EVERY, fence)?));
+        form.push(("match[]".to_owned(), restricted("match[]", EVERY, fence, &mut room)?));
     }
     Ok(form)
 }
 
-fn restricted(name: &str, text: &str, fence: &Matcher) -> Result<String, ApiError> {
+/// The question with the fence around its selectors, if there is `room` for all of it.
+fn restricted(
+    name: &str,
+    text: &str,
+    fence: &Matcher,
+    room: &mut usize,
+) -> Result<String, ApiError> {
     let query = Query::parse(text, Features::default())
         .map_err(|error| ApiError::parameter(name, error))?;
+    let fences = query.selectors().len().saturating_mul(fence.value().len() + text.len());
+    *room = room.checked_sub(fences).ok_or_else(|| {
+        let what = "the question has too many selectors for the servers that you see";
+        ApiError::new(Kind::Execution, what)
+    })?;
     Ok(query.restricted(fence).text().to_owned())
 }

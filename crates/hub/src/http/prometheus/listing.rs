@@ -98,7 +98,11 @@ pub(super) async fn metadata(
         });
         (facts.name, [one])
     };
-    let data: BTreeMap<_, _> = found.items.into_iter().map(described).collect();
+    let mut data = BTreeMap::new();
+    for (name, facts) in found.items.into_iter().map(described) {
+        // What is said first counts: the hub's own words before those of senders.
+        data.entry(name).or_insert(facts);
+    }
     // Prometheus cuts metadata without a word.
     let notes = Notes::warning(found.warnings, false);
     Ok(answer::data(&serde_json::json!(data), &notes))
