@@ -26,7 +26,7 @@ pub(crate) fn measure(recording: &Recording) {
     let (sealing, ()) = fastest(1, || seal_all(&history, recording, ticks, begin));
     rate("sealing, with the copying of the columns", samples, sealing);
     let keys = history.keys().unwrap();
-    let known = |number: usize| keys.id_of(&key(recording, number));
+    let known = |number: usize| keys.id_of(&recording.key(number));
     let wanted: Vec<KeyId> = not_idle(recording).into_iter().filter_map(known).collect();
     questions(&history, &wanted, begin, "blocks of ten minutes");
     let (merging, ()) =
@@ -46,11 +46,6 @@ fn name(server: usize) -> String {
     format!("server-{server}")
 }
 
-fn key(recording: &Recording, number: usize) -> SeriesKey {
-    let text = recording.names[number].as_str();
-    SeriesKey::new(text.split('{').next().unwrap_or(text), [("series", text)]).unwrap()
-}
-
 fn seal_all(history: &History, recording: &Recording, ticks: usize, begin: i64) {
     let all = recording.select(|_| true);
     for from in (0..ticks).step_by(TEN_MINUTES) {
@@ -58,7 +53,7 @@ fn seal_all(history: &History, recording: &Recording, ticks: usize, begin: i64) 
             let columns = recording.cut(&all, from..from + TEN_MINUTES, 1, piece as u64 + 1);
             let shift = begin - recording.first_ms();
             let timestamps: Vec<i64> = columns.timestamps.iter().map(|time| time + shift).collect();
-            let keyed = |(number, values)| (key(recording, number as usize), values);
+            let keyed = |(number, values)| (recording.key(number as usize), values);
             let series: Vec<(SeriesKey, Vec<f64>)> =
                 columns.series.into_iter().map(keyed).collect();
             for server in (piece..SERVERS).step_by(PIECES) {

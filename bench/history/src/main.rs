@@ -1,16 +1,18 @@
 //! What history costs at the level of blocks: bytes a sample, time to seal, to
 //! merge and to read, and the CPU of the question shapes, on a folder of scrapes,
 //! one file a scrape, named by its time in milliseconds; and the same with
-//! `history.db` around the blocks.
+//! `history.db` around the blocks; and our hub beside its peers on the same data.
 //!
 //! ```sh
 //! cargo run --release --package bench-history -- record 127.0.0.1:9100 FOLDER 3600
 //! cargo run --release --package bench-history -- FOLDER
+//! cargo run --release --package bench-history -- peers FOLDER
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on must stop")]
 
 mod archive;
+mod peers;
 mod questions;
 mod record;
 mod recording;
@@ -18,6 +20,7 @@ mod sizes;
 
 use std::time::Duration;
 
+use questions::SERVERS;
 use recording::Recording;
 
 /// What is measured, in this order.
@@ -28,6 +31,10 @@ fn main() {
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["record", address, folder, count] => {
             record::record(address, folder.as_ref(), count.parse().unwrap());
+        }
+        ["peers", folder] => beside_peers(folder, SERVERS, 3600),
+        ["peers", folder, servers, seconds] => {
+            beside_peers(folder, servers.parse().unwrap(), seconds.parse().unwrap());
         }
         [folder, which @ ..] if which.iter().all(|one| PARTS.contains(one)) => {
             let recording = Recording::read(folder.as_ref());
@@ -42,10 +49,18 @@ fn main() {
         _ => {
             eprintln!(
                 "give the folder of scrapes, and which of {PARTS:?} or all; \
-                 or: record ADDRESS FOLDER COUNT"
+                 or: record ADDRESS FOLDER COUNT; or: peers FOLDER [SERVERS SECONDS]"
             );
             std::process::exit(2);
         }
+    }
+}
+
+fn beside_peers(folder: &str, servers: usize, seconds: usize) {
+    let recording = Recording::read(folder.as_ref());
+    if !peers::measure(&recording, servers, seconds) {
+        eprintln!("answers differ: these figures compare nothing");
+        std::process::exit(1);
     }
 }
 

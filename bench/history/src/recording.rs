@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
-use watchfire_model::{ABSENT, is_absent};
+use watchfire_model::{ABSENT, SeriesKey, is_absent};
 use watchfire_store::block::Columns;
 use watchfire_testkit::scrapes;
 
@@ -49,6 +49,14 @@ impl Recording {
     /// When the first scrape was, in milliseconds since 1970.
     pub(crate) fn first_ms(&self) -> i64 {
         self.times[0]
+    }
+
+    /// The name and labels of a series. Scrapes have no escapes.
+    pub(crate) fn key(&self, number: usize) -> SeriesKey {
+        let (name, labels) =
+            self.names[number].split_once('{').unwrap_or((&self.names[number], ""));
+        let labels = labels.trim_end_matches("\"}").split("\",");
+        SeriesKey::new(name, labels.filter_map(|label| label.split_once("=\""))).unwrap()
     }
 
     /// The series that `wanted` wants, by number.

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use tempfile::TempDir;
-use watchfire_testkit::ports;
 use watchfire_testkit::process::{Program, Running};
 use watchfire_testkit::smtp::Sink;
+use watchfire_testkit::{figures, ports};
 
+use crate::Arguments;
 use crate::told::{Told, told};
-use crate::{Arguments, facts};
 
 /// How long anything may take to start; ten thousand enrolments are the longest.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -41,7 +41,7 @@ impl Field {
         let hub = hub.env("WATCHFIRE_LOG", "warn").folder(folder.path()).start();
         hub.wait_for_line("http://", PATIENCE);
         std::thread::sleep(Duration::from_secs(2));
-        let empty_hub = facts::memory(hub.id())?;
+        let empty_hub = figures::memory(hub.id()).context("the hub ended")?;
         let script = folder.path().join("script.txt");
         std::fs::write(&script, kills(arguments))?;
         eprintln!("{} servers enrol and begin to stream", arguments.servers);

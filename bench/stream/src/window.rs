@@ -37,8 +37,8 @@ pub(crate) fn measure(field: &Field, time: Duration) -> anyhow::Result<Window> {
     let loopback_bytes = facts::loopback_bytes()? - bytes_before;
     let (hub_cpu, fleet_cpu) = (hub()? - hub_before, fleet()? - fleet_before);
     let seconds = began.elapsed().as_secs_f64();
-    let hub_memory = (field.empty_hub, facts::memory(field.hub.id())?);
-    let fleet_memory = facts::memory(field.fleet.id())?;
+    let hub_memory = (field.empty_hub, figures::memory(field.hub.id()).context("the hub ended")?);
+    let fleet_memory = figures::memory(field.fleet.id()).context("the fleet ended")?;
     let (last, after) = last_counts(field)?;
     ensure!(last > first, "the time is too short: the fleet tells of itself every ten seconds");
     let counted = (last - first) as f64 * 10.0;

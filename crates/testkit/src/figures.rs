@@ -41,6 +41,15 @@ pub fn cpu_seconds(pid: u32) -> Option<f64> {
     Some(f64::from(user + system) / f64::from(ticks))
 }
 
+/// The memory of a process in bytes, of what it shares its part (PSS).
+#[must_use]
+pub fn memory(pid: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
+}
+
 fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find(|line| line.starts_with("model name"));

@@ -189,7 +189,7 @@ mod tests {
             (format!("{URL}servers = ['x']\n"), "no matcher"),
             (URL.repeat(9), "more than 8"),
             (URL.repeat(2), "has its own already"),
-            (URL.replace("write", "write?key=hunter2"), "no address of a service"),
+            (URL.replace("v1/write", "v1/write?key=hunter2"), "no address of a service"),
             ("[history]\nread = \"/here\"\n".to_owned(), "no address of a service"),
         ] {
             let told = config(&text).expect_err(why);
