@@ -10,6 +10,7 @@ mod clean;
 mod correct;
 mod doubt;
 mod flap;
+pub mod go_template;
 mod hub_time;
 mod human;
 mod incident;
@@ -22,10 +23,11 @@ mod opinion;
 mod others;
 mod presence;
 mod report;
-mod route;
+pub mod rules;
 mod sights;
 mod storm;
 mod template;
+pub mod told;
 mod view;
 
 #[cfg(test)]
@@ -49,5 +51,5 @@ pub use note::{
 pub use others::{for_reader, other_server};
 pub use presence::PresenceMachine;
 pub use report::{ReportRow, report};
-pub use route::{Recipient, recipients};
 pub use storm::{Gather, STORM_WAIT, gather};
+pub use told::Recipient;

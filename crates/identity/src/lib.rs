@@ -1,5 +1,5 @@
 //! Who may do what: passwords, tokens, roles, the limit on login tries,
-//! certificates, enrolment, and the tag on a pulse.
+//! certificates, enrolment, the tag on a pulse, and the signature of a webhook.
 //!
 //! This is the one crate besides `runtime` that links cryptography. It has no
 //! async runtime and reads no clock: every function that depends on time takes
@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod enrol;
 pub mod limit;
+mod mac;
 pub mod password;
 pub mod proof;
 pub mod pulse;
@@ -17,6 +18,7 @@ mod role;
 mod scope;
 pub mod token;
 
+pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
 pub use role::{Action, Role, RoleError, authorize};
 pub use scope::{Scope, ScopeError};

@@ -51,17 +51,20 @@ pub enum TimelineKind {
     Corrected,
     /// What was recorded before the server went dark, and the kernel's last words.
     BlackBox,
+    /// Nobody was told, and why.
+    Muted,
 }
 
 impl TimelineKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [TimelineKind; 6] = [
+    pub const ALL: [TimelineKind; 7] = [
         Self::LastSign,
         Self::Observed,
         Self::Judged,
         Self::Recovered,
         Self::Corrected,
         Self::BlackBox,
+        Self::Muted,
     ];
 
     /// The word used in JSON and in the database.
@@ -74,6 +77,7 @@ impl TimelineKind {
             Self::Recovered => "recovered",
             Self::Corrected => "corrected",
             Self::BlackBox => "black_box",
+            Self::Muted => "muted",
         }
     }
 }

@@ -16,6 +16,7 @@ mod presence;
 mod process;
 mod series;
 mod server;
+mod severity;
 mod source;
 mod status;
 mod tick;
@@ -34,6 +35,7 @@ pub use presence::{Evidence, Goodbye, Presence, Sight, Transition};
 pub use process::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};
 pub use series::{SeriesKey, SeriesKeyError};
 pub use server::{Server, ServerName, ServerNameError};
+pub use severity::Severity;
 pub use source::{
     Found, FoundSeries, Hint, LabelPair, LabelSet, Listing, MetricFacts, NAME_LABEL, Samples,
     Selection, SeriesSource, SourceError,

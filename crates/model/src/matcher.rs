@@ -148,6 +148,12 @@ impl Scope {
         Self(vec![Selector { text: "*".to_owned(), matchers: Vec::new() }])
     }
 
+    /// True when it says by `*` that every server is in it, whatever labels one has.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.0.iter().any(|selector| selector.matchers.is_empty())
+    }
+
     /// True when a server with `labels` is in the scope.
     #[must_use]
     pub fn holds(&self, labels: &Labels) -> bool {

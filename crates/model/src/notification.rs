@@ -25,11 +25,15 @@ pub enum NotificationKind {
     CutOff,
     /// The hub hears again.
     HubBack,
+    /// The hub's own disk is full.
+    DiskFull,
+    /// The hub's own disk has room again.
+    DiskRoom,
 }
 
 impl NotificationKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [NotificationKind; 8] = [
+    pub const ALL: [NotificationKind; 10] = [
         Self::Down,
         Self::Changed,
         Self::Recovered,
@@ -38,6 +42,8 @@ impl NotificationKind {
         Self::Corrected,
         Self::CutOff,
         Self::HubBack,
+        Self::DiskFull,
+        Self::DiskRoom,
     ];
 
     /// The word used in JSON and in the database.
@@ -52,6 +58,8 @@ impl NotificationKind {
             Self::Corrected => "corrected",
             Self::CutOff => "cut_off",
             Self::HubBack => "hub_back",
+            Self::DiskFull => "disk_full",
+            Self::DiskRoom => "disk_room",
         }
     }
 }
@@ -159,6 +167,8 @@ pub struct Notification {
     pub references: Vec<String>,
     /// When it was written down.
     pub created: Moment,
+    /// Until when it waits for its user to be awake, in milliseconds since 1970; `None` is at once.
+    pub not_before_ms: Option<i64>,
     /// Where it stands.
     pub state: NotificationState,
 }

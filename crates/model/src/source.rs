@@ -33,6 +33,8 @@ pub struct Samples {
     start: usize,
     end: usize,
     rising: bool,
+    /// The places in `times` of the values, when not all are here.
+    picked: Option<Arc<[usize]>>,
 }
 
 /// A series that a source found.
@@ -76,6 +78,10 @@ pub struct Hint<'a> {
     pub grouping: &'a [String],
     /// True when the aggregation keeps `grouping`, false when it drops it.
     pub by: bool,
+    /// The ends of all windows in Unix milliseconds, never falling, where of a series that never falls
+    /// the first and the last value of each window are enough: see [`Samples::picked`]. Empty
+    /// when every value is wanted.
+    pub ends: &'a [i64],
 }
 
 /// What a source found, and what its caller's user should know about it.
@@ -267,7 +273,28 @@ impl Samples {
     pub fn part(times: Arc<[i64]>, values: Arc<Vec<f64>>, start: usize, end: usize) -> Self {
         assert!(times.len() == values.len(), "a time for each value");
         assert!(start <= end && end <= times.len(), "a part of the columns");
-        Self { times, values, start, end, rising: false }
+        Self { times, values, start, end, rising: false, picked: None }
+    }
+
+    /// Samples of which only the values at some `places` of `times` are here, rising; all are
+    /// known to be numbers that never fall. For who asked with [`Hint::ends`] alone: the values
+    /// of other samples would be read for nothing.
+    ///
+    /// # Panics
+    /// When there is not a value for each place, or a place without a time.
+    #[must_use]
+    pub fn picked(times: Arc<[i64]>, places: Arc<[usize]>, values: Arc<Vec<f64>>) -> Self {
+        assert!(places.len() == values.len(), "a value for each place");
+        assert!(places.last().is_none_or(|last| *last < times.len()), "a time for each place");
+        let end = times.len();
+        Self { times, values, start: 0, end, rising: true, picked: Some(places) }
+    }
+
+    /// The places in [`times`](Self::times) of the [`values`](Self::values), when these are not
+    /// all.
+    #[must_use]
+    pub fn places(&self) -> Option<&[usize]> {
+        self.picked.as_deref()
     }
 
     /// The same samples, known to be numbers that never fall: a counter that was not reset.
@@ -291,13 +318,16 @@ impl Samples {
         &self.times[self.start..self.end]
     }
 
-    /// The values.
+    /// The values, one for each of the times, or for each of the [`places`](Self::places).
     #[must_use]
     pub fn values(&self) -> &[f64] {
-        &self.values[self.start..self.end]
+        match self.picked {
+            Some(_) => &self.values,
+            None => &self.values[self.start..self.end],
+        }
     }
 
-    /// How many there are.
+    /// How many samples there are, whose values are here or not.
     #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
@@ -309,11 +339,14 @@ impl Samples {
         self.start == self.end
     }
 
-    /// True when both have the very same times in memory, so that what was
+    /// True when both have the very same times and places in memory, so that what was
     /// found out about those of one holds for the other.
     #[must_use]
     pub fn shares_times_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.times, &other.times) && (self.start, self.end) == (other.start, other.end)
+        let places = |one: &Self| one.picked.as_ref().map(Arc::as_ptr);
+        Arc::ptr_eq(&self.times, &other.times)
+            && (self.start, self.end) == (other.start, other.end)
+            && places(self) == places(other)
     }
 }
 
@@ -405,5 +438,19 @@ mod tests {
         let other = Samples::part(Arc::clone(&times), Arc::new(vec![0.0; 3]), 1, 3);
         assert!(one.shares_times_with(&other) && !one.rises());
         assert!(!one.shares_times_with(&Samples::new(times, Arc::new(vec![0.0; 3]))));
+    }
+
+    #[test]
+    fn some_values_are_told_apart_from_all() {
+        let (times, places): (Arc<[i64]>, Arc<[usize]>) = (Arc::from([1, 2, 3]), Arc::from([0, 2]));
+        let picked = || {
+            let values = Arc::new(vec![5.0, 6.0]);
+            Samples::picked(Arc::clone(&times), Arc::clone(&places), values)
+        };
+        let (one, all) = (picked(), Samples::new(Arc::clone(&times), Arc::new(vec![0.0; 3])));
+        assert_eq!((one.times().len(), one.values(), one.len()), (3, &[5.0, 6.0][..], 3));
+        assert_eq!((one.places(), all.places()), (Some(&[0, 2][..]), None));
+        assert!(one.rises() && one.shares_times_with(&picked()));
+        assert!(!one.shares_times_with(&all) && !all.shares_times_with(&one));
     }
 }

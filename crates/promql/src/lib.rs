@@ -39,5 +39,7 @@ pub use answer::{Answer, Sample, Series, Value, value_text};
 pub use ast::ValueType;
 pub use error::QueryError;
 pub use limits::Limits;
-pub use parse::{Features, MAX_DEPTH, MAX_TEXT_BYTES, ParseError, duration_ms, parse_selector};
+pub use parse::{
+    Features, MAX_DEPTH, MAX_TEXT_BYTES, ParseError, duration_ms, duration_text, parse_selector,
+};
 pub use query::Query;

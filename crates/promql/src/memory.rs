@@ -1,5 +1,7 @@
 //! Series in memory: for tests, benchmarks, and values that were worked out before.
 
+pub mod notation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_model::{
@@ -20,6 +22,21 @@ impl MemorySource {
     pub fn add(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) {
         let (times, values): (Vec<i64>, Vec<f64>) = samples.iter().copied().unzip();
         self.add_columns(LabelSet::of(labels), Samples::new(times.into(), values.into()));
+    }
+
+    /// Adds a series of values that are `step_ms` apart, the first at `start_ms` in Unix
+    /// milliseconds; where there is none, there is no sample. [`notation`] reads them.
+    pub fn add_values(
+        &mut self,
+        labels: LabelSet,
+        (start_ms, step_ms): (i64, i64),
+        values: &[Option<f64>],
+    ) {
+        let moments =
+            (0..).map(|number: i64| start_ms.saturating_add(step_ms.saturating_mul(number)));
+        let samples = moments.zip(values).filter_map(|(at, value)| Some((at, (*value)?)));
+        let (times, values): (Vec<i64>, Vec<f64>) = samples.unzip();
+        self.add_columns(labels, Samples::new(times.into(), values.into()));
     }
 
     /// Adds a series whose columns may be shared with others.

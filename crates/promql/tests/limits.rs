@@ -129,13 +129,14 @@ fn moments_too_far_away_are_refused() {
 /// From when, until when, step, range, function, grouping, whether it is kept.
 type Asking = (i64, i64, i64, i64, String, Vec<String>, bool);
 
-/// What a source was asked for.
+/// What a source was asked for, and which ends of windows are enough.
 #[derive(Default)]
-struct Asked(Cell<Option<Asking>>);
+struct Asked(Cell<Option<Asking>>, Cell<Vec<i64>>);
 
 impl SeriesSource for Asked {
     fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
-        let Hint { step_ms, range_ms, function, grouping, by } = selection.hint;
+        let Hint { step_ms, range_ms, function, grouping, by, ends } = selection.hint;
+        self.1.set(ends.to_vec());
         let asked = (selection.after_ms, selection.until_ms, step_ms, range_ms);
         self.0.set(Some((
             asked.0,
@@ -200,6 +201,23 @@ fn a_source_learns_what_its_samples_are_for() {
         asked("max_over_time(abs(m)[2m:30s])"),
         (start - 6 * MINUTE - MINUTE / 2, end, MINUTE / 2, 0, "abs".into(), none(), false)
     );
+}
+
+#[test]
+fn only_of_counters_the_ends_of_windows_are_enough() {
+    let ends = |text: &str| {
+        let (source, query) = (Asked::default(), Query::parse(text, Features::default()).unwrap());
+        let range = (0, 2 * MINUTE, MINUTE);
+        query.range(&source, range, &Limits::default(), &|| false).unwrap();
+        source.1.take()
+    };
+    for text in ["rate(m[2m])", "sum(increase(m[1m]))"] {
+        assert_eq!(ends(text), [0, MINUTE, 2 * MINUTE], "{text}");
+    }
+    assert_eq!(ends("rate(m[2m] offset 1m)"), [-MINUTE, 0, MINUTE]);
+    for text in ["m", "delta(m[2m])", "irate(m[2m])", "max_over_time(m[2m])", "rate(m[2m:1m])"] {
+        assert!(ends(text).is_empty(), "{text}");
+    }
 }
 
 /// A source that cannot read.

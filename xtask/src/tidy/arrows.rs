@@ -17,14 +17,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("runtime", &[]),
     ("alert", &["promql"]),
-    // A delivery waits, gives up and tries again: that is runtime's business.
-    ("notify", &["runtime"]),
+    // A delivery waits, gives up and tries again: that is runtime's business. Webhooks are signed.
+    ("notify", &["identity", "runtime"]),
     ("agent", &["collect", "codec", "wire", "identity", "api", "runtime"]),
     ("hub", &["store", "codec", "promql", "alert", "notify", "wire", "identity", "api", "runtime"]),
     ("tui", &["api", "runtime"]),
     ("sim", &["codec", "wire", "identity", "api", "runtime"]),
-    // `passwd` makes hashes, the client commands speak `api`, and `main` starts `runtime`.
-    ("watchfire", &["agent", "hub", "tui", "sim", "identity", "api", "runtime"]),
+    // `passwd` makes hashes, `rule` reads and tests rules, the client commands speak `api`, and
+    // `main` starts `runtime`.
+    ("watchfire", &["agent", "hub", "tui", "sim", "alert", "identity", "api", "runtime"]),
     ("testkit", &["codec", "wire", "api", "runtime"]),
 ];
 

@@ -19,7 +19,8 @@ impl Evaluator<'_> {
     ) -> Result<Columns, QueryError> {
         // What a function makes of nothing takes room too.
         self.budget.take(grid.count)?;
-        let around = Around { function: function.name, grouping: around.grouping };
+        let grouping = around.grouping;
+        let around = Around { function: function.name, grouping, ..Around::default() };
         let table = match function.does {
             Does::Pi => return Ok(Columns::Scalar(vec![std::f64::consts::PI; grid.count])),
             Does::Time => return Ok(Columns::Scalar(seconds(grid).collect())),
@@ -109,7 +110,7 @@ impl Evaluator<'_> {
 
     /// The value of a vector of one; NaN for none and for several.
     fn only_value(&mut self, of: &Expr, grid: Grid) -> Result<Vec<f64>, QueryError> {
-        let table = self.vector(of, grid, Around { function: "scalar", grouping: None })?;
+        let table = self.vector(of, grid, Around { function: "scalar", ..Around::default() })?;
         let mut values = nothing(grid.count);
         for row in &table {
             for (value, new) in values.iter_mut().zip(&row.values) {

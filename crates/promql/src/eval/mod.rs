@@ -31,6 +31,7 @@ use budget::Budget;
 pub(crate) use grid::Grid;
 use notes::Notes;
 use table::{Row, Table};
+use windows::Need;
 
 /// Evaluates one question.
 pub(crate) struct Evaluator<'a> {
@@ -55,6 +56,8 @@ enum Columns {
 struct Around<'e> {
     function: &'e str,
     grouping: Option<&'e Grouping>,
+    /// What of the windows of the series next to it is needed.
+    need: Need,
 }
 
 impl<'a> Evaluator<'a> {
@@ -205,7 +208,8 @@ impl<'a> Evaluator<'a> {
 
     fn aggregated(&mut self, aggregate: &Aggregate, grid: Grid) -> Result<Table, QueryError> {
         let word = aggregate.operator.word();
-        let around = Around { function: word, grouping: Some(&aggregate.grouping) };
+        let grouping = Some(&aggregate.grouping);
+        let around = Around { function: word, grouping, ..Around::default() };
         let table = self.vector(&aggregate.of, grid, around)?;
         self.aggregate(aggregate, table, grid)
     }

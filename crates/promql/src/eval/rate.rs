@@ -70,7 +70,7 @@ fn resets(column: &Column<'_>) -> Vec<usize> {
     if column.rises {
         return Vec::new();
     }
-    let (first, last) = column.bounds.span();
+    let (first, last) = column.within.span();
     let pairs = column.values[first..last].windows(2).enumerate();
     pairs.filter(|(_, pair)| pair[1] < pair[0]).map(|(place, _)| first + place + 1).collect()
 }
@@ -85,7 +85,7 @@ fn fill(
     let resets = if counter { resets(column) } else { Vec::new() };
     let seconds = column.range_ms as f64 / 1000.0;
     let mut past = 0;
-    for ((value, (start, end)), reach) in out.iter_mut().zip(column.bounds.iter()).zip(reaches) {
+    for ((value, (start, end)), reach) in out.iter_mut().zip(column.within.iter()).zip(reaches) {
         let Some(reach) = reach else { continue };
         let first = column.values[start];
         let mut change = column.values[end - 1] - first;
@@ -125,8 +125,8 @@ impl Evaluator<'_> {
         grid: Grid,
         around: Around<'_>,
     ) -> Result<Table, QueryError> {
-        let windows = self.windows(argument, grid, around)?;
         let (counter, need) = (kind.0, if kind.0 { Need::Rising } else { Need::Values });
+        let windows = self.windows(argument, grid, Around { need, ..around })?;
         let (mut known, mut known_for) = (Vec::new(), None);
         let rows = self.over(windows, grid, need, |own, column, out| {
             if column.shared.is_none() || column.shared != known_for {

@@ -3,7 +3,7 @@
 use watchfire_model::{ABSENT, FoundSeries, Hint, Selection, is_absent};
 
 use super::table::{Row, Table};
-use super::windows::Bounds;
+use super::windows::{Bounds, Need};
 use super::{Around, Evaluator, Grid, nothing};
 use crate::QueryError;
 use crate::ast::Selector;
@@ -73,6 +73,7 @@ impl Evaluator<'_> {
                 function: around.function,
                 grouping: grouping.map_or(&[], |grouping| &grouping.labels),
                 by: grouping.is_some_and(|grouping| !grouping.without),
+                ends: if around.need == Need::Rising { ends } else { &[] },
             },
             max_series: self.limits.series,
             max_samples: self.budget.left(),

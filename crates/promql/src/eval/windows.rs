@@ -27,9 +27,12 @@ pub(super) struct Bounds {
 pub(super) struct Column<'a> {
     pub(super) labels: &'a LabelSet,
     pub(super) times: &'a [i64],
-    /// All are there: markers of staleness are left out.
+    /// All are there: markers of staleness are left out. Of a counter that never falls there may
+    /// be only those that are the first or the last one of a window.
     pub(super) values: &'a [f64],
     pub(super) bounds: &'a Bounds,
+    /// Where in `values` the windows are: the same, unless only some values are here.
+    pub(super) within: &'a Bounds,
     /// The moment at which each window ends.
     pub(super) ends: &'a [i64],
     /// How long each window is.
@@ -49,21 +52,41 @@ pub(super) struct Windows {
     range_ms: i64,
 }
 
-/// Whether a function asks for counters that never fall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a function asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Need {
+    /// All values.
+    #[default]
     Values,
+    /// Whether counters never fall, and then the first and the last value of each window alone.
     Rising,
 }
 
 impl Bounds {
-    /// Finds the bounds of `samples`, unless they are those of the series before.
-    pub(super) fn follow(&mut self, samples: &Samples, ends: &[i64], range: i64) {
-        if !self.of.as_ref().is_some_and(|of| of.shares_times_with(samples)) {
+    /// Finds the bounds of `samples`, unless they are those of the series before. True when they
+    /// are others.
+    pub(super) fn follow(&mut self, samples: &Samples, ends: &[i64], range: i64) -> bool {
+        let same = self.of.as_ref().is_some_and(|of| of.shares_times_with(samples));
+        if !same {
             self.find(samples.times(), ends, range);
             self.of = Some(samples.clone());
             self.number += 1;
         }
+        !same
+    }
+
+    /// Makes these the same windows as `all`, counted in samples at `places` alone.
+    fn count(&mut self, all: &Self, places: &[usize]) {
+        let counted = |bounds: &[usize], into: &mut Vec<usize>| {
+            let mut before = 0;
+            into.clear();
+            into.extend(bounds.iter().map(|bound| {
+                before += places[before..].iter().take_while(|place| *place < bound).count();
+                before
+            }));
+        };
+        counted(&all.starts, &mut self.starts);
+        counted(&all.ends, &mut self.ends);
     }
 
     fn find(&mut self, times: &[i64], ends: &[i64], range: i64) {
@@ -201,12 +224,21 @@ impl Evaluator<'_> {
         mut by: impl FnMut(&mut Self, &Column<'_>, &mut [f64]) -> Result<(), QueryError>,
     ) -> Result<Table, QueryError> {
         let Windows { found, ends, range_ms } = windows;
-        let (mut shared, mut own) = (Bounds::default(), Bounds::default());
+        let [mut shared, mut few, mut own] = <[Bounds; 3]>::default();
         let mut rows = Vec::with_capacity(found.len());
         for FoundSeries { labels, samples } in found {
             self.budget.take(grid.count)?;
-            shared.follow(&samples, &ends, range_ms);
-            let (from, to) = shared.span();
+            let other = shared.follow(&samples, &ends, range_ms);
+            let within = match samples.places() {
+                Some(places) => {
+                    if other {
+                        few.count(&shared, places);
+                    }
+                    &few
+                }
+                None => &shared,
+            };
+            let (from, to) = within.span();
             let part = &samples.values()[from..to];
             self.budget.work(part.len())?;
             let rises = samples.rises() || (need == Need::Rising && rises(part));
@@ -215,6 +247,7 @@ impl Evaluator<'_> {
                 times: samples.times(),
                 values: samples.values(),
                 bounds: &shared,
+                within,
                 ends: &ends,
                 range_ms,
                 grid,
@@ -229,6 +262,7 @@ impl Evaluator<'_> {
                     times: &kept.0,
                     values: &kept.1,
                     bounds: &own,
+                    within: &own,
                     shared: None,
                     ..column
                 };

@@ -21,7 +21,7 @@ use watchfire_model::Matcher;
 
 use crate::ast::Expr;
 
-pub use number::duration_ms;
+pub use number::{duration_ms, duration_text};
 
 /// A longer question is refused, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;

@@ -80,7 +80,8 @@ pub fn duration_ms(word: &str) -> Option<i64> {
 }
 
 /// Writes milliseconds as Prometheus does: `1h30m`, weeks and years only when they come out even.
-pub(crate) fn duration_text(ms: i64) -> String {
+#[must_use]
+pub fn duration_text(ms: i64) -> String {
     if ms == 0 {
         return "0s".to_owned();
     }

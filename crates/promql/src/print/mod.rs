@@ -11,7 +11,7 @@ use watchfire_model::{MatchOp, Matcher, NAME_LABEL};
 use crate::ast::{
     Aggregate, At, Binary, Expr, Grouping, Kind, Matching, Selector, Shift, Side, Subquery,
 };
-use crate::parse::number::duration_text;
+use crate::parse::duration_text;
 pub(crate) use pretty::pretty;
 
 /// An expression on one line.

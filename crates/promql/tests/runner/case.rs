@@ -2,10 +2,10 @@
 
 use watchfire_model::LabelSet;
 use watchfire_promql::memory::MemorySource;
+use watchfire_promql::memory::notation::{labelled, number, series_text, values};
 use watchfire_promql::{Answer, Features, Limits, Query, QueryError, Value, value_text};
 
-use super::labelled;
-use super::values::{close, expand, milliseconds, number};
+use super::numbers::{close, milliseconds};
 
 /// One question.
 pub(crate) struct Case {
@@ -175,15 +175,15 @@ impl Row {
         if let Some(value) = number(line) {
             return Ok(Self::Scalar(value));
         }
-        let (labels, values) = labelled(line)?;
-        if !values.contains('@') {
-            return Ok(Self::Steps(labels, expand(values)?));
+        let (labels, list) = labelled(line)?;
+        if !list.contains('@') {
+            return Ok(Self::Steps(labels, values(list)?));
         }
         let sample = |word: &str| {
             let (value, at) = word.split_once('@')?;
             Some((milliseconds(at).ok()?, number(value)?))
         };
-        let samples: Option<_> = values.split_whitespace().map(sample).collect();
+        let samples: Option<_> = list.split_whitespace().map(sample).collect();
         Ok(Self::Samples(labels, samples.ok_or("a sample is value@seconds")?))
     }
 
@@ -214,11 +214,7 @@ impl Row {
 
 /// An answer as the lines that a script would have.
 fn shown(answer: &Answer) -> String {
-    let set = |labels: &LabelSet| {
-        let named = labels.iter().filter(|(name, _)| *name != "__name__");
-        let pairs: Vec<String> = named.map(|(name, value)| format!("{name}={value:?}")).collect();
-        format!("  {}{{{}}}", labels.name(), pairs.join(","))
-    };
+    let set = |labels: &LabelSet| format!("  {}", series_text(labels));
     let lines: Vec<String> = match &answer.value {
         Value::Scalar { value, .. } => vec![format!("  {}", value_text(*value))],
         Value::Text { text, .. } => vec![format!("  {text:?}")],

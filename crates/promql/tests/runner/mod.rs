@@ -11,19 +11,18 @@
 //!   up{instance="a"} _ 0+10x4
 //! ```
 //!
-//! Values: a number, `_` for none, `stale` for the marker, `AxN` for A and N times more A,
-//! `A+BxN` for A and N more, each B larger than the one before. A line with only a value is a
-//! scalar, one in quotes a text, and `value@seconds` the samples of a range. The results of a
-//! vector may come in any order unless `expect ordered` is there.
+//! Values are written as `promql::memory::notation` has it. A line with only a value is a scalar,
+//! one in quotes a text, and `value@seconds` the samples of a range. The results of a vector may
+//! come in any order unless `expect ordered` is there.
 
 mod case;
-mod values;
+mod numbers;
 
-use watchfire_model::LabelSet;
 use watchfire_promql::memory::MemorySource;
+use watchfire_promql::memory::notation::{labelled, values};
 
 use case::Case;
-use values::{expand, milliseconds};
+use numbers::milliseconds;
 
 /// Runs a script and returns how many questions it had, or every mistake in it.
 pub(crate) fn run(text: &str) -> Result<usize, String> {
@@ -68,45 +67,8 @@ fn load(source: &mut MemorySource, rest: &str, body: &[&str]) -> Result<(), Stri
         _ => 0,
     };
     for line in body {
-        let (labels, values) = labelled(line)?;
-        let pairs: Vec<(&str, &str)> = labels.iter().collect();
-        let values = expand(values)?.into_iter().enumerate();
-        let samples: Vec<(i64, f64)> = values
-            .filter_map(|(number, value)| Some((start + step * number as i64, value?)))
-            .collect();
-        source.add(&pairs, &samples);
+        let (labels, list) = labelled(line)?;
+        source.add_values(labels, (start, step), &values(list)?);
     }
     Ok(())
-}
-
-/// Splits a line into a label set and the rest.
-pub(crate) fn labelled(line: &str) -> Result<(LabelSet, &str), String> {
-    let end = match line.find('{') {
-        Some(open) => open + closing(&line[open..]).ok_or("no } closes the labels")? + 1,
-        None => line.find(' ').unwrap_or(line.len()),
-    };
-    let (text, rest) = line.split_at(end);
-    if text == "{}" {
-        return Ok((LabelSet::empty(), rest));
-    }
-    let matchers =
-        watchfire_promql::parse_selector(text).map_err(|why| format!("{text}: {why}"))?;
-    let pairs: Vec<(&str, &str)> =
-        matchers.iter().map(|matcher| (matcher.label(), matcher.value())).collect();
-    Ok((LabelSet::of(&pairs), rest))
-}
-
-/// Where the brace ends that a text begins with; braces in quotes do not count.
-fn closing(text: &str) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '}' if !quoted => return Some(at),
-            _ => {}
-        }
-    }
-    None
 }

@@ -1,44 +1,4 @@
-//! Numbers and durations of scripts.
-
-use watchfire_model::ABSENT;
-
-/// The values that a text stands for; none where there is no sample.
-pub(crate) fn expand(text: &str) -> Result<Vec<Option<f64>>, String> {
-    let mut values = Vec::new();
-    for word in text.split_whitespace() {
-        one(word, &mut values).ok_or_else(|| format!("{word:?} is no value"))?;
-    }
-    Ok(values)
-}
-
-fn one(word: &str, values: &mut Vec<Option<f64>>) -> Option<()> {
-    let (value, times) = match word.rsplit_once('x') {
-        Some((value, times)) => (value, times.parse::<usize>().ok()?),
-        None => (word, 0),
-    };
-    if value == "_" {
-        values.extend(std::iter::repeat_n(None, times.max(1)));
-    } else if let Some(start) = number(value) {
-        values.extend(std::iter::repeat_n(Some(start), times + 1));
-    } else {
-        // The sign of the step, which does not belong to the exponent of the start.
-        let sign = value
-            .char_indices()
-            .skip(1)
-            .find(|(at, c)| matches!(c, '+' | '-') && !value[..*at].ends_with(['e', 'E']))?;
-        let start = number(&value[..sign.0])?;
-        let step = number(&value[sign.0..])?;
-        values.extend((0..=times).map(|number| Some(start + step * number as f64)));
-    }
-    Some(())
-}
-
-pub(crate) fn number(text: &str) -> Option<f64> {
-    match text {
-        "stale" => Some(ABSENT),
-        _ => text.parse().ok(),
-    }
-}
+//! Durations of scripts, and when two numbers are the same.
 
 /// `5m`, `1h30m`, `-7s`, `90` (seconds) or `0`.
 pub(crate) fn milliseconds(text: &str) -> Result<i64, String> {

@@ -1,0 +1,211 @@
+//! The alerts of one rule, and what becomes of each from evaluation to evaluation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use watchfire_model::LabelSet;
+
+/// For how long a resolved alert is kept, in milliseconds, so that whoever missed the news of it can
+/// still hear it. As in Prometheus.
+pub const RESOLVED_KEPT_MS: i64 = 15 * 60 * 1000;
+
+/// Names and texts, sorted by name.
+pub type Annotations = Vec<(Arc<str>, String)>;
+
+/// What an alert is at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AlertState {
+    /// What the rule asks for is there, and not for long enough yet.
+    Pending,
+    /// It is there for long enough, or was until less than `keep_firing_for` ago.
+    Firing,
+    /// It fired and is over.
+    Resolved,
+}
+
+impl AlertState {
+    /// The word for it; the first two are those of Prometheus' series.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// The state of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Firing, Self::Resolved].into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// One alert of a rule. Moments are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// Its labels, by which it is known: those of the series, those of the rule, and `alertname`.
+    pub labels: LabelSet,
+    /// What is told of it, as it was when it was last seen.
+    pub annotations: Annotations,
+    /// The value of the series when it was last seen.
+    pub value: f64,
+    /// What it is.
+    pub state: AlertState,
+    /// When it was first seen.
+    pub since_ms: i64,
+    /// When it began to fire.
+    pub fired_at_ms: Option<i64>,
+    /// Since when it fires though it is not seen any more.
+    pub keep_since_ms: Option<i64>,
+    /// When it was over.
+    pub resolved_at_ms: Option<i64>,
+    /// True from a restart on until it is seen again.
+    pub(super) is_restored: bool,
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// It was seen for the first time and waits for its `for`.
+    Pending,
+    /// It fires.
+    Firing,
+    /// It fired and is over.
+    Resolved,
+    /// It was pending and went away without having fired.
+    Gone,
+    /// Its rule passed the group's limit: whether it is over is not known, and it is forgotten.
+    Dropped,
+}
+
+/// The alerts of one rule, by their labels.
+pub(super) type Alerts = BTreeMap<LabelSet, Alert>;
+
+/// What an evaluation found for one alert.
+pub(super) struct Seen {
+    pub(super) value: f64,
+    pub(super) annotations: Annotations,
+}
+
+/// How a rule's alerts age.
+#[derive(Clone, Copy)]
+pub(super) struct Ageing {
+    pub(super) for_ms: i64,
+    pub(super) keep_firing_for_ms: i64,
+    /// Until then no alert from before a restart ends.
+    pub(super) grace_until_ms: i64,
+    /// More alerts than this are an error; 0 for no limit.
+    pub(super) limit: usize,
+}
+
+/// Takes in what was found at a moment, and returns what became of which alert, by labels. When
+/// there are more alerts than the limit allows, none is left, and how many there were is the error.
+pub(super) fn step(
+    alerts: &mut Alerts,
+    seen: BTreeMap<LabelSet, Seen>,
+    at_ms: i64,
+    ageing: Ageing,
+) -> (Vec<(Change, Alert)>, Result<(), usize>) {
+    let mut changes = Vec::new();
+    for alert in alerts.values_mut().filter(|alert| !seen.contains_key(&alert.labels)) {
+        if let Some(change) = alert.missed(at_ms, ageing) {
+            changes.push((change, alert.clone()));
+        }
+    }
+    alerts.retain(|_, alert| !alert.is_over(at_ms));
+    for (labels, seen) in seen {
+        let known = alerts.remove(&labels).filter(Alert::is_active);
+        let first = known.is_none().then_some(Change::Pending);
+        let mut alert = known.unwrap_or_else(|| Alert::new(labels.clone(), at_ms));
+        if let Some(change) = alert.seen(seen, at_ms, ageing).or(first) {
+            changes.push((change, alert.clone()));
+        }
+        alerts.insert(labels, alert);
+    }
+    let active = alerts.values().filter(|alert| alert.is_active()).count();
+    let is_past = ageing.limit > 0 && active > ageing.limit;
+    if is_past {
+        drop_all(alerts, at_ms, &mut changes);
+    }
+    changes.sort_by(|(_, one), (_, other)| one.labels.cmp(&other.labels));
+    (changes, if is_past { Err(active) } else { Ok(()) })
+}
+
+/// Forgets all alerts. What is over is over; of the others those are told that somebody had heard of.
+fn drop_all(alerts: &mut Alerts, at_ms: i64, changes: &mut Vec<(Change, Alert)>) {
+    changes.retain(|(change, _)| matches!(change, Change::Resolved | Change::Gone));
+    let known = |alert: &Alert| alert.is_active() && alert.since_ms < at_ms;
+    let dropped = std::mem::take(alerts).into_values().filter(known);
+    changes.extend(dropped.map(|alert| (Change::Dropped, alert)));
+}
+
+impl Alert {
+    fn new(labels: LabelSet, at_ms: i64) -> Self {
+        Self {
+            labels,
+            annotations: Vec::new(),
+            value: 0.0,
+            state: AlertState::Pending,
+            since_ms: at_ms,
+            fired_at_ms: None,
+            keep_since_ms: None,
+            resolved_at_ms: None,
+            is_restored: false,
+        }
+    }
+
+    /// True while it is pending or fires.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.state != AlertState::Resolved
+    }
+
+    /// The alert was found; it fires once it is there for long enough.
+    fn seen(&mut self, seen: Seen, at_ms: i64, ageing: Ageing) -> Option<Change> {
+        self.value = seen.value;
+        self.annotations = seen.annotations;
+        self.keep_since_ms = None;
+        self.is_restored = false;
+        let fires = self.state == AlertState::Pending && at_ms - self.since_ms >= ageing.for_ms;
+        fires.then(|| {
+            self.state = AlertState::Firing;
+            self.fired_at_ms = Some(at_ms);
+            Change::Firing
+        })
+    }
+
+    /// The alert was not found.
+    fn missed(&mut self, at_ms: i64, ageing: Ageing) -> Option<Change> {
+        if self.is_restored && at_ms < ageing.grace_until_ms {
+            return None;
+        }
+        match self.state {
+            AlertState::Resolved => None,
+            AlertState::Pending => {
+                self.resolved_at_ms = Some(at_ms);
+                Some(Change::Gone)
+            }
+            AlertState::Firing => (!self.is_kept(at_ms, ageing)).then(|| {
+                self.state = AlertState::Resolved;
+                self.resolved_at_ms = Some(at_ms);
+                Change::Resolved
+            }),
+        }
+    }
+
+    /// True while it goes on firing unseen.
+    fn is_kept(&mut self, at_ms: i64, ageing: Ageing) -> bool {
+        if ageing.keep_firing_for_ms == 0 {
+            return false;
+        }
+        let since = *self.keep_since_ms.get_or_insert(at_ms);
+        at_ms - since < ageing.keep_firing_for_ms
+    }
+
+    /// True when nobody needs it any more: it never fired, or was over for long enough.
+    fn is_over(&self, at_ms: i64) -> bool {
+        let Some(resolved) = self.resolved_at_ms else { return false };
+        self.state == AlertState::Pending || at_ms - resolved > RESOLVED_KEPT_MS
+    }
+}

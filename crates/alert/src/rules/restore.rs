@@ -1,0 +1,134 @@
+//! The alerts of a group as rows, and back: so that a restart neither forgets an alert nor tells it
+//! twice.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use watchfire_model::LabelSet;
+
+use super::alerts::{Alert, AlertState};
+use super::evaluate::series_of;
+use super::group::Group;
+use super::state::GroupState;
+
+/// An alert that was pending is not taken over when nobody looked for longer than this, in
+/// milliseconds: what was before says nothing about now. As in Prometheus.
+pub const PENDING_OUTAGE_MS: i64 = 60 * 60 * 1000;
+
+/// One alert of a group. Moments are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRow {
+    /// Its rule, as [`Group::identities`] has it.
+    pub rule: String,
+    /// Its labels.
+    pub labels: Vec<(String, String)>,
+    /// What was told of it last.
+    pub annotations: Vec<(String, String)>,
+    /// The value of the series when it was last seen.
+    pub value: f64,
+    /// What it is.
+    pub state: AlertState,
+    /// When it was first seen.
+    pub since_ms: i64,
+    /// When it began to fire.
+    pub fired_at_ms: Option<i64>,
+    /// Since when it fires though it is not seen any more.
+    pub keep_since_ms: Option<i64>,
+    /// When it was over.
+    pub resolved_at_ms: Option<i64>,
+}
+
+/// The time in which nobody evaluated a group. Moments are Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// When the group was last evaluated.
+    pub from_ms: i64,
+    /// Now.
+    pub until_ms: i64,
+    /// For how many milliseconds from now on an alert does not end because nothing is found: what
+    /// is asked for may not be there again yet.
+    pub grace_ms: i64,
+}
+
+impl GroupState {
+    /// All alerts, for [`GroupState::restored`].
+    #[must_use]
+    pub fn rows(&self) -> Vec<AlertRow> {
+        let identities = self.group().identities().into_iter().zip(&self.rules);
+        let rows = identities.flat_map(|(rule, state)| {
+            state.alerts.values().map(move |alert| AlertRow::of(alert, rule.clone()))
+        });
+        rows.collect()
+    }
+
+    /// A group with the alerts of `rows`. The time of the outage counts neither as pending nor as
+    /// kept firing. Rows whose rule is not there any more are returned.
+    #[must_use]
+    pub fn restored(
+        group: Arc<Group>,
+        rows: Vec<AlertRow>,
+        outage: Outage,
+    ) -> (Self, Vec<AlertRow>) {
+        let mut state = Self::new(group);
+        let numbers: HashMap<String, usize> =
+            state.group().identities().into_iter().zip(0..).collect();
+        let mut orphans = Vec::new();
+        for row in rows {
+            let Some(rule) = numbers.get(&row.rule).and_then(|at| state.rules.get_mut(*at)) else {
+                orphans.push(row);
+                continue;
+            };
+            let Some(alert) = row.after(outage) else { continue };
+            if alert.is_active() {
+                // Its series are stored, and want an end when it is over.
+                rule.series.extend(series_of(&alert).map(|(labels, _)| labels));
+            }
+            rule.alerts.insert(alert.labels.clone(), alert);
+        }
+        state.evaluated_at_ms = Some(outage.from_ms);
+        state.grace_until_ms = outage.until_ms.saturating_add(outage.grace_ms);
+        (state, orphans)
+    }
+}
+
+impl AlertRow {
+    fn of(alert: &Alert, rule: String) -> Self {
+        let text = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let told = alert.annotations.iter();
+        Self {
+            rule,
+            labels: alert.labels.iter().map(text).collect(),
+            annotations: told.map(|(name, words)| (name.to_string(), words.clone())).collect(),
+            value: alert.value,
+            state: alert.state,
+            since_ms: alert.since_ms,
+            fired_at_ms: alert.fired_at_ms,
+            keep_since_ms: alert.keep_since_ms,
+            resolved_at_ms: alert.resolved_at_ms,
+        }
+    }
+
+    /// The alert as it is after an outage; none when what was before says nothing any more.
+    fn after(self, outage: Outage) -> Option<Alert> {
+        let gap_ms = outage.until_ms.saturating_sub(outage.from_ms).max(0);
+        let is_pending = self.state == AlertState::Pending;
+        if is_pending && gap_ms > PENDING_OUTAGE_MS {
+            return None;
+        }
+        // A clock that was set back must not make it wait for a moment that it has seen.
+        let later = |ms: i64| ms.saturating_add(gap_ms).min(outage.until_ms);
+        let pairs = self.labels.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let told = self.annotations.into_iter();
+        Some(Alert {
+            labels: LabelSet::new(pairs),
+            annotations: told.map(|(name, words)| (name.into(), words)).collect(),
+            value: self.value,
+            state: self.state,
+            since_ms: if is_pending { later(self.since_ms) } else { self.since_ms },
+            fired_at_ms: self.fired_at_ms,
+            keep_since_ms: self.keep_since_ms.map(later),
+            resolved_at_ms: self.resolved_at_ms,
+            is_restored: true,
+        })
+    }
+}
