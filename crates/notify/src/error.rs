@@ -5,12 +5,40 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ChannelError {
     /// The channel's scheme is none that this version knows.
-    #[error("no channel {scheme:?}: this version has {}", known.join(", "))]
+    #[error("no channel {scheme:?}: {}", instead(shapes))]
     UnknownScheme {
         /// The part before the first colon.
         scheme: String,
-        /// The schemes there are, as one would write them.
-        known: &'static [&'static str],
+        /// What may have been meant, as one would write it; it may be empty.
+        shapes: Vec<&'static str>,
+    },
+    /// The URL of a channel is not one that its provider would understand.
+    #[error("this is no {channel} channel: {why}; write {}", shapes.join(" or "))]
+    BadUrl {
+        /// The provider.
+        channel: &'static str,
+        /// What is wrong, with nothing of the URL.
+        why: String,
+        /// What to write instead.
+        shapes: &'static [&'static str],
+    },
+    /// The channel leads to where the hub's administrator lets none lead.
+    #[error(
+        "{host} is {what}: channels lead there only when hub.toml has [notify] allow = [\"{host}\"]"
+    )]
+    Blocked {
+        /// The host.
+        host: String,
+        /// What is special about it.
+        what: &'static str,
+    },
+    /// The channel does something on the hub's own machine, and its config file does not name it.
+    #[error(
+        "{channel} channels work on the hub's machine: only the hub's own config file may name one"
+    )]
+    OnlyFromFile {
+        /// The kind of channel.
+        channel: &'static str,
     },
     /// A mail channel without a mail server.
     #[error("a mailto: channel needs a mail server: set smtp and from under [mail]")]
@@ -29,4 +57,12 @@ pub enum ChannelError {
     /// TLS or HTTP could not be set up on this machine.
     #[error("the connection to the mail server cannot be prepared: {0}")]
     Setup(String),
+}
+
+fn instead(shapes: &[&str]) -> String {
+    if shapes.is_empty() {
+        format!("this version has {}", crate::schemes().join(", "))
+    } else {
+        format!("write {}", shapes.join(" or "))
+    }
 }

@@ -9,6 +9,7 @@
 //! What to send next, and when, is [`next_step`]: a pure function over the
 //! notifications of one lane and their deliveries.
 
+mod channel;
 mod clean;
 mod error;
 mod mailgun;
@@ -19,9 +20,15 @@ mod outgoing;
 mod schedule;
 mod settings;
 mod smtp;
+#[cfg(test)]
+mod testing;
 mod url;
 pub mod web;
 
+pub use channel::expand::expand;
+pub use channel::from_file::FromFile;
+pub use channel::guard::{Allowed, AllowedHost};
+pub use channel::list::schemes;
 pub use error::ChannelError;
 pub use notifier::Notifier;
 pub use outgoing::Outgoing;

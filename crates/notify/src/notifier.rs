@@ -5,28 +5,38 @@ use std::pin::pin;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use watchfire_model::{Channel, DeliveryOutcome};
+use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
 use watchfire_runtime::Clock;
 use watchfire_runtime::net::{Net, Resolver};
 
+use crate::channel::WebChannel;
+use crate::channel::from_file::FromFile;
+use crate::channel::guard::{self, Allowed, Way};
+use crate::channel::list::Kind;
+use crate::channel::route::{Route, route};
+use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
 use crate::smtp::SmtpClient;
 use crate::{ChannelError, Outgoing, clean, mailto, message};
-
-/// The channels of this version, as one writes them.
-const KNOWN: &[&str] = &["mailto:ADDRESS"];
 
 /// For how long a provider's last good addresses serve when no lookup succeeds:
 /// for ever. It proves who it is by its certificate, so an address that has
 /// changed hands gets nothing, and the resolver may be what the mail is about.
 const KEPT: Duration = Duration::MAX;
 
+/// The same for chats and their kin: one day, for some are reached without TLS.
+const KEPT_OF_CHATS: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Hands messages to channels. It holds what the config says about providers
 /// and no state about messages, so any number of sends may run at once.
 #[derive(Debug)]
 pub struct Notifier {
     mail: Option<Mail>,
+    sender: Sender,
+    own: FromFile,
+    clock: Clock,
+    timeouts: Timeouts,
 }
 
 #[derive(Debug)]
@@ -62,7 +72,7 @@ impl Notifier {
         clock: Clock,
     ) -> Result<Self, ChannelError> {
         let resolver = Resolver::system(KEPT, clock.clone());
-        Self::with_resolver(mail, timeouts, resolver, clock)
+        Self::made(mail, (timeouts, resolver, Net::system()), clock)
     }
 
     /// A notifier that reaches a mail server over `net`. TLS from the first byte
@@ -72,20 +82,45 @@ impl Notifier {
     /// As [`Notifier::new`].
     pub fn over(mail: Option<MailSettings>, clock: Clock, net: Net) -> Result<Self, ChannelError> {
         let resolver = Resolver::system(KEPT, clock.clone());
-        let ways = (Timeouts::default(), resolver, net);
-        Ok(Self { mail: mail.map(|mail| Mail::new(mail, ways, clock)).transpose()? })
+        Self::made(mail, (Timeouts::default(), resolver, net), clock)
     }
 
-    /// The same with a resolver of one's own.
+    /// The same with a resolver of one's own for mail.
+    #[cfg(test)]
     pub(crate) fn with_resolver(
         mail: Option<MailSettings>,
         timeouts: Timeouts,
         resolver: Resolver,
         clock: Clock,
     ) -> Result<Self, ChannelError> {
-        let ways = (timeouts, resolver, Net::system());
-        let mail = mail.map(|mail| Mail::new(mail, ways, clock)).transpose()?;
-        Ok(Self { mail })
+        Self::made(mail, (timeouts, resolver, Net::system()), clock)
+    }
+
+    fn made(
+        mail: Option<MailSettings>,
+        ways: (Timeouts, Resolver, Net),
+        clock: Clock,
+    ) -> Result<Self, ChannelError> {
+        let timeouts = ways.0;
+        // Names of chats that hang must not hold up those of mail.
+        let resolver = Resolver::system(KEPT_OF_CHATS, clock.clone());
+        let sender = Sender::new(timeouts, resolver, clock.clone());
+        let mail = mail.map(|mail| Mail::new(mail, ways, clock.clone())).transpose()?;
+        Ok(Self { mail, sender, own: FromFile::default(), clock, timeouts })
+    }
+
+    /// The notifier, whose channels may lead to `allowed` besides the public internet.
+    #[must_use]
+    pub fn allowing(mut self, allowed: Allowed) -> Self {
+        self.sender = self.sender.allowing(allowed);
+        self
+    }
+
+    /// The notifier, which serves these programs and devices of the hub's machine.
+    #[must_use]
+    pub fn with_own(mut self, own: FromFile) -> Self {
+        self.own = own;
+        self
     }
 
     /// True when mail can be sent.
@@ -99,7 +134,54 @@ impl Notifier {
     /// # Errors
     /// [`ChannelError`] says what to write instead.
     pub fn check(&self, channel: &Channel) -> Result<(), ChannelError> {
-        self.route(channel).map(|_| ())
+        self.describe(channel).map(|_| ())
+    }
+
+    /// What a message to `channel` would do, in words without a secret.
+    ///
+    /// # Errors
+    /// As [`Notifier::check`].
+    pub fn describe(&self, channel: &Channel) -> Result<String, ChannelError> {
+        if is_mail(channel) {
+            let (_, to) = self.mail(channel)?;
+            return Ok(format!("mail to {to}"));
+        }
+        let (kind, route) = route(channel.as_str())?;
+        match route {
+            Route::Own(own) => {
+                self.own.check(kind, channel)?;
+                Ok(format!("{}: {}", kind.name, own.does()))
+            }
+            Route::Web(web) => self.describe_web(kind, web.as_ref()),
+        }
+    }
+
+    fn describe_web(&self, kind: &Kind, web: &dyn WebChannel) -> Result<String, ChannelError> {
+        let content = Content { subject: "test".to_owned(), ..Content::default() };
+        let request = web.request(&Outgoing {
+            content: &content,
+            message_id: "test@watchfire",
+            references: &[],
+            unix_ms: 0,
+            kind: NotificationKind::Report,
+            server: None,
+            is_over: true,
+        });
+        let request = request.map_err(|why| ChannelError::BadUrl {
+            channel: kind.name,
+            why,
+            shapes: kind.shapes,
+        })?;
+        let (_, way) = self.sender.checked(&request)?;
+        let way = match way {
+            Way::Direct => "over TLS",
+            Way::Plain => "without TLS",
+            Way::Proxy if request.url.starts_with("https:") => "over TLS, by the proxy",
+            Way::Proxy => "without TLS, by the proxy",
+        };
+        let (method, host) = (request.method.as_str(), guard::host_of(&request.url));
+        let target = web.target().map(|target| format!(", to {}", clean::line(&target)));
+        Ok(format!("{}: {method} to {host} {way}{}", kind.name, target.unwrap_or_default()))
     }
 
     /// Hands `message` to `channel` and says what came of it. It ends within
@@ -107,9 +189,9 @@ impl Notifier {
     /// cannot be sent is refused, and the next one still goes out.
     pub async fn send(&self, channel: &Channel, message: &Outgoing<'_>) -> DeliveryOutcome {
         let sent = async {
-            match self.route(channel) {
-                Ok((mail, to)) => mail.send(&to, message).await,
-                Err(error) => DeliveryOutcome::Refused { why: error.to_string() },
+            match self.routed(channel, message).await {
+                Ok(outcome) => outcome,
+                Err(error) => DeliveryOutcome::Refused { why: clean::line(&error.to_string()) },
             }
         };
         caught(sent).await.unwrap_or_else(|panic| {
@@ -118,14 +200,34 @@ impl Notifier {
         })
     }
 
-    fn route(&self, channel: &Channel) -> Result<(&Mail, lettre::Address), ChannelError> {
-        if !channel.scheme().eq_ignore_ascii_case("mailto") {
-            let scheme = clean::line(channel.scheme());
-            return Err(ChannelError::UnknownScheme { scheme, known: KNOWN });
+    async fn routed(
+        &self,
+        channel: &Channel,
+        message: &Outgoing<'_>,
+    ) -> Result<DeliveryOutcome, ChannelError> {
+        if is_mail(channel) {
+            let (mail, to) = self.mail(channel)?;
+            return Ok(mail.send(&to, message).await);
         }
+        let url = channel.as_str();
+        let (kind, route) = route(url)?;
+        Ok(match route {
+            Route::Web(web) => self.sender.send(web.as_ref(), url, message).await,
+            Route::Own(own) => {
+                self.own.check(kind, channel)?;
+                own.send(message, &self.clock, self.timeouts).await
+            }
+        })
+    }
+
+    fn mail(&self, channel: &Channel) -> Result<(&Mail, lettre::Address), ChannelError> {
         let to = mailto::address(channel.as_str())?;
         Ok((self.mail.as_ref().ok_or(ChannelError::MailNotConfigured)?, to))
     }
+}
+
+fn is_mail(channel: &Channel) -> bool {
+    channel.scheme().eq_ignore_ascii_case("mailto")
 }
 
 impl Mail {
@@ -179,11 +281,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use watchfire_model::{Content, Moment, NotificationKind};
+    use watchfire_model::Moment;
     use watchfire_runtime::net::Lookup;
 
     use super::*;
     use crate::SmtpServer;
+    use crate::testing::outgoing;
 
     /// Both providers, reached by a name that must be looked up.
     fn named() -> [MailServer; 2] {
@@ -209,14 +312,7 @@ mod tests {
             let notifier =
                 Notifier::with_resolver(Some(settings), timeouts, resolver, clock).unwrap();
             let content = Content::default();
-            let message = Outgoing {
-                content: &content,
-                message_id: "a@hub",
-                references: &[],
-                unix_ms: 0,
-                kind: NotificationKind::Down,
-                server: None,
-            };
+            let message = outgoing(&content);
             let channel = Channel::new("mailto:ada@example.org");
             let mut outcomes = Vec::new();
             for _ in 0..50 {
@@ -249,8 +345,19 @@ mod tests {
         let without = Notifier::new(None, Clock::system()).unwrap();
         let check = |url: &str| without.check(&Channel::new(url)).unwrap_err().to_string();
         assert!(check("mailto:ada@example.org").contains("[mail]"));
-        assert!(check("pager:123").contains("mailto:ADDRESS"));
-        assert!(check("").contains("mailto:ADDRESS"));
+        assert!(check("nonsense:123").contains("this version has mailto, "));
+        assert!(check("pager:123").contains("write pagerduty://"));
+        assert!(check("").contains("this version has mailto, "));
+        assert!(check("tgrams://123:AAx/1").contains("write tgram://BOT_TOKEN/CHAT"));
+        assert!(check("https://example.org/x").contains("https://hooks.slack.com/"));
+        assert!(check("https://example.org/x").contains("webhook+https://HOST/PATH"));
+        assert!(check("tgram://").contains("this is no Telegram channel: "));
+        for scheme in
+            ["gopher://127.0.0.1/", "file:///etc/passwd", "unix:///run/x.sock", "http://a.example/"]
+        {
+            assert!(check(scheme).starts_with("no channel "), "{scheme}");
+        }
+        assert!(check("gotifys://10.0.0.1/t").contains("[notify] allow = [\"10.0.0.1\"]"));
         assert!(check("mailto:ada@example.org?bcc=x@y.z").contains("leave out"));
     }
 }

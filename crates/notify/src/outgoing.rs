@@ -18,4 +18,14 @@ pub struct Outgoing<'a> {
     pub kind: NotificationKind,
     /// The server it tells of, likewise; `None` for a report.
     pub server: Option<&'a str>,
+    /// False while something goes on that the same thread tells of: of several servers that were
+    /// told together one is back. Then its end ends nothing at whoever keeps incidents.
+    pub is_over: bool,
+}
+
+impl Outgoing<'_> {
+    /// The identifier that all messages of one incident share: that of the first one.
+    pub(crate) fn thread(&self) -> &str {
+        self.references.first().map_or(self.message_id, String::as_str)
+    }
 }

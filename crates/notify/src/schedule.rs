@@ -27,6 +27,10 @@ pub const LEAST_TRIES: u32 = 60;
 /// The pauses between tries on one channel, in seconds; the last one repeats.
 const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
 
+/// The longest that a notification waits for its user before the clocks are looked at again:
+/// one of them may be set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+
 /// The share of a pause that jitter can take away.
 const JITTER: f64 = 0.25;
 
@@ -80,7 +84,7 @@ enum Plan<'a> {
 #[must_use]
 pub fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
     let Some(head) = lane.iter().position(is_open) else { return Step::Empty };
-    let (at, merges) = collapsed(lane, head).unwrap_or((head, Vec::new()));
+    let (at, merges) = collapsed(lane, head, now).unwrap_or((head, Vec::new()));
     let (notification, tries) = &lane[at];
     match plan(notification, tries, now, jitter) {
         Plan::Now(channel) => Step::Send {
@@ -100,6 +104,7 @@ pub fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f6
 fn collapsed(
     lane: &[(Notification, Vec<Delivery>)],
     head: usize,
+    now: Moment,
 ) -> Option<(usize, Vec<NotificationId>)> {
     let trouble = &lane[head].0;
     let ends = match trouble.kind {
@@ -108,6 +113,7 @@ fn collapsed(
             NotificationKind::Recovered
         }
         NotificationKind::CutOff => NotificationKind::HubBack,
+        NotificationKind::DiskFull => NotificationKind::DiskRoom,
         _ => return None,
     };
     let of_incident = |at: &usize| lane[*at].0.incident == trouble.incident;
@@ -116,6 +122,11 @@ fn collapsed(
         is_open(entry) && entry.0.kind == ends
     })?;
     if told_before(lane, recovery) || told_before(lane, head) {
+        return None;
+    }
+    // A trouble that is due is not held back for an end that can wait.
+    let sleeps = |at: usize| asleep(&lane[at].0, &lane[at].1, now).is_some();
+    if sleeps(recovery) && !sleeps(head) {
         return None;
     }
     let open = (head..recovery).filter(of_incident).filter(|at| is_open(&lane[*at]));
@@ -155,6 +166,9 @@ fn plan<'a>(
     now: Moment,
     jitter: f64,
 ) -> Plan<'a> {
+    if let Some(wait) = asleep(notification, tries, now) {
+        return Plan::Later(wait);
+    }
     let refused = |channel: &Channel| {
         let mut refused =
             tries.iter().filter(|t| matches!(t.outcome, DeliveryOutcome::Refused { .. }));
@@ -183,10 +197,27 @@ fn plan<'a>(
     }
 }
 
+/// How long its user sleeps on. The clock that says less counts: a clock on the wall that
+/// is set back must not make the night longer.
+fn asleep(notification: &Notification, tries: &[Delivery], now: Moment) -> Option<Duration> {
+    let until = notification.not_before_ms.filter(|_| tries.is_empty())?;
+    let left = |from_ms: i64| until.checked_sub(from_ms).and_then(|left| u64::try_from(left).ok());
+    let on_wall = Duration::from_millis(left(now.unix_ms)?);
+    let meant = Duration::from_millis(left(notification.created.unix_ms)?);
+    let since = now.monotonic.checked_sub(notification.created.monotonic);
+    let left = on_wall.min(meant.saturating_sub(since.unwrap_or_default()));
+    (!left.is_zero()).then(|| left.min(LONGEST_SLEEP))
+}
+
 fn given_up(notification: &Notification, tries: &[Delivery], now: Moment) -> bool {
     // The store may keep only the latest deliveries; their numbers tell.
     let made = tries.iter().map(|t| t.attempt).max().unwrap_or(0);
-    let age = elapsed(notification.created, now).unwrap_or(Duration::ZERO);
+    let mut age = elapsed(notification.created, now).unwrap_or(Duration::ZERO);
+    if let Some(awake_ms) = notification.not_before_ms {
+        // The time in which it was not to be sent does not count.
+        let since = u64::try_from(now.unix_ms.saturating_sub(awake_ms)).unwrap_or(0);
+        age = age.min(Duration::from_millis(since));
+    }
     made >= LEAST_TRIES && age >= GIVE_UP_AFTER
 }
 

@@ -4,11 +4,13 @@
 //! people who may not know the config.
 
 use std::error::Error as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use watchfire_runtime::net::Resolver;
@@ -30,7 +32,7 @@ pub struct Web(Client);
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// How long it wants to be left alone, where it says so in seconds.
+    /// How long it wants to be left alone, where it says so.
     pub retry_after: Option<Duration>,
     /// What kind of body it says that it sent.
     pub content_type: Option<String>,
@@ -98,14 +100,31 @@ impl Web {
 
 async fn answer(request: RequestBuilder, most: usize) -> Result<Answer, NoAnswer> {
     let no_answer = |error: reqwest::Error| NoAnswer(error_words(&error.without_url()));
-    let mut response = request.send().await.map_err(no_answer)?;
+    let response = request.send().await.map_err(no_answer)?;
+    received(response, most).await.map_err(no_answer)
+}
+
+/// What came, and at most `most` bytes of its body.
+pub(crate) async fn received(
+    mut response: Response,
+    most: usize,
+) -> Result<Answer, reqwest::Error> {
     let text = |name| response.headers().get(name)?.to_str().ok();
-    let retry_after = text(RETRY_AFTER).and_then(|text| text.parse().ok());
-    let retry_after = retry_after.map(Duration::from_secs);
+    let retry_after = text(RETRY_AFTER).and_then(|until| pause(until, text(DATE)));
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let status = response.status().as_u16();
-    let body = read(&mut response, most).await.map_err(no_answer)?;
+    let body = read(&mut response, most).await?;
     Ok(Answer { status, retry_after, content_type, body })
+}
+
+/// A pause in seconds, or until a date (RFC 9110, section 10.2.3), which counts from the date of the
+/// answer, so that nobody's clock matters.
+fn pause(until: &str, answered: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = until.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
+    Duration::try_from(date(until)?.duration_since(date(answered?)?)).ok()
 }
 
 pub(crate) fn client(plain: bool, timeouts: Timeouts, resolver: Resolver) -> ClientBuilder {
@@ -118,9 +137,21 @@ pub(crate) fn client(plain: bool, timeouts: Timeouts, resolver: Resolver) -> Cli
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.verb)
         .timeout(timeouts.whole)
-        .dns_resolver(Names { resolver, limit: timeouts.connect });
+        .dns_resolver(Names { resolver, limit: timeouts.connect, fit: None });
     // This machine needs neither a proxy nor the system's certificates.
     if plain { builder.no_proxy().tls_certs_only([]) } else { builder }
+}
+
+/// The same, which connects only to those of a name's addresses that `fit` leaves.
+pub(crate) fn guarded(
+    plain: bool,
+    timeouts: Timeouts,
+    resolver: Resolver,
+    fit: impl Fn(&str, Vec<IpAddr>) -> Result<Vec<IpAddr>, ChannelError> + Send + Sync + 'static,
+) -> ClientBuilder {
+    let names =
+        Names { resolver: resolver.clone(), limit: timeouts.connect, fit: Some(Arc::new(fit)) };
+    client(plain, timeouts, resolver).dns_resolver(names)
 }
 
 pub(crate) fn built(builder: ClientBuilder) -> Result<Client, ChannelError> {
@@ -155,20 +186,44 @@ pub(crate) fn error_words(error: &reqwest::Error) -> String {
     words
 }
 
+/// Chooses among the addresses of a name.
+type Fit = Arc<dyn Fn(&str, Vec<IpAddr>) -> Result<Vec<IpAddr>, ChannelError> + Send + Sync>;
+
 /// How reqwest finds a service: by the resolver that bounds its lookups.
 struct Names {
     resolver: Resolver,
     limit: Duration,
+    fit: Option<Fit>,
 }
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let (resolver, limit) = (self.resolver.clone(), self.limit);
+        let (resolver, limit, fit) = (self.resolver.clone(), self.limit, self.fit.clone());
         Box::pin(async move {
-            let found = resolver.addresses(name.as_str(), limit).await?;
+            let mut found = resolver.addresses(name.as_str(), limit).await?;
+            if let Some(fit) = fit {
+                found = fit(name.as_str(), found)?;
+            }
             let found = found.into_iter().take(MAX_TRIED).map(|ip| SocketAddr::new(ip, 0));
             let addresses: Addrs = Box::new(found);
             Ok(addresses)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        let answered = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(pause("7", None), seconds(7));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:50:07 GMT", answered), seconds(30));
+        for none in ["Sun, 06 Nov 1994 08:49:36 GMT", "soon", "-7", "1.5", ""] {
+            assert_eq!(pause(none, answered), None, "{none}");
+        }
+        assert_eq!(pause("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
     }
 }

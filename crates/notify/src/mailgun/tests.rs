@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use watchfire_model::{Channel, Content, NotificationKind};
+use watchfire_model::{Channel, Content};
 use watchfire_runtime::Clock;
 use watchfire_testkit::http::{Answer, Stub};
 
 use super::*;
+use crate::testing::outgoing;
 use crate::{MAILGUN_BASE, MailServer, MailSettings, Notifier};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -32,14 +33,7 @@ async fn send(notifier: &Notifier) -> DeliveryOutcome {
         text: "since 03:00 & more\n".to_owned(),
         html: "<p>since</p>".to_owned(),
     };
-    let message = Outgoing {
-        content: &content,
-        message_id: "down.7.ada@hub",
-        references: &["a@hub".to_owned()],
-        unix_ms: 0,
-        kind: NotificationKind::Down,
-        server: None,
-    };
+    let message = Outgoing { references: &["a@hub".to_owned()], ..outgoing(&content) };
     let outcome = notifier.send(&Channel::new("mailto:ada@example.org"), &message).await;
     assert!(!format!("{outcome:?}").contains("HUNTER2"));
     outcome

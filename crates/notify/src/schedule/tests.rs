@@ -23,6 +23,7 @@ fn note(id: i64, incident: i64, kind: NotificationKind, channels: &[&str]) -> No
         channels: channels.iter().map(|url| Channel::new(url)).collect(),
         content: Content::default(),
         content_if_first: None,
+        not_before_ms: None,
         message_id: format!("{id}@hub"),
         references: Vec::new(),
         created: at(0.0),
@@ -71,6 +72,49 @@ fn send(id: i64, channel: &str, first: bool, merges: &[i64]) -> Step {
 
 fn wait(seconds: f64) -> Step {
     Step::Wait { until: at(seconds) }
+}
+
+#[test]
+fn what_can_wait_waits_for_its_user_to_be_awake() {
+    let asleep = |until_s: f64, one: Notification| Notification {
+        not_before_ms: Some(at(until_s).unix_ms),
+        ..one
+    };
+    let lane = vec![(asleep(600.0, down(1)), vec![])];
+    assert_eq!(next_step(&lane, at(0.0), 0.5), wait(600.0));
+    assert_eq!(next_step(&lane, at(599.0), 0.5), wait(600.0));
+    assert_eq!(next_step(&lane, at(600.0), 0.5), send(1, A, true, &[]));
+    // A long night is looked at again, and a clock that was set back does not make it longer.
+    let long = vec![(asleep(8.0 * 3600.0, down(1)), vec![])];
+    assert_eq!(next_step(&long, at(0.0), 0.5), wait(3600.0));
+    let set_back = Moment { unix_ms: at(0.0).unix_ms - 7_200_000, ..at(600.0) };
+    assert_eq!(next_step(&lane, set_back, 0.5), send(1, A, true, &[]));
+    // Its end came in the night as well: both are one word in the morning.
+    let lane = vec![(asleep(600.0, down(1)), vec![]), (asleep(600.0, recovered(2)), vec![])];
+    assert_eq!(next_step(&lane, at(100.0), 0.5), wait(600.0));
+    assert_eq!(next_step(&lane, at(600.0), 0.5), send(2, A, true, &[1]));
+    // It came when the user was awake: it is told at once.
+    let lane = vec![(asleep(600.0, down(1)), vec![]), (recovered(2), vec![])];
+    assert_eq!(next_step(&lane, at(100.0), 0.5), send(2, A, true, &[1]));
+}
+
+#[test]
+fn the_time_in_which_it_slept_makes_no_letter_old() {
+    let awake = 62.0 * 3600.0;
+    let slept = Notification { not_before_ms: Some(at(awake).unix_ms), ..down(1) };
+    let tries: Vec<Delivery> =
+        (1..=60).map(|n| tried(1, A, n, awake + f64::from(n), retry(false))).collect();
+    let lane = vec![(slept, tries)];
+    assert!(matches!(next_step(&lane, at(awake + 3600.0), 0.0), Step::Send { .. }));
+    let day_later = at(awake + 25.0 * 3600.0);
+    assert_eq!(next_step(&lane, day_later, 0.0), Step::Dead(NotificationId(1)));
+}
+
+#[test]
+fn an_end_that_can_wait_holds_back_no_trouble_that_is_due() {
+    let sleeps = Notification { not_before_ms: Some(at(600.0).unix_ms), ..recovered(2) };
+    let lane = vec![(down(1), vec![tried(1, A, 1, 0.0, retry(false))]), (sleeps, vec![])];
+    assert_eq!(next_step(&lane, at(2.0), 0.0), send(1, A, true, &[]));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
+use watchfire_model::{Channel, Content, DeliveryOutcome};
 use watchfire_runtime::Clock;
 use watchfire_testkit::smtp::{Behaviour, Mail, Options, Sink, Tls, Verb};
 
+use crate::testing;
 use crate::{MailServer, MailSettings, Notifier, Outgoing, SmtpServer, Timeouts};
 
 /// A name that is not loopback, for servers that are reached there all the same.
@@ -22,14 +23,7 @@ fn content() -> Content {
 }
 
 fn outgoing(content: &Content) -> Outgoing<'_> {
-    Outgoing {
-        content,
-        message_id: "down.7.ada@hub",
-        references: &[],
-        unix_ms: 1_700_000_000_000,
-        kind: NotificationKind::Down,
-        server: Some("web-1"),
-    }
+    Outgoing { unix_ms: 1_700_000_000_000, server: Some("web-1"), ..testing::outgoing(content) }
 }
 
 fn server(sink: &Sink) -> SmtpServer {

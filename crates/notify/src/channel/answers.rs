@@ -1,0 +1,173 @@
+//! What providers' answers mean. Of a body only an identifier or one line that names an
+//! error is ever shown, and only where it is JSON that has such a field: a body of
+//! something that is no provider tells nobody anything.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use watchfire_model::DeliveryOutcome;
+
+use crate::clean;
+use crate::web::Answer;
+
+/// How much of a provider's words is shown, in characters.
+const MAX_SAID_CHARS: usize = 200;
+
+/// The fields in which providers say what is wrong.
+const ERRORS: [&str; 8] =
+    ["description", "errorDescription", "message", "msg", "error", "errors", "detail", "title"];
+
+/// The fields in which they give the message's identifier.
+const IDENTIFIERS: [&str; 8] =
+    ["id", "message_id", "messageId", "event_id", "request", "name", "ts", "timestamp"];
+
+/// The meaning of an answer by its status alone.
+pub(crate) fn by_status(answer: &Answer) -> DeliveryOutcome {
+    match answer.status {
+        200..=299 if is_page(answer) => foreign(answer),
+        200..=299 => accepted(answer, identifier(answer).as_deref()),
+        300..=399 => refused(answer, "it points elsewhere, and redirects are not followed"),
+        // It was not taken, and may be later.
+        408 | 425 | 429 => retry(answer, &said(answer)),
+        500..=599 => retry(answer, &said(answer)),
+        _ => refused(answer, &said(answer)),
+    }
+}
+
+/// The provider took it, under this identifier where it gave one.
+pub(crate) fn accepted(answer: &Answer, identifier: Option<&str>) -> DeliveryOutcome {
+    let reply = identifier.map(bounded).filter(|id| !id.is_empty());
+    DeliveryOutcome::Accepted { reply: reply.unwrap_or_else(|| answer.status.to_string()) }
+}
+
+/// The provider will never take it.
+pub(crate) fn refused(answer: &Answer, why: &str) -> DeliveryOutcome {
+    DeliveryOutcome::Refused { why: words(answer, why) }
+}
+
+/// The provider may take it later. Where a gateway gave up on its backend, nobody knows what
+/// that did.
+pub(crate) fn retry(answer: &Answer, why: &str) -> DeliveryOutcome {
+    DeliveryOutcome::Retry { why: words(answer, why), maybe_accepted: answer.status >= 500 }
+}
+
+/// An answer that cannot be the provider's: a captive portal says 200 to anything.
+pub(crate) fn foreign(answer: &Answer) -> DeliveryOutcome {
+    let why = words(answer, "the answer is not the provider's: what is between it and the hub?");
+    DeliveryOutcome::Retry { why, maybe_accepted: true }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    answer.content_type.as_ref().is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+/// The body, where it is JSON.
+pub(crate) fn json(answer: &Answer) -> Option<Value> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+/// What the provider says is wrong, in one line; empty when it says nothing that is understood.
+pub(crate) fn said(answer: &Answer) -> String {
+    let found = json(answer).and_then(|body| ERRORS.iter().find_map(|key| text_in(body.get(key)?)));
+    found.map(|text| bounded(&text)).unwrap_or_default()
+}
+
+/// How long the provider wants to be left alone: by its header, or as Telegram,
+/// Discord and Matrix say it in their bodies.
+pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
+    let in_body = || {
+        let body = json(answer)?;
+        let ms = body.get("retry_after_ms").and_then(Value::as_f64);
+        if let Some(ms) = ms {
+            return Some(ms / 1000.0);
+        }
+        let inner = body.get("parameters").and_then(|inner| inner.get("retry_after"));
+        inner.or_else(|| body.get("retry_after"))?.as_f64()
+    };
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    answer.retry_after.or_else(|| in_body().and_then(seconds))
+}
+
+fn identifier(answer: &Answer) -> Option<String> {
+    let body = json(answer)?;
+    IDENTIFIERS.iter().find_map(|key| match body.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// The text of a value: itself, the first one of a list, or that of an object's error field.
+fn text_in(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Array(list) => text_in(list.first()?),
+        Value::Object(fields) => {
+            ERRORS.iter().find_map(|key| fields.get(*key)?.as_str().map(str::to_owned))
+        }
+        _ => None,
+    }
+}
+
+fn words(answer: &Answer, why: &str) -> String {
+    let later = pause(answer).filter(|_| answer.status == 429 || answer.status >= 500);
+    let later = later.map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
+    let colon = if why.is_empty() { "" } else { ": " };
+    clean::line(&format!("{}{}{colon}{why}", answer.status, later.unwrap_or_default()))
+}
+
+fn bounded(text: &str) -> String {
+    clean::line(text).chars().take(MAX_SAID_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, content_type: None, body: body.as_bytes().to_vec() }
+    }
+
+    fn told(status: u16, body: &str) -> (&'static str, String) {
+        match by_status(&answer(status, body)) {
+            DeliveryOutcome::Accepted { reply } => ("accepted", reply),
+            DeliveryOutcome::Refused { why } => ("refused", why),
+            DeliveryOutcome::Retry { why, maybe_accepted: false } => ("retry", why),
+            DeliveryOutcome::Retry { why, maybe_accepted: true } => ("maybe", why),
+            DeliveryOutcome::Unknown => ("unknown", String::new()),
+        }
+    }
+
+    #[test]
+    fn a_status_has_its_meaning() {
+        for (status, body, outcome, words) in [
+            (200, r#"{"id": "abc"}"#, "accepted", "abc"),
+            (201, r#"{"id": 17}"#, "accepted", "17"),
+            (204, "", "accepted", "204"),
+            (301, "", "refused", "301: it points elsewhere, and redirects are not followed"),
+            (400, r#"{"description": "chat not found"}"#, "refused", "400: chat not found"),
+            (401, r#"{"error": {"message": "bad token"}}"#, "refused", "401: bad token"),
+            (404, "<html>secret page of an intranet</html>", "refused", "404"),
+            (408, "", "retry", "408"),
+            (425, "", "retry", "425"),
+            (429, r#"{"parameters": {"retry_after": 7}}"#, "retry", "429, try again after 7 s"),
+            (
+                429,
+                r#"{"message": "slow", "retry_after": 0.3}"#,
+                "retry",
+                "429, try again after 1 s: slow",
+            ),
+            (500, r#"{"errors": ["boom"]}"#, "maybe", "500: boom"),
+            (503, "", "maybe", "503"),
+        ] {
+            assert_eq!(told(status, body), (outcome, words.to_owned()), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_providers_words_are_one_short_line() {
+        let long = format!(r#"{{"message": "a\r\nb\u202e{}"}}"#, "x".repeat(10_000));
+        let (_, why) = told(400, &long);
+        assert!(why.starts_with("400: a  bx") && why.chars().count() <= 206, "{why}");
+    }
+}
