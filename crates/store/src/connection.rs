@@ -1,8 +1,9 @@
 use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::StoreError;
 use crate::migrations::{self, Format};
@@ -30,12 +31,27 @@ pub(crate) struct Kind {
     pub(crate) for_writer: String,
 }
 
-/// Refuses to go on with an SQLite that is too old.
-pub(crate) fn check_sqlite() -> Result<(), StoreError> {
+/// Refuses to go on with an SQLite that is too old, and settles what holds for all of it.
+pub(crate) fn prepare_sqlite() -> Result<(), StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldSqlite { found: rusqlite::version() });
     }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(keep_undo_in_memory);
     Ok(())
+}
+
+/// What a statement may have to undo is kept in memory. SQLite would put more than 64 KiB of it
+/// into a temporary file, and an alarm would wait for room on a full disk.
+fn keep_undo_in_memory() {
+    let option = ffi::SQLITE_CONFIG_STMTJRNL_SPILL;
+    #[expect(unsafe_code, reason = "there is no other way to this setting of SQLite")]
+    // SAFETY: the option takes one `int`. It is called once, before this crate, which alone has
+    // SQLite, opens the first connection that writes; where SQLite is in use, it changes nothing.
+    let set = unsafe { ffi::sqlite3_config(option, -1_i32) };
+    if set != ffi::SQLITE_OK {
+        tracing::warn!("SQLite was in use before: it may need temporary files");
+    }
 }
 
 /// Opens the database for the first time in this process: checks that it is

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::StoreError;
-use crate::connection::{Kind, check_sqlite, open_first, open_reader, open_writer};
+use crate::connection::{Kind, open_first, open_reader, open_writer, prepare_sqlite};
 
 /// How many reads run at once; a further one waits.
 pub(crate) const READERS: usize = 4;
@@ -26,6 +26,8 @@ pub(crate) struct Connections {
     pub(crate) writer: Mutex<Option<Connection>>,
     next_reader: AtomicUsize,
     ended: AtomicU64,
+    /// How often a write found no room on the disk.
+    full: AtomicU64,
     /// How often another file took the place of the first one.
     generation: AtomicU64,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Connections {
 impl Connections {
     /// Opens the file for the first time in this process.
     pub(crate) fn open(database: PathBuf, kind: Kind) -> Result<Self, StoreError> {
-        check_sqlite()?;
+        prepare_sqlite()?;
         let writer = open_first(&database, &kind)?;
         let mut readers = [const { Mutex::new(None) }; READERS];
         for slot in &mut readers {
@@ -46,6 +48,7 @@ impl Connections {
             writer: Mutex::new(Some(writer)),
             next_reader: AtomicUsize::new(0),
             ended: AtomicU64::new(0),
+            full: AtomicU64::new(0),
             generation: AtomicU64::new(0),
         })
     }
@@ -60,6 +63,11 @@ impl Connections {
         self.ended.load(Ordering::Relaxed)
     }
 
+    /// How often a write found no room on the disk.
+    pub(crate) fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+
     /// Does `work` in one transaction: all of it is on the disk, or none.
     pub(crate) fn write<R>(
         &self,
@@ -70,12 +78,21 @@ impl Connections {
         match transact(connection, work) {
             Ok(result) => Ok(result),
             Err(failure) => {
+                self.full
+                    .fetch_add(u64::from(failure.error == StoreError::Full), Ordering::Relaxed);
                 if failure.at_commit || failure.error.ends_connection() {
                     self.end(&mut slot, &failure.error);
                 }
                 Err(failure.error)
             }
         }
+    }
+
+    /// Moves what is in the log (WAL) to its place in the file, as far as readers let it be.
+    pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
+        let mut slot = lock(&self.writer);
+        let connection = present(&mut slot, || open_writer(&self.database, &self.kind))?;
+        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
     /// Does `work` on one snapshot of the database.

@@ -67,6 +67,21 @@ impl Batch<'_> {
         self.put_last(notification)
     }
 
+    /// Lets a held notification be sent with the words that it has, and returns its
+    /// number, as [`release`](Self::release) does. For when it cannot be given better ones.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification that is held.
+    pub fn release_as_written(
+        &self,
+        notification: NotificationId,
+    ) -> Result<NotificationId, StoreError> {
+        let sql = "UPDATE notification SET state = 'pending' WHERE id = ?1 AND state = 'held'";
+        let changed = self.connection.prepare_cached(sql)?.execute([notification.0])?;
+        found(changed, "held notification", notification.0)?;
+        self.put_last(notification)
+    }
+
     /// Lets everything be sent that is held, with the words that it has and in the order
     /// in which it was written down, and says how much that was. For when what was
     /// held cannot be told together.
@@ -74,15 +89,13 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be written.
     pub fn release_all(&self) -> Result<usize, StoreError> {
-        let sql = "UPDATE notification SET state = 'pending' WHERE state = 'held' RETURNING id";
-        let mut update = self.connection.prepare_cached(sql)?;
-        let released = update.query_map([], |row| row.get(0))?;
-        let mut released = released.collect::<Result<Vec<i64>, _>>()?;
-        released.sort_unstable();
-        for id in &released {
-            self.put_last(NotificationId(*id))?;
+        let sql = "SELECT id FROM notification WHERE state = 'held' ORDER BY id";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let held = query.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+        for id in &held {
+            self.release_as_written(NotificationId(*id))?;
         }
-        Ok(released.len())
+        Ok(held.len())
     }
 
     /// Says that a held notification is told by another one; by none when it has

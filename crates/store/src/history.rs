@@ -34,19 +34,21 @@ use crate::{StoreError, migrations};
 
 pub use append::Appended;
 pub use archive::{
-    Keys, MAX_EVENT_BYTES, MAX_KEYS, MAX_RUN_PIDS, MAX_SERVER_EVENTS, OnSamples, OnWindows, Reach,
-    Run, Sealable, Sealed, SealedEvents, Sealing, StoredEvent, Told,
+    Keys, MAX_EVENT_BYTES, MAX_KEYS, MAX_RUN_PIDS, MAX_SERVER_EVENTS, OnPicked, OnSamples,
+    OnWindows, Pick, Picked, Reach, Run, Sealable, Sealed, SealedEvents, Sealing, StoredEvent,
+    Told,
 };
 pub use chunk::{BadChunk, Chunk, MAX_CHUNK_BYTES, MAX_SERVER_KEY_BYTES};
 pub use counters::HistoryCounters;
 pub use coverage::MAX_INTERVALS;
 pub use error::HistoryError;
 pub(crate) use examine::examine;
-pub use outgoing::{MAX_OUTGOING, MAX_TARGETS, Outgoing};
+pub use outgoing::{MAX_OUTGOING, MAX_TARGETS, Outgoing, Waiting};
 pub use prune::Dropped;
 pub use pushed::{
-    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL,
-    MAX_SENDERS, OnPushed, Push, Pushed, PushedId, PushedSamples,
+    LeftOut, MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_MEMORY, MAX_PUSHED_MEMORY_IN_ALL,
+    MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL, MAX_SENDERS, OnPushed, OnPushedSeries, Push,
+    Pushed, PushedId, PushedSamples, PushedSpan,
 };
 pub use reading::{ChunkRow, Gap, MAX_LEAD_IN, MAX_READ_BYTES, StoredChunk, Stretch};
 pub use ring::MAX_RINGS;
@@ -73,7 +75,7 @@ struct Inner {
     counters: Counters,
     archive: archive::State,
     pushed: pushed::State,
-    outgoing: outgoing::Targets,
+    outgoing: Arc<outgoing::Targets>,
     _held: Folder,
 }
 
@@ -89,7 +91,8 @@ impl History {
     /// not for this release (it is not changed then), and what the disk refuses.
     pub fn open(folder: &Path, cap_bytes: u64) -> Result<History, HistoryError> {
         let held = folder::prepare_history(folder)?;
-        let room = Room::new(cap_bytes);
+        let outgoing = Arc::<outgoing::Targets>::default();
+        let room = Room::new(cap_bytes, outgoing.clone());
         let counters = Counters::default();
         let open = || {
             let connections = Connections::open(held.database.clone(), kind(&room))?;
@@ -106,7 +109,7 @@ impl History {
         let folder = folder.to_owned();
         let archive = archive::State::default();
         let pushed = pushed::State::default();
-        let (outgoing, _held) = (outgoing::Targets::default(), held);
+        let _held = held;
         let inner = Inner { folder, connections, room, counters, archive, pushed, outgoing, _held };
         Ok(History(Arc::new(inner)))
     }
@@ -128,6 +131,12 @@ impl History {
     #[must_use]
     pub fn counters(&self) -> HistoryCounters {
         self.0.counters.now(self.0.connections.ended())
+    }
+
+    /// How many writes found no room on the disk.
+    #[must_use]
+    pub fn met_full_disk(&self) -> u64 {
+        self.0.connections.full()
     }
 
     fn read<R>(

@@ -52,6 +52,20 @@ impl Default for IncidentFilter {
 }
 
 impl Store {
+    /// The servers whose incident goes on and was told to nobody because it was muted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn muted(&self) -> Result<Vec<ServerName>, StoreError> {
+        let sql = "SELECT server FROM incident WHERE closed_unix_ms IS NULL AND NOT EXISTS \
+             (SELECT 1 FROM notification WHERE notification.incident = incident.id) AND EXISTS \
+             (SELECT 1 FROM timeline WHERE timeline.incident = incident.id AND kind = 'muted')";
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            readable(query.query_and_then([], |row| server(row, 0))?, "incident")
+        })
+    }
+
     /// All incidents that go on, oldest first: one a server at the most.
     ///
     /// # Errors

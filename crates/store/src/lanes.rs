@@ -7,6 +7,25 @@ use crate::{Store, StoreError, outbox, tries};
 /// The most lanes that [`Store::lanes`] returns. The others come once these are done.
 pub const MAX_LANES: usize = 10_000;
 
+/// The lanes, `?1` at most, of which `?2` are the oldest ones of each user in turn.
+///
+/// Lanes of which all waits for its user to be awake come last: thousands of them may wait
+/// for a Monday, and must hide no alarm.
+///
+/// The attempts of a notification are numbered, so the last number is how many there
+/// were, of which the oldest may be forgotten.
+const LANES: &str = "WITH lane AS (
+        SELECT user, CASE WHEN thread IS NULL THEN incident END AS about, min(id) AS oldest,
+            max(id) AS newest, min(not_before_unix_ms IS NOT NULL) AS sleeps, sum(coalesce((SELECT max(attempt) FROM delivery
+                WHERE delivery.notification = notification.id), 0)) AS tries, thread
+        FROM notification WHERE state = 'pending'
+        GROUP BY user, about, thread, CASE WHEN incident IS NULL AND thread IS NULL THEN id END),
+    of_user AS (SELECT *, row_number() OVER (PARTITION BY user ORDER BY sleeps, oldest) AS place FROM lane),
+    aged AS (SELECT *, row_number() OVER (ORDER BY sleeps, place, oldest) AS age FROM of_user)
+    SELECT user, about, oldest, newest, tries, thread FROM
+        (SELECT * FROM aged ORDER BY age > ?2, sleeps, tries, oldest LIMIT ?1)
+    ORDER BY tries, oldest";
+
 /// What the notifications of a lane are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LaneAbout {
@@ -58,24 +77,21 @@ pub struct PendingLane {
 
 impl Store {
     /// The lanes that hold a pending notification, the least tried ones first
-    /// and of these the oldest ones, and no more than [`MAX_LANES`].
+    /// and of these the oldest ones, and no more than [`MAX_LANES`]. Where there are
+    /// more, half of the places are for the oldest lanes of each user: untried ones may
+    /// all wait for an older one that was tried (see [`turn`](Self::turn)), which must not
+    /// be hidden behind them.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn lanes(&self) -> Result<Vec<PendingLane>, StoreError> {
-        let most = i64::try_from(MAX_LANES).unwrap_or(i64::MAX);
+        self.lanes_up_to(MAX_LANES)
+    }
+
+    fn lanes_up_to(&self, most: usize) -> Result<Vec<PendingLane>, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         self.read(|connection| {
-            // The attempts of a notification are numbered, so the last number
-            // is how many there were, of which the oldest may be forgotten.
-            let sql = "SELECT user, CASE WHEN thread IS NULL THEN incident END AS about, \
-                 min(id) AS oldest, max(id), \
-                 sum(coalesce((SELECT max(attempt) FROM delivery \
-                 WHERE delivery.notification = notification.id), 0)) AS tries, thread \
-                 FROM notification WHERE state = 'pending' \
-                 GROUP BY user, about, thread, \
-                 CASE WHEN incident IS NULL AND thread IS NULL THEN id END \
-                 ORDER BY tries, oldest LIMIT ?1";
-            connection.prepare_cached(sql)?.query_and_then([most], pending)?.collect()
+            connection.prepare_cached(LANES)?.query_and_then([most, most / 2], pending)?.collect()
         })
     }
 
@@ -131,3 +147,6 @@ fn key(row: &Row<'_>) -> Result<LaneKey, StoreError> {
     };
     Ok(LaneKey { user: row.get(0)?, about })
 }
+
+#[cfg(test)]
+mod tests;

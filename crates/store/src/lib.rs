@@ -43,6 +43,7 @@ mod leaving;
 mod migrations;
 mod outbox;
 mod prune;
+mod reserve;
 mod row;
 mod secrets;
 mod store;
@@ -62,18 +63,20 @@ pub use folder::set_aside;
 pub use held::Teller;
 pub use history::{
     Appended, BadChunk, Chunk, ChunkRow, Dropped, Gap, History, HistoryCounters, HistoryError,
-    Keys, MAX_CHUNK_BYTES, MAX_EVENT_BYTES, MAX_INTERVALS, MAX_KEYS, MAX_LEAD_IN, MAX_OUTGOING,
-    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL,
-    MAX_READ_BYTES, MAX_RINGS, MAX_RUN_PIDS, MAX_SENDERS, MAX_SERVER_EVENTS, MAX_SERVER_KEY_BYTES,
-    MAX_TARGETS, MIN_CAP_BYTES, OnPushed, OnSamples, OnWindows, Outgoing, Push, Pushed, PushedId,
-    PushedSamples, Reach, Run, Sealable, Sealed, SealedEvents, Sealing, StoredChunk, StoredEvent,
-    Stretch, Told, Verified,
+    Keys, LeftOut, MAX_CHUNK_BYTES, MAX_EVENT_BYTES, MAX_INTERVALS, MAX_KEYS, MAX_LEAD_IN,
+    MAX_OUTGOING, MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_MEMORY,
+    MAX_PUSHED_MEMORY_IN_ALL, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL, MAX_READ_BYTES,
+    MAX_RINGS, MAX_RUN_PIDS, MAX_SENDERS, MAX_SERVER_EVENTS, MAX_SERVER_KEY_BYTES, MAX_TARGETS,
+    MIN_CAP_BYTES, OnPicked, OnPushed, OnPushedSeries, OnSamples, OnWindows, Outgoing, Pick,
+    Picked, Push, Pushed, PushedId, PushedSamples, PushedSpan, Reach, Run, Sealable, Sealed,
+    SealedEvents, Sealing, StoredChunk, StoredEvent, Stretch, Told, Verified, Waiting,
 };
 pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
 pub use leaving::StoredLeaving;
-pub use outbox::{NewNotification, Thread};
+pub use outbox::{About, NewNotification, Thread};
 pub use prune::Pruned;
+pub use reserve::RESERVE_BYTES;
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
 pub use tries::{DeliveryId, MAX_TRIES_KEPT};

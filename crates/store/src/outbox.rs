@@ -1,15 +1,15 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
 use watchfire_model::{
     Channel, Content, IncidentId, Moment, Notification, NotificationId, NotificationKind,
-    NotificationState,
+    NotificationState, ServerName,
 };
 
 use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
 const SELECT: &str = "SELECT id, incident, user, kind, subject, text, html, first_subject, \
-     first_text, first_html, message_id, created_mono_ns, created_unix_ms, state, thread \
-     FROM notification";
+     first_text, first_html, message_id, created_mono_ns, created_unix_ms, state, thread, \
+     not_before_unix_ms FROM notification";
 
 /// Which others a notification must arrive in order with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +21,15 @@ pub enum Thread {
     Own,
     /// That one, which began a thread of its own, and all that follow it.
     Of(NotificationId),
+}
+
+/// What a notification is about, as things stand now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The server of its incident, if it has one.
+    pub server: Option<ServerName>,
+    /// False while an incident goes on that its thread tells of.
+    pub is_over: bool,
 }
 
 /// A notification that is about to be written down, to be sent.
@@ -70,6 +79,53 @@ impl Store {
         let rest = "WHERE kind = 'cut_off' AND id IN (SELECT max(id) FROM notification \
              WHERE kind IN ('cut_off', 'hub_back') GROUP BY user) ORDER BY id";
         self.read(|connection| readable(select(connection, rest, [])?, "notification"))
+    }
+
+    /// The first notification of each thread of the hub's own full disk whose end was not
+    /// told: at most one a user.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn full_disks_not_ended(&self) -> Result<Vec<Notification>, StoreError> {
+        let rest = "WHERE incident IS NULL AND kind = 'disk_full' AND id IN (SELECT max(id) \
+             FROM notification WHERE incident IS NULL AND kind IN ('disk_full', 'disk_room') \
+             GROUP BY user) ORDER BY id";
+        self.read(|connection| readable(select(connection, rest, [])?, "notification"))
+    }
+
+    /// What is pending, with numbers above `after`, in order and no more than `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn pending_after(
+        &self,
+        after: NotificationId,
+        most: usize,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rest = "WHERE state = 'pending' AND id > ?1 ORDER BY id LIMIT ?2";
+        self.read(|connection| readable(select(connection, rest, [after.0, most])?, "notification"))
+    }
+
+    /// What a notification is about, as things stand now; of one that is not there, nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn about(&self, id: NotificationId) -> Result<About, StoreError> {
+        let sql = "SELECT incident.server, notification.thread FROM notification \
+             LEFT JOIN incident ON incident.id = notification.incident WHERE notification.id = ?1";
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let found: Option<(Option<String>, Option<i64>)> =
+                query.query_row([id.0], row).optional()?;
+            let (server, thread) = found.unwrap_or_default();
+            let is_over = match thread {
+                Some(first) => !goes_on(connection, NotificationId(first))?,
+                None => true,
+            };
+            Ok(About { server: server.and_then(|name| ServerName::new(&name).ok()), is_over })
+        })
     }
 
     /// The letters that told that a server comes and goes, from then on, oldest first.
@@ -152,10 +208,7 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn thread_goes_on(&self, first: NotificationId) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
-             ON incident.id = notification.incident \
-             WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL)";
-        Ok(self.connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?)
+        goes_on(self.connection, first)
     }
 
     /// Says where a notification stands now.
@@ -173,6 +226,45 @@ impl Batch<'_> {
             .prepare_cached(sql)?
             .execute(params![notification.0, state.as_str()])?;
         found(changed, "notification", notification.0)
+    }
+
+    /// Lets a notification wait until a moment, in milliseconds since 1970: its user sleeps.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification.
+    pub fn defer(
+        &self,
+        notification: NotificationId,
+        not_before_ms: i64,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET not_before_unix_ms = ?2 WHERE id = ?1";
+        let changed =
+            self.connection.prepare_cached(sql)?.execute([notification.0, not_before_ms])?;
+        found(changed, "notification", notification.0)
+    }
+
+    /// Sends a notification by other channels than it was written down with, and lets it wait
+    /// until another moment, in milliseconds since 1970, or for none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such notification.
+    pub fn reroute(
+        &self,
+        notification: NotificationId,
+        channels: &[Channel],
+        not_before_ms: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE notification SET not_before_unix_ms = ?2 WHERE id = ?1";
+        let mut update = self.connection.prepare_cached(sql)?;
+        found(
+            update.execute(params![notification.0, not_before_ms])?,
+            "notification",
+            notification.0,
+        )?;
+        let sql = "DELETE FROM notification_channel WHERE notification = ?1";
+        self.connection.prepare_cached(sql)?.execute([notification.0])?;
+        let channel = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
+        self.insert_list(channel, notification, channels.iter().map(Channel::as_str))
     }
 
     fn insert_notification(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
@@ -226,6 +318,13 @@ impl Batch<'_> {
     }
 }
 
+fn goes_on(connection: &Connection, first: NotificationId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
+         ON incident.id = notification.incident \
+         WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL)";
+    Ok(connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?)
+}
+
 /// The notifications that `rest`, the end of the SQL, asks for.
 pub(crate) fn select(
     connection: &Connection,
@@ -273,6 +372,7 @@ fn notification(row: &Row<'_>) -> Result<Notification, StoreError> {
         message_id: row.get(10)?,
         references: Vec::new(),
         created: moment(row, 11)?,
+        not_before_ms: row.get(15)?,
         state: word(
             row,
             13,

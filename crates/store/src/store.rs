@@ -87,6 +87,17 @@ impl Store {
         self.0.counters.timeline_left_out.load(Ordering::Relaxed)
     }
 
+    /// How many writes found no room on the disk.
+    #[must_use]
+    pub fn met_full_disk(&self) -> u64 {
+        self.0.connections.full()
+    }
+
+    /// As [`Connections::checkpoint`].
+    pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
+        self.0.connections.checkpoint()
+    }
+
     /// Where the file is.
     pub(crate) fn database(&self) -> &Path {
         self.0.connections.database()

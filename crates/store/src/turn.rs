@@ -21,6 +21,8 @@ const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM notification AS this
         CROSS JOIN notification AS older ON older.id = coalesce(told.told_by, told.id)
         WHERE (part.id = ?1 OR part.told_by = ?1)
         AND older.state = 'pending' AND older.id < ?1
+        AND coalesce(older.not_before_unix_ms, 0)
+            <= max(coalesce(this.not_before_unix_ms, 0), this.created_unix_ms)
         AND EXISTS (
             SELECT 1 FROM notification_channel AS its JOIN notification_channel AS mine
             ON mine.url = its.url WHERE its.notification = older.id AND mine.notification = ?1)
@@ -32,7 +34,8 @@ impl Store {
     /// another lane is. Lanes do not wait for each other but for this: a word about
     /// a server must not arrive before an older one about it, or the older one would
     /// be believed. The oldest pending notification of a user never waits, and none waits
-    /// for one that goes other ways alone: those may be dead, and mended meanwhile.
+    /// for one that goes other ways alone: those may be dead, and mended meanwhile. Nor does one
+    /// wait for another that waits longer for its user to be awake.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.

@@ -77,4 +77,14 @@ impl Batch<'_> {
         self.connection.prepare_cached(sql)?.execute(params![user, unix_ms])?;
         Ok(())
     }
+
+    /// Writes down that the hub could write at a moment, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it could not.
+    pub fn beat(&self, unix_ms: i64) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO last_beat (one, unix_ms) VALUES (1, ?1)";
+        self.connection.prepare_cached(sql)?.execute([unix_ms])?;
+        Ok(())
+    }
 }

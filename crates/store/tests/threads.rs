@@ -4,7 +4,9 @@ mod common;
 
 use common::{new_incident, new_notification};
 use watchfire_model::{Content, IncidentId, NotificationId, NotificationKind, NotificationState};
-use watchfire_store::{Batch, LaneAbout, NewNotification, Store, StoreError, Teller, Thread};
+use watchfire_store::{
+    About, Batch, LaneAbout, NewNotification, Store, StoreError, Teller, Thread,
+};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -82,7 +84,11 @@ fn a_thread_is_one_lane_in_order_without_what_it_told() {
         let close = |batch: &Batch<'_>| batch.close_incident(incident, common::at(9));
         store.write(close).expect("closed");
         assert_eq!(goes_on(), Ok(left));
+        let about = store.about(follows).expect("readable");
+        let server = about.server.map(|server| server.to_string());
+        assert_eq!((server.as_deref(), about.is_over), (Some("a"), !left));
     }
+    assert_eq!(store.about(NotificationId(99)), Ok(About { server: None, is_over: true }));
     let unknown =
         store.write(|batch| batch.enqueue(&of_thread(Thread::Of(NotificationId(99)), "nothing")));
     assert_eq!(unknown, Err(StoreError::NotFound { what: "notification", id: 99 }));
@@ -109,23 +115,9 @@ fn a_cut_is_not_ended_until_its_end_is_written_down() {
 }
 
 #[test]
-fn an_attempt_that_fails_leaves_the_rest_of_the_transaction() {
+fn all_that_is_held_can_be_let_go() {
     let (_folder, store) = store();
-    let kept = store.write(|batch| {
-        let (_, kept) = held(batch, "a")?;
-        let failed = batch.attempt(|| {
-            batch.merge_held(kept, None)?;
-            held(batch, "b")?;
-            batch.merge_held(NotificationId(99), None)
-        });
-        assert!(matches!(failed, Err(StoreError::NotFound { .. })), "{failed:?}");
-        batch.attempt(|| held(batch, "c"))?;
-        Ok(kept)
-    });
-    let held = store.held().expect("readable");
-    assert_eq!(held.len(), 2, "{held:?}");
-    assert_eq!(held[0].id, kept.expect("written"));
-    assert_eq!(held[1].message_id, "c");
+    store.write(|batch| held(batch, "a").and_then(|_| held(batch, "b"))).expect("written");
     assert_eq!(store.write(|batch| batch.release_all()), Ok(2));
     assert_eq!(store.held(), Ok(Vec::new()));
     assert_eq!(store.lanes().expect("readable").len(), 2);

@@ -161,3 +161,22 @@ fn what_was_held_is_told_when_it_is_released() {
     let told = store.write(|batch| batch.release(last, &Content::default(), None));
     assert_eq!(told, Ok(last), "nothing came after it");
 }
+
+#[test]
+fn what_was_held_gets_a_new_number_with_its_old_words_too() {
+    let (_folder, store) = store();
+    let (a, b) = (incident(&store, "a"), incident(&store, "b"));
+    let hold = |incident, id: &str| {
+        let letter = new_notification(Some(incident), "ada", id);
+        put(&store, &NewNotification { held: true, ..letter })
+    };
+    let (first, second) = (hold(a, "1"), hold(b, "2"));
+    let newer = group(&store, &[a, b], "3");
+    let told = store.write(|batch| batch.release_as_written(first)).expect("released");
+    assert!(told > newer && waits(&store, told), "it is told last");
+    let gone = store.write(|batch| batch.release_as_written(first));
+    assert_eq!(gone, Err(StoreError::NotFound { what: "held notification", id: first.0 }));
+    assert_eq!(store.write(|batch| batch.release_all()), Ok(1));
+    let last = store.lanes().expect("readable").into_iter().map(|lane| lane.newest).max();
+    assert!(last > Some(told) && last != Some(second), "as all others are");
+}

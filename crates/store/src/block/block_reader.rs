@@ -79,7 +79,7 @@ impl<B: AsRef<[u8]>> Block<B> {
     }
 
     /// Reads `keys` at some `ticks` alone, which rise, and says of each whether it is
-    /// sure never to fall: see [`Group::read_at`]. Else as [`read`](Self::read).
+    /// sure to be whole and never to fall: see [`Group::read_at`]. Else as [`read`](Self::read).
     ///
     /// # Errors
     /// [`BlockError::Kind`] for a tier.

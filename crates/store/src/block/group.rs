@@ -137,9 +137,9 @@ impl<'a> Group<'a> {
     }
 
     /// Reads the values of the column in `slot` at some `ticks` alone, which rise,
-    /// and says whether the column is sure never to fall, absences passed over. For
-    /// who asks how far a counter rose: values at the ends of windows are enough
-    /// then, and most of the work on the others is saved.
+    /// and says whether the column is sure to have a value at every tick and never to
+    /// fall. For who asks how far a counter rose: values at the ends of windows are
+    /// enough then, and most of the work on the others is saved.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -156,18 +156,24 @@ impl<'a> Group<'a> {
         if !rise || ticks.last().is_some_and(|&last| last >= self.ticks) {
             return Err(BlockError::Malformed("ticks that are nowhere"));
         }
-        let mut rises = true;
+        let mut rises;
         if known.form == Form::Constant && known.relative.is_none() {
-            out.resize(ticks.len(), known.unit.value(known.constant));
+            let value = known.unit.value(known.constant);
+            rises = !value.is_nan();
+            out.resize(ticks.len(), value);
         } else {
             self.numbers(slot, scratch)?;
             let known_to = known.relative.is_none() && scratch.rise;
-            rises = known.unit.keeps_order() && (known_to || numbers::never_fall(&scratch.numbers));
+            rises = (known_to || numbers::never_fall(&scratch.numbers))
+                && known.unit.are_numbers(&scratch.numbers);
             scratch.few.clear();
             scratch.few.extend(ticks.iter().map(|&tick| scratch.numbers[tick]));
             known.unit.values(&scratch.few, out);
         }
-        known.absences.map_or(Ok(()), |runs| runs.apply_at(ticks, out))?;
+        if let Some(runs) = known.absences {
+            runs.apply_at(ticks, out)?;
+            rises = false;
+        }
         Ok(rises)
     }
 

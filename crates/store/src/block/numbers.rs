@@ -71,8 +71,7 @@ pub(super) fn estimate(numbers: &[i64]) -> Estimate {
     all.min_by(|a, b| a.bits.total_cmp(&b.bits)).unwrap_or(Estimate { order: 0, bits: 0.0 })
 }
 
-/// Whether no number is smaller than the one before; false where that would take
-/// a closer look, as the numbers are very large.
+/// Whether no number is smaller than the one before.
 pub(super) fn never_fall(numbers: &[i64]) -> bool {
     let Some((&last, before)) = numbers.split_last() else { return true };
     let bits = |number: i64| number ^ number >> 63;
@@ -81,7 +80,11 @@ pub(super) fn never_fall(numbers: &[i64]) -> bool {
         large |= bits(*number);
         falls |= next.wrapping_sub(*number);
     }
-    large < 1 << 61 && falls >= 0
+    if large < 1 << 61 {
+        return falls >= 0;
+    }
+    // Differences of very large numbers may wrap.
+    numbers.windows(2).all(|pair| pair[0] <= pair[1])
 }
 
 fn entropy(lengths: &[u32; 65]) -> f64 {

@@ -45,9 +45,12 @@ impl Unit {
         self.0
     }
 
-    /// Whether a greater number is always a value that is not smaller; NaNs are neither.
-    pub(super) fn keeps_order(self) -> bool {
-        self != Self::PATTERN
+    /// Whether none of some numbers that never fall stands for a NaN, so that their values never
+    /// fall either: bit patterns of NaNs are beyond those of all numbers.
+    pub(super) fn are_numbers(self, rising: &[i64]) -> bool {
+        let ends = [rising.first(), rising.last()];
+        let is_nan = |number: &i64| self.value(*number).is_nan();
+        self != Self::PATTERN || !ends.into_iter().flatten().any(is_nan)
     }
 
     /// The number that stands for `value`, if the unit counts it.

@@ -41,10 +41,14 @@ pub struct HistoryCounters {
     pub blocks_removed: u64,
     /// Samples that senders pushed and that were stored.
     pub samples_pushed: u64,
-    /// Pushed series that were left out because there are too many.
+    /// Pushed series that were left out: there are too many, or their labels take too much.
     pub pushed_series_refused: u64,
-    /// Pushed samples that were left out because of their time.
+    /// Those of them for whose labels there is no room.
+    pub pushed_labels_refused: u64,
+    /// Pushed samples that were left out, with their series or because of their time.
     pub pushed_samples_refused: u64,
+    /// Times that something was said of a metric and left out, because there is too much of that.
+    pub pushed_facts_refused: u64,
     /// Runs that were made of pushed samples.
     pub pushed_runs_made: u64,
     /// Runs and batches of pushed samples that were deleted to keep the cap.
@@ -84,7 +88,9 @@ pub(super) struct Counters {
     pub(super) blocks_removed: AtomicU64,
     pub(super) samples_pushed: AtomicU64,
     pub(super) pushed_series_refused: AtomicU64,
+    pub(super) pushed_labels_refused: AtomicU64,
     pub(super) pushed_samples_refused: AtomicU64,
+    pub(super) pushed_facts_refused: AtomicU64,
     pub(super) pushed_runs_made: AtomicU64,
     pub(super) pushed_runs_pruned: AtomicU64,
     pub(super) damaged_rows: AtomicU64,
@@ -130,7 +136,9 @@ impl Counters {
             blocks_removed: of(&self.blocks_removed),
             samples_pushed: of(&self.samples_pushed),
             pushed_series_refused: of(&self.pushed_series_refused),
+            pushed_labels_refused: of(&self.pushed_labels_refused),
             pushed_samples_refused: of(&self.pushed_samples_refused),
+            pushed_facts_refused: of(&self.pushed_facts_refused),
             pushed_runs_made: of(&self.pushed_runs_made),
             pushed_runs_pruned: of(&self.pushed_runs_pruned),
             damaged_rows: of(&self.damaged_rows),

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::reading::is_sound;
-use super::{archive, coverage, pushed, ring};
+use super::{archive, coverage, outgoing, pushed, ring};
 use crate::StoreError;
 use crate::findings::Findings;
 
@@ -28,5 +28,6 @@ pub(crate) fn examine(connection: &Connection, findings: &mut Findings) -> Resul
         }
     }
     archive::doctor::examine(connection, findings)?;
-    pushed::doctor::examine(connection, findings)
+    pushed::doctor::examine(connection, findings)?;
+    outgoing::examine(connection, findings)
 }

@@ -31,11 +31,21 @@ pub struct StoredChunk {
     pub chunk: Chunk,
     /// Records up to this sequence were in a chunk before it: pass over them,
     /// without decoding them, and go on with the chain as it is. A record's bytes
-    /// are the same in whatever chunk it comes.
+    /// are the same in whatever chunk it comes. Of a chunk that brings nothing new these are
+    /// all of them.
     pub skip_to: u64,
     /// True when it is from before the stretch that was asked for, and only here
     /// so that the chain after it can be decoded.
     pub lead_in: bool,
+}
+
+impl StoredChunk {
+    /// True when another chunk that is stored has all of its records, as one of a backfill has
+    /// those of a chunk that came live. It says nothing, and goes with the other one.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.chunk.last <= self.skip_to
+    }
 }
 
 /// A time of which something was stored that cannot be read any more.
@@ -183,21 +193,21 @@ impl Reading<'_> {
     }
 }
 
-/// Marks which records of each chunk were in one before it, and leaves out
-/// chunks that bring nothing new.
+/// Marks which records of each chunk were in one before it: all of them where another chunk
+/// supersedes it. That one is here too unless it is damaged or cut off, since it covers the time
+/// of this one; so whoever deletes the one can delete both.
 fn each_record_once(
     lead_in: Vec<(ChunkRow, Chunk)>,
     found: Vec<(ChunkRow, Chunk)>,
 ) -> impl Iterator<Item = StoredChunk> {
     let lead_in = lead_in.into_iter().map(|chunk| (chunk, true));
     let mut reached = 0;
-    lead_in.chain(found.into_iter().map(|chunk| (chunk, false))).filter_map(
-        move |((row, chunk), lead_in)| {
-            let skip_to = reached;
-            reached = reached.max(chunk.last);
-            (chunk.last > skip_to).then_some(StoredChunk { row, chunk, skip_to, lead_in })
-        },
-    )
+    let found = found.into_iter().map(|chunk| (chunk, false));
+    lead_in.chain(found).map(move |((row, chunk), lead_in)| {
+        let skip_to = reached;
+        reached = reached.max(chunk.last);
+        StoredChunk { row, chunk, skip_to, lead_in }
+    })
 }
 
 /// Finds the times between what is good.

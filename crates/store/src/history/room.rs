@@ -1,9 +1,10 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
 use super::archive::prune::{self, BlockTurn, Gone, Next};
 use super::chunk::{Chunk, Numbers};
+use super::outgoing::Targets;
 use super::turn::Turn;
 use crate::StoreError;
 
@@ -24,13 +25,15 @@ pub(super) struct Room {
     pub(super) file_bytes: u64,
     log_bytes: u64,
     turns: Mutex<(Turn, BlockTurn)>,
+    /// Who may not have got yet what is deleted.
+    targets: Arc<Targets>,
 }
 
 impl Room {
-    pub(super) fn new(cap_bytes: u64) -> Self {
+    pub(super) fn new(cap_bytes: u64, targets: Arc<Targets>) -> Self {
         let cap = cap_bytes.max(MIN_CAP_BYTES);
         let log_bytes = (cap / 4).min(MOST_FOR_LOG);
-        Self { file_bytes: cap - log_bytes, log_bytes, turns: Mutex::default() }
+        Self { file_bytes: cap - log_bytes, log_bytes, turns: Mutex::default(), targets }
     }
 
     /// It holds the upper pages of the indexes and the ends of the rings that are
@@ -102,13 +105,19 @@ impl Room {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         let (chunks, blocks) = &mut *turns;
         while gone.rows() < most && used > bytes {
-            let mut more = match prune::delete(connection, blocks, used, self.file_bytes)? {
+            let mut went = Vec::new();
+            let file = self.file_bytes;
+            let mut more = match prune::delete(connection, blocks, used, file, &mut went)? {
                 Some(more) => more,
-                None => Gone { chunks: chunks.delete(connection, STEP)?, ..Gone::default() },
+                None => {
+                    went = chunks.delete(connection, STEP)?;
+                    Gone { chunks: went.len(), ..Gone::default() }
+                }
             };
             if more.rows() == 0 {
                 // What looked like chunks is something else.
-                more = prune::delete(connection, blocks, 0, self.file_bytes)?.unwrap_or_default();
+                let other = prune::delete(connection, blocks, 0, file, &mut went)?;
+                more = other.unwrap_or_default();
             }
             if more.rows() == 0 {
                 more = prune::delete_last(connection, blocks)?;
@@ -116,6 +125,7 @@ impl Room {
             if more.rows() == 0 {
                 break;
             }
+            self.targets.took(connection, &went)?;
             gone.add(more);
             used = used_bytes(connection)?;
         }

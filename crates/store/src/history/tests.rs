@@ -75,6 +75,22 @@ fn overlapping_chunks_give_each_record_once() {
     let parts: Vec<_> =
         read.chunks.iter().map(|one| (one.chunk.first, one.chunk.last, one.skip_to)).collect();
     assert_eq!(parts, [(10, 20, 0), (16, 35, 20), (31, 40, 35)]);
+    assert!(!read.chunks.iter().any(StoredChunk::is_superseded));
+}
+
+#[test]
+fn a_chunk_that_another_one_has_is_told_of_with_nothing_to_read() {
+    let (_folder, history) = opened();
+    history.append(&[chunk(30, 31, 40), chunk(15, 16, 45), chunk(45, 46, 50)]).unwrap();
+    let of = |from, to| -> Vec<(u64, u64, bool)> {
+        let read = history.chunks(SERVER, from, to).unwrap();
+        let part = |one: &StoredChunk| (one.chunk.first, one.skip_to, one.is_superseded());
+        read.chunks.iter().map(part).collect()
+    };
+    assert_eq!(of(0, 100), [(16, 0, false), (31, 45, true), (46, 45, false)]);
+    // Wherever it is, the one that has it is too.
+    assert_eq!(of(33, 34), [(16, 0, false), (31, 45, true)]);
+    assert_eq!(of(42, 43), [(16, 0, false)]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use super::outgoing::{Went, Whose};
 use crate::StoreError;
 
 /// How many times the mean of all servers one may hold while the history is full.
@@ -28,12 +29,12 @@ struct Heavy {
 }
 
 impl Turn {
-    /// Deletes about `step` chunks, and returns how many.
+    /// Deletes about `step` chunks, and returns what went with them.
     pub(super) fn delete(
         &mut self,
         connection: &Connection,
         step: i64,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<Went>, StoreError> {
         let holds = match &self.heavy {
             Some(heavy) if held_by(connection, &heavy.server)? <= heavy.most => false,
             _ => self.left > 0,
@@ -43,11 +44,11 @@ impl Turn {
         }
         let of_heavy = match &self.heavy {
             Some(heavy) => delete_of(connection, &heavy.server, step)?,
-            None => 0,
+            None => Vec::new(),
         };
-        let deleted = if of_heavy > 0 { of_heavy } else { delete_oldest(connection, step)? };
-        self.left = self.left.saturating_sub(deleted);
-        Ok(deleted)
+        let went = if of_heavy.is_empty() { delete_oldest(connection, step)? } else { of_heavy };
+        self.left = self.left.saturating_sub(went.len());
+        Ok(went)
     }
 }
 
@@ -79,18 +80,29 @@ fn held_by(connection: &Connection, server: &str) -> Result<i64, StoreError> {
 
 /// Deletes the oldest chunks of one server, by its own clock: only it is the worse off
 /// when that is wrong.
-fn delete_of(connection: &Connection, server: &str, step: i64) -> Result<usize, StoreError> {
+fn delete_of(connection: &Connection, server: &str, step: i64) -> Result<Vec<Went>, StoreError> {
     let sql = "SELECT ring.id FROM ring JOIN held ON held.ring = ring.id \
          WHERE server = ?1 AND removed = FALSE AND chunks > 0 ORDER BY ring.id LIMIT 1";
     let found = connection.prepare_cached(sql)?.query_row([server], |row| row.get(0));
-    let Some(ring) = found.optional()? else { return Ok(0) };
+    let Some(ring) = found.optional()? else { return Ok(Vec::new()) };
     let ring: i64 = ring;
     let sql = "DELETE FROM chunk WHERE id IN \
-         (SELECT id FROM chunk WHERE ring = ?1 ORDER BY to_ms, id LIMIT ?2)";
-    Ok(connection.prepare_cached(sql)?.execute(params![ring, step])?)
+         (SELECT id FROM chunk WHERE ring = ?1 ORDER BY to_ms, id LIMIT ?2) \
+         RETURNING ring, from_ms, to_ms";
+    went(connection, sql, params![ring, step])
 }
 
-fn delete_oldest(connection: &Connection, step: i64) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT ?1)";
-    Ok(connection.prepare_cached(sql)?.execute([step])?)
+fn delete_oldest(connection: &Connection, step: i64) -> Result<Vec<Went>, StoreError> {
+    let sql = "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT ?1) \
+         RETURNING ring, from_ms, to_ms";
+    went(connection, sql, [step])
+}
+
+fn went(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<Went>, StoreError> {
+    let mut query = connection.prepare_cached(sql)?;
+    let found = query.query_map(values, |row| {
+        let whose = Whose::Ring(row.get(0)?);
+        Ok(Went { whose, from_ms: row.get(1)?, to_ms: row.get(2)? })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }

@@ -9,6 +9,7 @@ mod golden;
 mod killed;
 mod made;
 mod model;
+mod picked;
 mod speed;
 mod tables;
 mod upkeep;

@@ -118,6 +118,7 @@ impl Naive {
             message_id: new.message_id.clone(),
             references: new.references.clone(),
             created: new.created,
+            not_before_ms: None,
             state,
         };
         self.notifications.insert(id.0, notification);

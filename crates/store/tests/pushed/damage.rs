@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use rusqlite::params;
-use watchfire_store::{History, MIN_CAP_BYTES, Push, PushedSamples, examine_history};
+use watchfire_store::{History, MIN_CAP_BYTES, Push, PushedSamples, PushedSpan, examine_history};
 
-use crate::made::{BEGIN, MINUTE, all_of, bits, fold, labels, push, samples, series};
+use crate::made::{BEGIN, MINUTE, all_of, bits, fitting, fold, labels, push, samples, series};
 
 const SERIES: usize = 30;
 const EVER: (i64, i64) = (i64::MIN, i64::MAX);
@@ -47,11 +47,12 @@ fn filled() -> &'static Vec<u8> {
 
 /// Everything that is read is what was written. Returns how many samples were read.
 fn only_the_truth(history: &History) -> Result<usize, TestCaseError> {
-    let Ok(found) = history.pushed_series("a", &[], EVER.0, EVER.1) else { return Ok(0) };
+    let Ok(found) = fitting(history, "a", &[], EVER) else { return Ok(0) };
     let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
     let mut wrong = Vec::new();
     let mut read = 0;
-    let _ = history.pushed_samples(&ids, EVER.0, EVER.1, &mut |place, times, values| {
+    let ever = PushedSpan::unhurried(EVER.0, EVER.1);
+    let _ = history.pushed_samples(&ids, &ever, &mut |place, times, values| {
         let number = (0..SERIES).find(|number| labels(*number) == found[place].1);
         for (time, value) in times.into_iter().zip(values) {
             read += 1;

@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use watchfire_model::LabelSet;
-use watchfire_store::{History, Push, Pushed, PushedId, PushedSamples, Told};
+use watchfire_model::{LabelSet, Matcher};
+use watchfire_store::{
+    History, HistoryError, Push, Pushed, PushedId, PushedSamples, PushedSpan, Told,
+};
 
 pub(crate) const MINUTE: i64 = 60_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
@@ -28,7 +30,7 @@ pub(crate) fn push(
     number: usize,
     samples: &[(i64, f64)],
 ) -> Pushed {
-    history.push(&[one(sender, number, samples)]).expect("it can be stored")
+    history.push(&[one(sender, number, samples)]).expect("it can be stored")[0]
 }
 
 /// The ids of all series of a sender that have a sample in that time, with their labels.
@@ -37,7 +39,26 @@ pub(crate) fn series(
     sender: &str,
     (from_ms, to_ms): (i64, i64),
 ) -> Vec<(PushedId, LabelSet)> {
-    history.pushed_series(sender, &[], from_ms, to_ms).expect("it can be read")
+    fitting(history, sender, &[], (from_ms, to_ms)).expect("it can be read")
+}
+
+/// As [`series`], of those that fit.
+pub(crate) fn fitting(
+    history: &History,
+    sender: &str,
+    matchers: &[Matcher],
+    (from_ms, to_ms): (i64, i64),
+) -> Result<Vec<(PushedId, LabelSet)>, HistoryError> {
+    let mut all = Vec::new();
+    let span = PushedSpan::unhurried(from_ms, to_ms);
+    let told = history.pushed_series(sender, matchers, &span, &mut |part| {
+        all.extend(part);
+        ControlFlow::Continue(())
+    });
+    told.map(|told| {
+        assert!(told.is_continue());
+        all
+    })
 }
 
 /// The samples of series, each with the bits of its value.
@@ -49,7 +70,7 @@ pub(crate) fn samples(
     let mut all = vec![Vec::new(); ids.len()];
     let mut place_before = 0;
     let told = history
-        .pushed_samples(ids, from_ms, to_ms, &mut |place, times, values| {
+        .pushed_samples(ids, &PushedSpan::unhurried(from_ms, to_ms), &mut |place, times, values| {
             assert!(place >= place_before && times.len() == values.len() && !times.is_empty());
             place_before = place;
             all[place].extend(times.into_iter().zip(values.into_iter().map(f64::to_bits)));

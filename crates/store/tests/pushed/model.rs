@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use watchfire_model::{ABSENT, LabelSet, MatchOp, Matcher};
-use watchfire_store::{History, Push, PushedSamples};
+use watchfire_store::{History, Push, Pushed, PushedSamples};
 
-use crate::made::{BEGIN, HOUR, bits, fold, labels, samples, series};
+use crate::made::{BEGIN, HOUR, bits, fitting, fold, labels, samples, series};
 
 const SENDERS: [&str; 2] = ["one", "two"];
 const SERIES: usize = 4;
@@ -108,7 +108,7 @@ fn compare(history: &History, model: &Model, window: (i64, i64)) -> Result<(), T
             prop_assert_eq!(read, bits(&of(*number.expect("it was told"))), "{} {:?}", name, set);
         }
         let named = Matcher::new("__name__", MatchOp::Equal, "metric_0").expect("a matcher");
-        let some = history.pushed_series(name, &[named], window.0, window.1).expect("readable");
+        let some = fitting(history, name, &[named], window).expect("readable");
         let named = expected.iter().filter(|number| labels(**number).name() == "metric_0");
         prop_assert_eq!(some.len(), named.count());
     }
@@ -132,10 +132,12 @@ proptest! {
                 Step::Push(of) => {
                     let pushes = pushes(of, &mut model);
                     let pushed = open.push(&pushes).expect("it can be stored");
-                    let all = pushes.iter().flat_map(|push| &push.series);
-                    let samples: usize = all.map(|one| one.samples.len()).sum();
-                    prop_assert_eq!(pushed.samples, samples);
-                    prop_assert_eq!(pushed.refused_series + pushed.refused_samples, 0);
+                    prop_assert_eq!(pushed.len(), pushes.len());
+                    for (push, pushed) in pushes.iter().zip(pushed) {
+                        let samples = push.series.iter().map(|one| one.samples.len()).sum();
+                        let told = Pushed { samples, series: pushed.series, ..Pushed::default() };
+                        prop_assert_eq!(pushed, told);
+                    }
                 }
                 Step::Remove(sender) => {
                     open.remove_server(SENDERS[*sender]).expect("it can be written");

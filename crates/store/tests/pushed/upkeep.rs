@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use watchfire_model::MetricFacts;
 use watchfire_store::{
-    History, HistoryError, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MIN_CAP_BYTES, Push,
-    PushedSamples, examine_history,
+    History, LeftOut, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MIN_CAP_BYTES, Push,
+    PushedSamples, PushedSpan, examine_history,
 };
 
 use crate::made::{BEGIN, HOUR, all_of, bits, fold, labels, one, push, samples, series};
@@ -62,14 +62,15 @@ fn too_many_series_are_refused_and_the_rest_is_stored() {
         samples: vec![(BEGIN, number as f64)],
     });
     let first = Push { sender: "a".to_owned(), series: series.collect(), facts: Vec::new() };
-    let pushed = history.push(&[first]).expect("it can be stored");
-    let stored = (pushed.series, pushed.samples, pushed.refused_series);
-    assert_eq!(stored, (MAX_PUSHED_SERIES, MAX_PUSHED_SERIES, 3));
+    let pushed = history.push(&[first]).expect("it can be stored")[0];
+    assert_eq!((pushed.series, pushed.samples), (MAX_PUSHED_SERIES, MAX_PUSHED_SERIES));
+    assert_eq!((pushed.refused_series, pushed.refused_samples), (3, 3));
     let again = push(&history, "a", 5, &[(BEGIN + 1, 1.0)]);
     assert_eq!((again.samples, again.refused_series), (1, 0), "known ones go on");
     assert_eq!(push(&history, "a", all, &[(BEGIN, 1.0)]).refused_series, 1);
     assert_eq!(push(&history, "b", all, &[(BEGIN, 1.0)]).refused_series, 0);
-    assert_eq!(history.counters().pushed_series_refused, 4);
+    let counters = history.counters();
+    assert_eq!((counters.pushed_series_refused, counters.pushed_samples_refused), (4, 4));
 }
 
 #[test]
@@ -82,11 +83,12 @@ fn what_is_impossible_is_left_out() {
     let labels = watchfire_model::LabelSet::of(&[("__name__", "up"), ("long", &long)]);
     let series = vec![PushedSamples { labels, samples: vec![(BEGIN, 1.0)] }];
     let too_long = Push { sender: "a".to_owned(), series, facts: Vec::new() };
-    let pushed = history.push(&[too_long]).expect("it can be asked");
+    let pushed = history.push(&[too_long]).expect("it can be asked")[0];
     assert_eq!((pushed.samples, pushed.refused_series), (0, 1));
+    assert_eq!(pushed.why, Some(LeftOut::LongLabels));
     for sender in ["", &"x".repeat(600)] {
-        let refused = history.push(&[one(sender, 0, &[(BEGIN, 1.0)])]);
-        assert!(matches!(refused, Err(HistoryError::Refused { .. })));
+        let refused = push(&history, sender, 0, &[(BEGIN, 1.0)]);
+        assert_eq!((refused.refused_samples, refused.why), (1, Some(LeftOut::Name)));
     }
     assert_eq!(history.pushed_senders().expect("readable"), ["a"]);
 }
@@ -101,9 +103,11 @@ fn a_push_larger_than_the_history_may_have_is_refused() {
         f64::from_bits(seed)
     };
     let many: Vec<(i64, f64)> = (0..700_000).map(|at| (BEGIN + at, noise())).collect();
-    let refused = history.push(&[one("a", 0, &many)]);
-    assert!(matches!(refused, Err(HistoryError::Refused { .. })), "{refused:?}");
-    assert_eq!(history.pushed_senders().expect("readable"), [""; 0]);
+    let pushed = history.push(&[one("a", 0, &many), one("b", 0, &many[..9])]);
+    let pushed = pushed.expect("it can be stored");
+    assert_eq!((pushed[0].refused_samples, pushed[0].why), (many.len(), Some(LeftOut::Large)));
+    assert_eq!((pushed[1].samples, pushed[1].why), (9, None), "the other is stored");
+    assert_eq!(history.pushed_senders().expect("readable"), ["b"]);
 }
 
 #[test]
@@ -205,6 +209,7 @@ fn a_long_series_comes_in_parts_and_a_break_ends_it() {
         parts += 1;
         if parts == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let told = history.pushed_samples(&ids, i64::MIN, i64::MAX, &mut count).expect("readable");
+    let ever = PushedSpan::unhurried(i64::MIN, i64::MAX);
+    let told = history.pushed_samples(&ids, &ever, &mut count).expect("readable");
     assert_eq!((parts, told.cut), (2, true));
 }

@@ -13,6 +13,7 @@ mod intern;
 mod keys;
 mod parse;
 mod part;
+mod picked;
 pub(super) mod prune;
 mod rows;
 mod samples;
@@ -36,7 +37,9 @@ use crate::StoreError;
 pub use events::{MAX_EVENT_BYTES, MAX_SERVER_EVENTS, SealedEvents, StoredEvent};
 pub use keys::{Keys, MAX_KEYS};
 pub use tables::MAX_RUN_PIDS;
-pub use told::{OnSamples, OnWindows, Reach, Run, Sealable, Sealed, Sealing, Told};
+pub use told::{
+    OnPicked, OnSamples, OnWindows, Pick, Picked, Reach, Run, Sealable, Sealed, Sealing, Told,
+};
 
 pub(super) use rows::sound;
 pub(super) use sealing::SCHEMA;

@@ -5,10 +5,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::rows::BlockRow;
 use super::servers::Archived;
 use super::spans::{Level, Span};
 use super::{events, rows, tables};
 use crate::StoreError;
+use crate::history::outgoing::{Went, Whose};
 use crate::history::pushed::prune as pushed;
 
 /// How many times the mean of all servers one may hold before its own go first.
@@ -132,12 +134,13 @@ impl Totals {
     }
 }
 
-/// Deletes the next piece. Nothing when chunks are to go.
+/// Deletes the next piece, and notes the ticks that `went`. Nothing when chunks are to go.
 pub(in crate::history) fn delete(
     connection: &Connection,
     turn: &mut BlockTurn,
     used: u64,
     file: u64,
+    went: &mut Vec<Went>,
 ) -> Result<Option<Gone>, StoreError> {
     for class in Totals::read(connection)?.order(used, file) {
         let gone = match class {
@@ -145,9 +148,9 @@ pub(in crate::history) fn delete(
                 let server = turn.heavy(connection, class)?;
                 Gone { tables: tables::delete_oldest(connection, server)?, ..Gone::default() }
             }
-            Class::Ticks => delete_span(connection, turn, class, Level::Ticks)?,
-            Class::Minutes => delete_span(connection, turn, class, Level::Minutes)?,
-            Class::Hours => delete_span(connection, turn, class, Level::Hours)?,
+            Class::Ticks => delete_span(connection, turn, class, Level::Ticks, went)?,
+            Class::Minutes => delete_span(connection, turn, class, Level::Minutes, went)?,
+            Class::Hours => delete_span(connection, turn, class, Level::Hours, went)?,
             Class::Events => delete_events(connection, turn)?,
             Class::Pushed => Gone { pushed: pushed::delete_oldest(connection)?, ..Gone::default() },
         };
@@ -254,6 +257,7 @@ fn delete_span(
     turn: &mut BlockTurn,
     class: Class,
     level: Level,
+    went: &mut Vec<Went>,
 ) -> Result<Gone, StoreError> {
     let heavy = turn.heavy(connection, class)?;
     let Some((server, span)) = oldest(connection, level, heavy)? else {
@@ -270,7 +274,13 @@ fn delete_span(
         }
     }
     let blocks = delete_all(connection, server, level, span)?;
-    Ok(Gone { blocks, ..Gone::default() })
+    if level == Level::Ticks {
+        went.extend(blocks.iter().map(|block| {
+            let whose = Whose::Archived(server);
+            Went { whose, from_ms: block.first_ms, to_ms: block.last_ms }
+        }));
+    }
+    Ok(Gone { blocks: blocks.len(), ..Gone::default() })
 }
 
 /// The first span of a finer level that has a block within one of a coarser level.
@@ -294,7 +304,7 @@ fn delete_all(
     server: i64,
     level: Level,
     span: Span,
-) -> Result<usize, StoreError> {
+) -> Result<Vec<BlockRow>, StoreError> {
     let all = Archived { row: server, tag: 0, reach: super::Reach::default() };
     let blocks = rows::within(connection, &all, level, span)?;
     for row in &blocks {
@@ -311,5 +321,5 @@ fn delete_all(
          WHERE id = ?1";
     let values = params![server, gone(Level::Ticks), gone(Level::Minutes), gone(Level::Hours)];
     connection.prepare_cached(sql)?.execute(values)?;
-    Ok(blocks.len())
+    Ok(blocks)
 }

@@ -1,7 +1,7 @@
 //! Samples of sealed blocks.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rusqlite::Connection;
 use rusqlite::blob::Blob;
@@ -95,13 +95,22 @@ pub(super) struct Reading<'a> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) told: Told,
     /// A block that was read: opening the next one in its place costs half.
-    open: Option<Blob<'a>>,
+    pub(super) open: Option<Blob<'a>>,
     bytes: Vec<u8>,
     values: Vec<f64>,
 }
 
-/// What takes columns: the place among the keys, and the values of some ticks.
-type Take<'a> = &'a mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>;
+/// Which ticks of a block are read.
+#[derive(Debug, Clone)]
+pub(super) enum Ticks<'a> {
+    All(Range<usize>),
+    /// Some, rising.
+    Some(&'a [usize]),
+}
+
+/// What takes columns: the place among the keys, the values of the ticks, and whether the column is
+/// known to be whole and never to fall.
+type Take<'a> = &'a mut dyn FnMut(usize, &[f64], bool) -> ControlFlow<()>;
 
 impl<'a> Reading<'a> {
     pub(super) fn new(
@@ -157,8 +166,8 @@ impl<'a> Reading<'a> {
             return Ok(ControlFlow::Continue(()));
         }
         let times = &part.times[ticks.clone()];
-        let found = &mut |place: usize, values: &[f64]| found(place, times, values);
-        let flow = self.columns(row, &part, keys, ticks, found)?;
+        let found = &mut |place: usize, values: &[f64], _| found(place, times, values);
+        let flow = self.columns(row, &part, keys, Ticks::All(ticks), found)?;
         self.open = Some(part.into_blob());
         Ok(flow)
     }
@@ -190,10 +199,11 @@ impl<'a> Reading<'a> {
                 }
             };
             let name = |place: usize| if keys.is_some() { place as KeyId } else { wanted[place] };
-            let _ = self.columns(row, &part, wanted, ticks, &mut |place, values| {
-                overlay.add(name(place), values);
-                ControlFlow::Continue(())
-            })?;
+            let _ =
+                self.columns(row, &part, wanted, Ticks::All(ticks), &mut |place, values, _| {
+                    overlay.add(name(place), values);
+                    ControlFlow::Continue(())
+                })?;
         }
         Ok(overlay.into_columns())
     }
@@ -227,12 +237,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads keys group by group. A damaged group is a gap, and the others go on.
-    fn columns(
+    pub(super) fn columns(
         &mut self,
         row: &BlockRow,
         part: &Part<'_>,
         keys: &[KeyId],
-        ticks: std::ops::Range<usize>,
+        ticks: Ticks<'_>,
         take: Take<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut places: Vec<(Place, usize)> = Vec::with_capacity(keys.len());
@@ -251,14 +261,14 @@ impl<'a> Reading<'a> {
         row: &BlockRow,
         part: &Part<'_>,
         places: &mut [(Place, usize)],
-        ticks: std::ops::Range<usize>,
+        ticks: Ticks<'_>,
         take: Take<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut damaged = false;
         places.sort_unstable_by_key(|(place, _)| (place.group, place.slot));
         let mut flow = ControlFlow::Continue(());
         for wanted in places.chunk_by(|one, next| one.0.group == next.0.group) {
-            let read = self.group(part, wanted, ticks.clone(), take)?;
+            let read = self.group(part, wanted, &ticks, take)?;
             match read {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => {
@@ -278,7 +288,7 @@ impl<'a> Reading<'a> {
         &mut self,
         part: &Part<'_>,
         wanted: &[(Place, usize)],
-        ticks: std::ops::Range<usize>,
+        ticks: &Ticks<'_>,
         take: Take<'_>,
     ) -> Result<Result<ControlFlow<()>, BlockError>, StoreError> {
         let damaged = BlockError::Truncated("a group");
@@ -292,11 +302,18 @@ impl<'a> Reading<'a> {
         };
         let mut lost = None;
         for &(place, number) in wanted {
-            match group.read(place.slot, ticks.clone(), self.scratch, &mut self.values) {
-                Ok(()) if take(number, &self.values).is_break() => {
+            let (slot, values) = (place.slot, &mut self.values);
+            let read = match ticks {
+                Ticks::All(range) => {
+                    group.read(slot, range.clone(), self.scratch, values).map(|()| false)
+                }
+                Ticks::Some(ticks) => group.read_at(slot, ticks, self.scratch, values),
+            };
+            match read {
+                Ok(rises) if take(number, &self.values, rises).is_break() => {
                     return Ok(Ok(ControlFlow::Break(())));
                 }
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(error) => lost = Some(error),
             }
         }

@@ -10,6 +10,27 @@ use crate::history::{ChunkRow, Gap};
 /// ends the reading.
 pub type OnSamples<'a> = dyn FnMut(usize, &[i64], &[f64]) -> ControlFlow<()> + 'a;
 
+/// Some ticks of a block, of one series.
+#[derive(Debug, Clone, Copy)]
+pub struct Picked<'a> {
+    /// The place of the series among the keys that were asked for.
+    pub key: usize,
+    /// When each tick of the block was that lies in the time, in milliseconds since 1970.
+    pub times: &'a [i64],
+    /// The places in `times` of those that were picked.
+    pub ticks: &'a [usize],
+    /// The value at each of those.
+    pub values: &'a [f64],
+    /// True when the series is known to have a number at each of `times`, and never to fall.
+    pub rises: bool,
+}
+
+/// Picks ticks of a block of these times: their places, rising. Picking none ends the reading.
+pub type Pick<'a> = dyn FnMut(&[i64], &mut Vec<usize>) + 'a;
+
+/// Takes what was picked. A break ends the reading.
+pub type OnPicked<'a> = dyn FnMut(&Picked<'_>) -> ControlFlow<()> + 'a;
+
 /// Takes windows: a place among the keys, when each window begins, and as many of each field.
 pub type OnWindows<'a> = dyn FnMut(usize, &[i64], &WindowColumns) -> ControlFlow<()> + 'a;
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::due;
 use super::rows::{self, BlockRow};
-use super::samples::Reading;
+use super::samples::{Reading, Ticks};
 use super::servers;
 use super::shape::{joined, only, part};
 use super::spans::{Level, Span};
@@ -191,11 +191,12 @@ impl Reading<'_> {
         }
         let mut columns: HashMap<usize, WindowColumns> = HashMap::new();
         let ticks = 0..part.times.len();
-        let _ = self.groups(row, &part, &mut places, ticks, &mut |number, values| {
-            let of_key = columns.entry(number / FIELDS).or_default();
-            of_key.by_field()[number % FIELDS].extend_from_slice(values);
-            ControlFlow::Continue(())
-        })?;
+        let _ =
+            self.groups(row, &part, &mut places, Ticks::All(ticks), &mut |number, values, _| {
+                let of_key = columns.entry(number / FIELDS).or_default();
+                of_key.by_field()[number % FIELDS].extend_from_slice(values);
+                ControlFlow::Continue(())
+            })?;
         // Of a key whose fields are in a damaged group in part, nothing is told.
         columns.retain(|_, one| one.by_field().iter().all(|of| of.len() == part.times.len()));
         let series = columns.into_iter().map(|(number, columns)| (keys[number], columns));

@@ -29,7 +29,7 @@ fn chunk(server: &str, sequence: u64, from_ms: i64, to_ms: i64) -> Chunk {
 }
 
 fn waits(history: &History, target: &str) -> Vec<(String, i64, i64)> {
-    let all = history.outgoing(target, 100).unwrap();
+    let all = history.outgoing(target, 100, |_| true).unwrap();
     all.into_iter().map(|one| (one.server, one.from_ms, one.to_ms)).collect()
 }
 
@@ -71,16 +71,16 @@ fn what_was_handed_over_is_gone_and_what_came_meanwhile_is_not() {
     let (_folder, history) = opened();
     history.hand_over_to(&named(&["x"])).unwrap();
     history.append(&[chunk("a", 1, 0, 10_000)]).unwrap();
-    let one = history.outgoing("x", 1).unwrap().remove(0);
+    let one = history.outgoing("x", 1, |_| true).unwrap().remove(0);
     history.append(&[chunk("a", 2, 11_000, 20_000)]).unwrap();
     history.handed_over(&[(one, 10_000)]).unwrap();
     assert_eq!(waits(&history, "x"), [("a".to_owned(), 10_001, 20_000)]);
     // It lies within what is being handed over, and may have been missed.
-    let one = history.outgoing("x", 1).unwrap().remove(0);
+    let one = history.outgoing("x", 1, |_| true).unwrap().remove(0);
     history.append(&[chunk("a", 3, 15_000, 15_000)]).unwrap();
     history.handed_over(&[(one, 20_000)]).unwrap();
     assert_eq!(waits(&history, "x"), [("a".to_owned(), 10_001, 20_000)]);
-    let one = history.outgoing("x", 1).unwrap().remove(0);
+    let one = history.outgoing("x", 1, |_| true).unwrap().remove(0);
     history.handed_over(&[(one, 20_000)]).unwrap();
     assert_eq!(waits(&history, "x"), []);
 }
@@ -96,6 +96,109 @@ fn holes_beyond_the_most_are_handed_over_as_well() {
     let waits = waits(&history, "x");
     assert_eq!(waits.len(), MAX_OUTGOING);
     assert_eq!(waits.last(), Some(&("a".to_owned(), 16 * 60_000, 50 * 60_000)));
+}
+
+#[test]
+fn one_may_ask_for_some_servers_alone() {
+    let (_folder, history) = opened();
+    history.hand_over_to(&named(&["x"])).unwrap();
+    let servers = ["a", "b", "c", "d"];
+    for (server, at) in servers.iter().zip([4000, 3000, 2000, 1000]) {
+        history.append(&[chunk(server, 1, at, at)]).unwrap();
+    }
+    let of = |limit, wanted: &[&str]| -> Vec<String> {
+        let all = history.outgoing("x", limit, |server| wanted.contains(&server)).unwrap();
+        all.into_iter().map(|one| one.server).collect()
+    };
+    assert_eq!(of(9, &servers), ["d", "c", "b", "a"]);
+    assert_eq!(of(9, &["a", "c"]), ["c", "a"]);
+    assert_eq!(of(1, &["a", "c"]), ["c"]);
+    assert_eq!(of(0, &servers), [""; 0]);
+}
+
+#[test]
+fn the_lag_of_a_server_is_from_the_oldest_that_waits_to_the_newest() {
+    let (_folder, history) = opened();
+    history.hand_over_to(&named(&["x", "y"])).unwrap();
+    let chunks =
+        [chunk("a", 1, 0, 4000), chunk("a", 2, 600_000, 604_000), chunk("b", 1, 9000, 9000)];
+    history.append(&chunks).unwrap();
+    let lags = |target: &str| -> Vec<(String, i64)> {
+        let all = history.waiting(target).unwrap();
+        all.into_iter().map(|one| (one.server, one.lag_ms)).collect()
+    };
+    let both = [("a".to_owned(), 604_000), ("b".to_owned(), 0)];
+    assert_eq!((lags("x"), lags("y"), lags("z")), (both.to_vec(), both.to_vec(), vec![]));
+    let first = history.outgoing("x", 1, |_| true).unwrap().remove(0);
+    history.handed_over(&[(first, 4000)]).unwrap();
+    assert_eq!(lags("x"), [("a".to_owned(), 4000), ("b".to_owned(), 0)]);
+    assert_eq!(lags("y"), both);
+}
+
+#[test]
+fn the_doctor_notes_who_is_far_behind() {
+    let (folder, history) = opened();
+    history.hand_over_to(&named(&["x"])).unwrap();
+    let noted = || {
+        let found = crate::examine_history(folder.path()).unwrap();
+        assert!(found.are_good());
+        found.told
+    };
+    history.append(&[chunk("a", 1, 0, FAR_BEHIND_MS - 1), chunk("b", 1, 0, 0)]).unwrap();
+    assert_eq!(noted(), [""; 0]);
+    history.append(&[chunk("a", 2, FAR_BEHIND_MS, FAR_BEHIND_MS)]).unwrap();
+    let [note] = &noted()[..] else { panic!("{:?}", noted()) };
+    assert!(note.starts_with("x is behind: up to 10 minutes"), "{note}");
+}
+
+/// Chunks of a minute, as many as do not fit, of which `x` got the first ten.
+#[test]
+fn what_the_cap_takes_before_it_is_handed_over_is_counted() {
+    let (_folder, history) = opened();
+    history.hand_over_to(&named(&["x", "y"])).unwrap();
+    let minute = |number: u64| {
+        let from_ms = i64::try_from(number).unwrap() * 60_000;
+        Chunk { bytes: vec![7; 100_000], ..chunk("a", number, from_ms, from_ms + 59_000) }
+    };
+    (1..=10).for_each(|number| _ = history.append(&[minute(number)]).unwrap());
+    let all = history.outgoing("x", 9, |_| true).unwrap();
+    let done: Vec<_> = all.into_iter().map(|one| (one.clone(), one.to_ms)).collect();
+    history.handed_over(&done).unwrap();
+    assert_eq!(history.taken_unsent("y"), []);
+    (11..=400).for_each(|number| _ = history.append(&[minute(number)]).unwrap());
+    let left = history.chunks("a", i64::MIN, i64::MAX).unwrap().chunks;
+    let gone = 400 - left.len() as u64;
+    assert!(gone > 64, "{gone} are gone");
+    let (x, y) = (history.taken_unsent("x"), history.taken_unsent("y"));
+    let [(server, x)] = &x[..] else { panic!("{x:?}") };
+    let [(_, y)] = &y[..] else { panic!("{y:?}") };
+    assert_eq!(server, "a");
+    // Between two chunks is a second, which is lost when both go at once.
+    assert!(((gone - 10) * 59_000..(gone - 10) * 60_000).contains(x), "{x} of {gone}");
+    assert!((gone * 59_000..gone * 60_000).contains(y), "{y} of {gone}");
+    assert_eq!((history.taken_unsent("x"), history.taken_unsent("z")), (vec![], vec![]));
+}
+
+#[test]
+fn sealed_ticks_that_the_cap_takes_are_counted_too() {
+    let (_folder, history) = opened();
+    history.hand_over_to(&named(&["x"])).unwrap();
+    let hour = 3_600_000;
+    history.append(&[chunk("a", 1, hour, hour + 10_000)]).unwrap();
+    let rows: Vec<_> =
+        history.chunks("a", 0, i64::MAX).unwrap().chunks.iter().map(|one| one.row).collect();
+    let key = watchfire_model::SeriesKey::new("m", []).unwrap();
+    let sealing = crate::Sealing {
+        server: "a",
+        chunks: &rows,
+        timestamps: &[hour, hour + 10_000],
+        series: &[(key, vec![1.0, 2.0])],
+        ..crate::Sealing::default()
+    };
+    assert_eq!(history.seal(&sealing).unwrap().blocks, 1);
+    assert_eq!(history.taken_unsent("x"), [], "sealing takes nothing");
+    history.write(|connection| history.0.room.delete_down_to(connection, 0, 1)).unwrap();
+    assert_eq!(history.taken_unsent("x"), [("a".to_owned(), 10_000)]);
 }
 
 #[derive(Debug, Clone)]
@@ -132,7 +235,7 @@ proptest! {
                     there.insert((second * 1000, sequence));
                 }
                 Act::Begin => {
-                    let first = history.outgoing("x", 1).unwrap().pop();
+                    let first = history.outgoing("x", 1, |_| true).unwrap().pop();
                     begun = first.map(|one| (one, there.clone()));
                 }
                 Act::Done(seconds) => {
@@ -144,7 +247,7 @@ proptest! {
                 }
             }
         }
-        while let Some(one) = history.outgoing("x", 1).unwrap().pop() {
+        while let Some(one) = history.outgoing("x", 1, |_| true).unwrap().pop() {
             taken.extend(there.iter().filter(|(at, _)| (one.from_ms..=one.to_ms).contains(at)));
             let to = one.to_ms;
             history.handed_over(&[(one, to)]).unwrap();

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 use watchfire_model::MetricFacts;
 
 use super::told::MAX_PUSHED_FACTS;
+use super::weight;
 use crate::StoreError;
 use crate::history::counters::Counters;
 use crate::history::{History, HistoryError};
@@ -45,28 +46,40 @@ impl History {
     }
 }
 
-/// Those of `told` that are not known already, of each name the last one.
-pub(super) fn new<'a>(
-    told: impl Iterator<Item = &'a MetricFacts>,
+/// Facts that are not known yet, what they add to what is in memory, in bytes, and how many of
+/// further ones there is no room for.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    pub(super) facts: Vec<MetricFacts>,
+    pub(super) bytes: usize,
+    pub(super) refused: usize,
+}
+
+/// Those of `told` that are not known already, of each name the last one, as far as they fit in
+/// `room` bytes of memory.
+pub(super) fn new(
+    told: &[&MetricFacts],
     known: Option<&BTreeMap<String, MetricFacts>>,
-) -> Vec<MetricFacts> {
+    room: usize,
+) -> Fresh {
     let mut last: BTreeMap<&str, &MetricFacts> = BTreeMap::new();
-    last.extend(told.map(|facts| (facts.name.as_str(), facts)));
-    let is_known = |name: &str| known.is_some_and(|known| known.contains_key(name));
-    let mut room = MAX_PUSHED_FACTS - known.map_or(0, BTreeMap::len).min(MAX_PUSHED_FACTS);
-    let mut fresh = Vec::new();
+    last.extend(told.iter().map(|facts| (facts.name.as_str(), *facts)));
+    let mut places = MAX_PUSHED_FACTS.saturating_sub(known.map_or(0, BTreeMap::len));
+    let mut fresh = Fresh::default();
     for facts in last.into_values().filter(|facts| facts.name.len() <= MOST_BYTES) {
         let facts = cut(facts);
-        if known.and_then(|known| known.get(&facts.name)) == Some(&facts) {
+        let old = known.and_then(|known| known.get(&facts.name));
+        if old == Some(&facts) {
             continue;
         }
-        if !is_known(&facts.name) {
-            if room == 0 {
-                continue;
-            }
-            room -= 1;
+        let bytes = weight::of_facts(&facts).saturating_sub(old.map_or(0, weight::of_facts));
+        if fresh.bytes + bytes > room || (old.is_none() && places == 0) {
+            fresh.refused += 1;
+            continue;
         }
-        fresh.push(facts);
+        places -= usize::from(old.is_none());
+        fresh.bytes += bytes;
+        fresh.facts.push(facts);
     }
     fresh
 }
@@ -98,23 +111,23 @@ pub(super) fn put(
     Ok(())
 }
 
-/// What a sender said, without what is damaged.
+/// Gives all that a sender said to `found`, without what is damaged.
 pub(super) fn load(
     connection: &Connection,
     sender: i64,
     tag: u32,
     counters: &Counters,
-) -> Result<BTreeMap<String, MetricFacts>, StoreError> {
+    mut found: impl FnMut(MetricFacts),
+) -> Result<(), StoreError> {
     let mut query = connection.prepare(SELECT)?;
     let mut rows = query.query([sender])?;
-    let mut all = BTreeMap::new();
     while let Some(row) = rows.next()? {
         match one(row, tag) {
-            Some(facts) => _ = all.insert(facts.name.clone(), facts),
+            Some(facts) => found(facts),
             None => Counters::add(&counters.damaged_rows, 1),
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// All facts of a sender, for [`one`].

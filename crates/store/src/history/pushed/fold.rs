@@ -9,6 +9,7 @@ use super::memory::Memory;
 use super::overlay::by_time;
 use super::plan::{self, Rewrite};
 use super::run::{self, Made};
+use super::sweep::Sweep;
 use crate::StoreError;
 use crate::history::counters::Counters;
 use crate::history::{History, HistoryError};
@@ -21,12 +22,8 @@ const FOLD_AFTER_MS: i64 = 10 * 60_000;
 const FOLD_SHARE: u64 = 32;
 /// Beyond so many samples in memory, who pushes makes runs first.
 const MOST_HELD: usize = 2_000_000;
-/// How many series one step folds at the most,
-const STEP_SERIES: usize = 500;
-/// and after how many samples it ends.
-const STEP_SAMPLES: usize = 200_000;
-/// How often it is looked for series that have no sample any more.
-const SWEEP_MS: i64 = 6 * 3_600_000;
+/// What one step does at the most: its transaction holds up all others that write.
+const STEP: Step = Step { series: 500, samples: 200_000, rows: 2_000 };
 
 /// How far folding and sweeping are.
 #[derive(Debug, Default)]
@@ -34,26 +31,49 @@ pub(super) struct Clock {
     /// When samples were first seen in memory.
     since_ms: Option<i64>,
     work: Option<Work>,
-    swept_ms: Option<i64>,
-    /// The series after which sweeping goes on.
-    sweep_after: i64,
+    pub(super) sweep: Sweep,
 }
 
-/// What is being folded.
+/// How much a step may do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Step {
+    pub(super) series: usize,
+    /// Samples that are written, which take 16 bytes each at the most.
+    pub(super) samples: usize,
+    /// Rows that are deleted or written.
+    pub(super) rows: usize,
+}
+
+/// What is being folded: series after series, then batches go, those that came first first. So
+/// what a crash leaves of them says the same as the runs, or is newer.
 #[derive(Debug)]
 struct Work {
     generation: Option<u64>,
     frozen: Arc<Head>,
     series: Vec<i64>,
-    done: usize,
+    at: Place,
+    /// The samples, in rising time, of a series that a step did not come to the end of.
+    kept: Option<(i64, Vec<(i64, f64)>)>,
 }
 
-/// A series with new samples.
-struct Todo {
-    sender: i64,
-    series: i64,
-    tag: u32,
-    new: Vec<(i64, f64)>,
+/// How far the work is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// How many series are done,
+    series: usize,
+    /// and how many samples of the next one.
+    samples: usize,
+    /// How many batches are gone.
+    batches: usize,
+}
+
+/// What a step writes.
+struct Planned {
+    replacing: Vec<Replacing>,
+    /// Where the work is then.
+    then: Place,
+    /// What the step may still do.
+    left: Step,
 }
 
 /// New runs of a series in the place of old ones.
@@ -70,16 +90,9 @@ impl History {
     pub(in crate::history) fn tend_pushed(&self, now_ms: i64) -> Result<bool, HistoryError> {
         let mut clock = self.0.pushed.clock();
         if self.begin_fold(&mut clock, Some(now_ms))? {
-            return self.fold_step(&mut clock).map(|()| true);
+            return self.fold_step(&mut clock, STEP).map(|()| true);
         }
-        if clock.swept_ms.is_some_and(|swept| (swept..swept + SWEEP_MS).contains(&now_ms)) {
-            return Ok(false);
-        }
-        match self.sweep_pushed(clock.sweep_after)? {
-            Some(after) => clock.sweep_after = after,
-            None => (clock.sweep_after, clock.swept_ms) = (0, Some(now_ms)),
-        }
-        Ok(clock.sweep_after > 0)
+        self.sweep_if_due(&mut clock, now_ms)
     }
 
     /// Who pushes more than upkeep folds does the work itself: memory has its limit.
@@ -93,7 +106,7 @@ impl History {
             if !self.begin_fold(&mut clock, None)? {
                 break;
             }
-            self.fold_step(&mut clock)?;
+            self.fold_step(&mut clock, STEP)?;
         }
         Ok(())
     }
@@ -117,25 +130,26 @@ impl History {
             let frozen = Arc::new(std::mem::take(&mut known.head));
             known.frozen = Some(Arc::clone(&frozen));
             let series = frozen.series();
-            clock.work = Some(Work { generation, frozen, series, done: 0 });
+            clock.work =
+                Some(Work { generation, frozen, series, at: Place::default(), kept: None });
         });
         clock.since_ms = None;
         Ok(clock.work.is_some())
     }
 
-    fn fold_step(&self, clock: &mut Clock) -> Result<(), HistoryError> {
+    fn fold_step(&self, clock: &mut Clock, most: Step) -> Result<(), HistoryError> {
         let Some(work) = &mut clock.work else { return Ok(()) };
-        let (rewrites, looked) = self.plan_step(work)?;
-        let last = work.done + looked == work.series.len();
-        let batches = if last { work.frozen.batches() } else { &[] };
-        let runs: usize = rewrites.iter().map(|one| one.made.len()).sum();
-        if !self.replace(work.generation, &rewrites, batches)? {
+        let mut planned = self.plan_step(work, most)?;
+        let batches = work.batches_to_go(&planned);
+        planned.then.batches += batches.len();
+        let runs: usize = planned.replacing.iter().map(|one| one.made.len()).sum();
+        if !self.replace(work.generation, &planned.replacing, batches)? {
             // A run went meanwhile, to keep the cap: the next step looks anew.
             return Ok(());
         }
-        work.done += looked;
+        work.at = planned.then;
         Counters::add(&self.0.counters.pushed_runs_made, runs as u64);
-        if last {
+        if work.is_done() {
             self.change_pushed(work.generation, |known| {
                 known.frozen = None;
                 known.folded += 1;
@@ -145,37 +159,47 @@ impl History {
         Ok(())
     }
 
-    /// What is to be written for the next series, and how many of them that is.
-    fn plan_step(&self, work: &Work) -> Result<(Vec<Replacing>, usize), HistoryError> {
-        let next = work.series[work.done..].iter().take(STEP_SERIES);
-        let todo: Vec<Option<Todo>> = {
-            let known = self.pushed()?;
-            next.map(|series| todo(&known, &work.frozen, *series)).collect()
-        };
-        let planned = self.0.archive.with_scratch(|scratch| {
+    /// What is to be written for the next series.
+    fn plan_step(&self, work: &mut Work, most: Step) -> Result<Planned, HistoryError> {
+        let owners = self.owners(work, most)?;
+        let (mut then, mut left) = (work.at, most);
+        let mut all = Vec::new();
+        self.0.archive.with_scratch(|scratch| {
             self.read(|connection| {
-                let mut samples = 0;
-                let mut planned: Vec<Option<(Todo, Vec<Rewrite>)>> = Vec::new();
-                for one in todo {
-                    if samples >= STEP_SAMPLES {
+                for owner in owners {
+                    if left.is_used_up() {
                         break;
                     }
-                    let Some(one) = one else {
-                        planned.push(None);
+                    let samples = work.take_sorted(then.series);
+                    let new = &samples[then.samples..];
+                    let Some(owner) = owner.filter(|_| !new.is_empty()) else {
+                        then = then.next_series();
                         continue;
                     };
-                    let of = (one.series, one.tag);
-                    let rewrites = plan::rewrites(connection, of, &one.new, scratch)?;
-                    samples += rewrites.iter().map(Rewrite::samples).sum::<usize>();
-                    planned.push(Some((one, rewrites)));
+                    let of = (owner.series, owner.tag);
+                    let (rewrites, taken) =
+                        plan::rewrites(connection, of, new, &mut left, scratch)?;
+                    all.push((owner, rewrites));
+                    if taken < new.len() {
+                        then.samples += taken;
+                        work.kept = Some((work.series[then.series], samples));
+                        break;
+                    }
+                    then = then.next_series();
                 }
-                Ok(planned)
+                Ok(())
             })
         })?;
-        let looked = planned.len();
-        let made = planned.into_iter().flatten().map(|(one, rewrites)| replacing(&one, &rewrites));
-        let made: Result<Vec<Vec<Replacing>>, HistoryError> = made.collect();
-        Ok((made?.into_iter().flatten().collect(), looked))
+        let made = all.iter().map(|(owner, rewrites)| replacing(owner, rewrites));
+        let made = made.collect::<Result<Vec<Vec<Replacing>>, HistoryError>>()?;
+        Ok(Planned { replacing: made.into_iter().flatten().collect(), then, left })
+    }
+
+    /// Whose the next series are; nobody's when one is not known any more.
+    fn owners(&self, work: &Work, most: Step) -> Result<Vec<Option<Owner>>, HistoryError> {
+        let known = self.pushed()?;
+        let next = work.series[work.at.series..].iter().take(most.series);
+        Ok(next.map(|series| owner(&known, *series)).collect())
     }
 
     /// Puts runs in the place of others, and drops batches that are in runs now. False, and
@@ -223,18 +247,61 @@ fn is_time(head: &Head, clock: &mut Clock, now_ms: Option<i64>, most_bytes: u64)
         || now_ms.saturating_sub(since) >= FOLD_AFTER_MS
 }
 
-/// Nothing for a series that is not known any more.
-fn todo(known: &Memory, frozen: &Head, series: i64) -> Option<Todo> {
-    let of = known.series.get(&series)?;
-    let new = by_time(frozen.samples(series)?.clone());
-    (!new.is_empty()).then_some(Todo { sender: of.sender, series, tag: of.tag, new })
+impl Step {
+    fn is_used_up(self) -> bool {
+        self.samples == 0 || self.rows == 0
+    }
 }
 
-fn replacing(one: &Todo, rewrites: &[Rewrite]) -> Result<Vec<Replacing>, HistoryError> {
+impl Place {
+    fn next_series(self) -> Self {
+        Self { series: self.series + 1, samples: 0, ..self }
+    }
+}
+
+impl Work {
+    /// The samples of the series at a place, in rising time.
+    fn take_sorted(&mut self, at: usize) -> Vec<(i64, f64)> {
+        let series = self.series[at];
+        match self.kept.take() {
+            Some((of, samples)) if of == series => samples,
+            _ => by_time(self.frozen.samples(series).cloned().unwrap_or_default()),
+        }
+    }
+
+    /// The batches that go next once all series are done.
+    fn batches_to_go(&self, planned: &Planned) -> &[i64] {
+        if planned.then.series < self.series.len() {
+            return &[];
+        }
+        let waiting = &self.frozen.batches()[planned.then.batches..];
+        &waiting[..waiting.len().min(planned.left.rows)]
+    }
+
+    fn is_done(&self) -> bool {
+        self.at.series == self.series.len() && self.at.batches == self.frozen.batches().len()
+    }
+}
+
+/// Whose a series is.
+struct Owner {
+    sender: i64,
+    series: i64,
+    /// Where the checksums of its runs begin.
+    tag: u32,
+}
+
+fn owner(known: &Memory, series: i64) -> Option<Owner> {
+    let of = known.series.get(&series)?;
+    Some(Owner { sender: of.sender, series, tag: of.tag })
+}
+
+fn replacing(owner: &Owner, rewrites: &[Rewrite]) -> Result<Vec<Replacing>, HistoryError> {
+    let Owner { sender, series, tag } = *owner;
     let made = |rewrite: &Rewrite| {
-        let made = rewrite.made(one.tag);
+        let made = rewrite.made(tag);
         let made = made.map_err(|why| HistoryError::Refused { why: why.to_string() })?;
-        Ok(Replacing { sender: one.sender, series: one.series, old: rewrite.old.clone(), made })
+        Ok(Replacing { sender, series, old: rewrite.old.clone(), made })
     };
     rewrites.iter().map(made).collect()
 }
@@ -270,30 +337,4 @@ fn put_all(connection: &Connection, all: &[Replacing]) -> Result<(), StoreError>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Push, PushedSamples};
-
-    #[test]
-    fn of_a_sender_that_is_removed_meanwhile_nothing_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let history = History::open(folder.path(), 1 << 30).unwrap();
-        for sender in ["gone", "here"] {
-            let labels = watchfire_model::LabelSet::of(&[]);
-            let series = vec![PushedSamples { labels, samples: vec![(7, 1.0)] }];
-            let push = Push { sender: sender.to_owned(), series, facts: Vec::new() };
-            history.push(&[push]).unwrap();
-        }
-        let made = |sender: i64| {
-            let made = vec![run::make(&[(7, 1.0)], 0).unwrap()];
-            Replacing { sender, series: sender, old: Vec::new(), made }
-        };
-        history.remove_server("gone").unwrap();
-        let generation = history.pushed().unwrap().generation;
-        assert_eq!(history.replace(generation, &[made(1), made(2)], &[]), Ok(true));
-        let left = |series| history.read(|connection| run::between(connection, series, 0, 9));
-        assert_eq!((left(1).unwrap().len(), left(2).unwrap().len()), (0, 1));
-        let gone = Replacing { old: vec![99], ..made(2) };
-        assert_eq!(history.replace(generation, &[gone], &[1]), Ok(false), "that run is not there");
-    }
-}
+mod tests;

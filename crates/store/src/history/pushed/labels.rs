@@ -6,6 +6,7 @@ use std::sync::Arc;
 use watchfire_model::{LabelPair, LabelSet};
 
 use super::told::MAX_PUSHED_LABEL_BYTES;
+use super::weight;
 use crate::block::varint::{Input, put_size};
 
 /// The bytes of a set.
@@ -54,18 +55,32 @@ pub(super) fn tag(sender: u32, series: i64, labels: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Names and values, each once in memory: series have most of theirs in common.
+/// Names and values of a sender's series, each once in memory: series have most of theirs in
+/// common.
 #[derive(Debug, Default)]
-pub(super) struct Texts(HashSet<Arc<str>>);
+pub(super) struct Texts {
+    all: HashSet<Arc<str>>,
+    bytes: usize,
+}
 
 impl Texts {
     fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.all.get(text) {
             return Arc::clone(known);
         }
         let new: Arc<str> = Arc::from(text);
-        self.0.insert(Arc::clone(&new));
+        self.bytes += weight::of_text(text);
+        self.all.insert(Arc::clone(&new));
         new
+    }
+
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.all.contains(text)
+    }
+
+    /// About what they take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The same set, of texts that are in memory once.
@@ -75,7 +90,8 @@ impl Texts {
 
     /// Forgets what no set has any more.
     pub(super) fn sweep(&mut self) {
-        self.0.retain(|text| Arc::strong_count(text) > 1);
+        self.all.retain(|text| Arc::strong_count(text) > 1);
+        self.bytes = self.all.iter().map(|text| weight::of_text(text)).sum();
     }
 }
 

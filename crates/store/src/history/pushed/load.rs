@@ -25,7 +25,7 @@ pub(super) fn load(connection: &Connection, counters: &Counters) -> Result<Memor
     let mut known = HashMap::new();
     for (row, sender) in senders(connection)? {
         let mut of = Sender::new(row);
-        of.facts = facts::load(connection, row, tag(&sender), counters)?;
+        facts::load(connection, row, tag(&sender), counters, |facts| of.add_facts(facts))?;
         memory.senders.insert(sender.clone(), of);
         known.insert(row, sender);
     }
@@ -61,7 +61,8 @@ fn series(
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let Some(sender) = known.get(&row.get(3)?) else { continue };
-        match one_series(row, tag(sender), &mut memory.texts) {
+        let Some(of) = memory.senders.get_mut(sender) else { continue };
+        match one_series(row, tag(sender), &mut of.texts) {
             Some((id, crc, labels)) => memory.add_series(sender, id, labels, crc),
             None => Counters::add(&counters.damaged_rows, 1),
         }

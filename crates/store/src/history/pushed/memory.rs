@@ -1,6 +1,7 @@
 //! What is kept in memory: which series there are, and the samples that are in no run yet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use watchfire_model::{LabelSet, MatchOp, Matcher, MetricFacts, NAME_LABEL};
@@ -8,7 +9,7 @@ use watchfire_model::{LabelSet, MatchOp, Matcher, MetricFacts, NAME_LABEL};
 use super::fold::Clock;
 use super::head::Head;
 use super::labels::Texts;
-use super::load;
+use super::{load, weight};
 use crate::history::{Gap, History, HistoryError};
 
 /// Beside the connections of a history.
@@ -19,6 +20,9 @@ pub(in crate::history) struct State {
     memory: RwLock<Memory>,
     /// Held by who folds.
     pub(super) clock: Mutex<Clock>,
+    /// True when something was left out for want of room, and it was not yet looked for series
+    /// that have no sample any more.
+    pub(super) crowded: AtomicBool,
 }
 
 /// What is known of one file. Only what is committed is in here.
@@ -28,7 +32,6 @@ pub(super) struct Memory {
     pub(super) generation: Option<u64>,
     pub(super) senders: BTreeMap<String, Sender>,
     pub(super) series: HashMap<i64, Series>,
-    pub(super) texts: Texts,
     /// About what the labels take in the file, in bytes.
     pub(super) label_bytes: usize,
     /// The numbers of the next new sender, series and batch.
@@ -56,7 +59,11 @@ pub(super) struct Sender {
     pub(super) row: i64,
     by_labels: HashMap<LabelSet, i64>,
     by_name: HashMap<Arc<str>, Vec<i64>>,
+    pub(super) texts: Texts,
     pub(super) facts: BTreeMap<String, MetricFacts>,
+    /// About what its series, without their texts, and facts hold in memory, in bytes.
+    series_bytes: usize,
+    fact_bytes: usize,
 }
 
 /// A series of any sender.
@@ -143,14 +150,16 @@ impl History {
 }
 
 impl Memory {
-    /// Adds a series that is in the file.
+    /// About what labels and facts of all senders hold, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.senders.values().map(Sender::held).sum()
+    }
+
+    /// Adds a series that is in the file. The texts of its labels are those of its sender.
     pub(super) fn add_series(&mut self, sender: &str, id: i64, labels: LabelSet, tag: u32) {
         let Some(of) = self.senders.get_mut(sender) else { return };
-        self.label_bytes += size(&labels);
-        let name = labels.pairs().iter().find(|(label, _)| **label == *NAME_LABEL);
-        let name = name.map_or_else(|| Arc::from(""), |(_, name)| Arc::clone(name));
-        of.by_name.entry(name).or_default().push(id);
-        of.by_labels.insert(labels.clone(), id);
+        self.label_bytes += weight::in_file(&labels);
+        of.add(id, &labels);
         self.series.insert(id, Series { sender: of.row, labels, tag });
     }
 
@@ -159,24 +168,26 @@ impl Memory {
         let Some(of) = self.senders.remove(sender) else { return };
         self.gaps.retain(|(row, _)| *row != of.row);
         for (labels, id) in of.by_labels {
-            self.label_bytes = self.label_bytes.saturating_sub(size(&labels));
+            self.label_bytes = self.label_bytes.saturating_sub(weight::in_file(&labels));
             self.series.remove(&id);
             self.head.forget(id);
         }
-        self.texts.sweep();
     }
 
     /// Forgets series that the file does not have any more.
     pub(super) fn forget_series(&mut self, ids: &[i64]) {
+        let mut rows = HashSet::new();
         for id in ids {
             let Some(gone) = self.series.remove(id) else { continue };
-            self.label_bytes = self.label_bytes.saturating_sub(size(&gone.labels));
+            self.label_bytes = self.label_bytes.saturating_sub(weight::in_file(&gone.labels));
             let sender = self.senders.values_mut().find(|sender| sender.row == gone.sender);
             if let Some(sender) = sender {
                 sender.forget(*id, &gone.labels);
+                rows.insert(sender.row);
             }
         }
-        self.texts.sweep();
+        let touched = self.senders.values_mut().filter(|sender| rows.contains(&sender.row));
+        touched.for_each(|sender| sender.texts.sweep());
     }
 
     /// True when samples of a series are not in runs yet, or may not be.
@@ -202,6 +213,19 @@ impl Sender {
         self.by_labels.get(labels).copied()
     }
 
+    /// About what its labels and facts hold in memory, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.texts.bytes() + self.series_bytes + self.fact_bytes
+    }
+
+    /// Adds facts, in the place of those that have the same name.
+    pub(super) fn add_facts(&mut self, facts: MetricFacts) {
+        self.fact_bytes += weight::of_facts(&facts);
+        if let Some(old) = self.facts.insert(facts.name.clone(), facts) {
+            self.fact_bytes = self.fact_bytes.saturating_sub(weight::of_facts(&old));
+        }
+    }
+
     /// How many series it has.
     pub(super) fn len(&self) -> usize {
         self.by_labels.len()
@@ -219,8 +243,17 @@ impl Sender {
         ids
     }
 
+    fn add(&mut self, id: i64, labels: &LabelSet) {
+        self.series_bytes += weight::of_series(labels);
+        let name = labels.pairs().iter().find(|(label, _)| **label == *NAME_LABEL);
+        let name = name.map_or_else(|| Arc::from(""), |(_, name)| Arc::clone(name));
+        self.by_name.entry(name).or_default().push(id);
+        self.by_labels.insert(labels.clone(), id);
+    }
+
     fn forget(&mut self, id: i64, labels: &LabelSet) {
         self.by_labels.remove(labels);
+        self.series_bytes = self.series_bytes.saturating_sub(weight::of_series(labels));
         if let Some(named) = self.by_name.get_mut(labels.name()) {
             named.retain(|one| *one != id);
             if named.is_empty() {
@@ -228,10 +261,4 @@ impl Sender {
             }
         }
     }
-}
-
-/// About what a series' labels take in the file.
-pub(super) fn size(labels: &LabelSet) -> usize {
-    let texts: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-    texts + 40
 }

@@ -5,14 +5,17 @@
 //! series that rise in time and do not overlap with another run's. Samples that come late make
 //! the run anew in which they lie.
 
+mod admission;
 mod batch;
 pub(super) mod doctor;
 mod facts;
 mod fold;
 mod head;
 mod labels;
+mod left_out;
 mod load;
 mod memory;
+mod new_rows;
 mod overlay;
 mod plan;
 pub(super) mod prune;
@@ -20,12 +23,18 @@ mod push;
 mod reading;
 pub(super) mod remove;
 mod run;
+mod sweep;
+#[cfg(test)]
+mod testing;
 mod told;
 pub(super) mod verify;
+mod weight;
 
+pub use left_out::LeftOut;
 pub use told::{
-    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL,
-    MAX_SENDERS, OnPushed, Push, Pushed, PushedId, PushedSamples,
+    MAX_PUSHED_FACTS, MAX_PUSHED_LABEL_BYTES, MAX_PUSHED_MEMORY, MAX_PUSHED_MEMORY_IN_ALL,
+    MAX_PUSHED_SERIES, MAX_PUSHED_SERIES_IN_ALL, MAX_SENDERS, OnPushed, OnPushedSeries, Push,
+    Pushed, PushedId, PushedSamples, PushedSpan,
 };
 
 pub(super) use memory::State;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 
+use super::fold::Step;
 use super::overlay::over;
 use super::run::{self, MOST_SAMPLES, Made, RunRow};
 use crate::StoreError;
@@ -12,6 +13,9 @@ use crate::block::{Scratch, SealError};
 
 /// How many runs beside the new samples may be drawn in.
 const BESIDE: i64 = 6;
+/// Of so many runs that overlap, none is made anew: new samples get runs of their own. These
+/// have higher numbers, so they count.
+const MOST_TOGETHER: usize = 64;
 
 /// Runs of a series, and what takes their place.
 #[derive(Debug)]
@@ -25,11 +29,6 @@ impl Rewrite {
     pub(super) fn made(&self, tag: u32) -> Result<Vec<Made>, SealError> {
         self.new.iter().map(|samples| run::make(samples, tag)).collect()
     }
-
-    /// How many samples are written.
-    pub(super) fn samples(&self) -> usize {
-        self.new.iter().map(Vec::len).sum()
-    }
 }
 
 /// A stretch of a series: runs that overlap, or none, and the new samples within it.
@@ -39,9 +38,24 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// True where runs overlap without end, because one of them is damaged.
+    fn is_tangled(&self) -> bool {
+        self.runs.len() > MOST_TOGETHER
+    }
+
+    /// The runs that are made anew when it changes.
+    fn untangled(&self) -> &[RunRow] {
+        if self.is_tangled() { &[] } else { self.runs }
+    }
+
     fn size(&self) -> usize {
-        let stored = self.runs.iter().map(|run| run.samples.min(MOST_SAMPLES));
+        let stored = self.untangled().iter().map(|run| run.samples.min(MOST_SAMPLES));
         stored.sum::<usize>() + self.new.len()
+    }
+
+    /// How many rows go and come when it changes.
+    fn rows(&self) -> usize {
+        self.untangled().len() + self.size().div_ceil(MOST_SAMPLES)
     }
 
     fn changes(&self) -> bool {
@@ -49,24 +63,46 @@ impl Part<'_> {
     }
 }
 
-/// What is to be done for samples that rise in time, of which there is at least one.
+/// What is to be done for samples that rise in time, of which there is at least one; and for how
+/// many of them that is. It is for those that come first, for one at least, and beyond the runs in
+/// which that one lies for no more than there is room for in `left`.
 pub(super) fn rewrites(
     connection: &Connection,
     (series, tag): (i64, u32),
     new: &[(i64, f64)],
+    left: &mut Step,
     scratch: &mut Scratch,
-) -> Result<Vec<Rewrite>, StoreError> {
+) -> Result<(Vec<Rewrite>, usize), StoreError> {
+    let new = &new[..new.len().min(left.samples.max(1))];
     let within = (new[0].0, new[new.len() - 1].0);
     let met = run::between(connection, series, within.0, within.1)?;
     let (before, after) = run::beside(connection, series, within, BESIDE)?;
     let runs: Vec<&[RunRow]> =
         [&before, &met, &after].into_iter().flat_map(|runs| run::apart(runs)).collect();
-    let parts = cut(&runs, new);
+    let mut parts = cut(&runs, new);
+    parts.truncate(as_many_as_fit(&parts, left));
     let mut rewrites = Vec::new();
     for group in groups(&parts) {
         rewrites.push(rewrite(connection, tag, &parts[group], scratch)?);
     }
-    Ok(rewrites)
+    Ok((rewrites, parts.iter().map(|part| part.new.len()).sum()))
+}
+
+/// How many of the parts there is room for, and takes that. What changes first always has some.
+fn as_many_as_fit(parts: &[Part<'_>], left: &mut Step) -> usize {
+    let mut is_first = true;
+    for (at, part) in parts.iter().enumerate().filter(|(_, part)| part.changes()) {
+        let (samples, rows) = (part.size(), part.rows());
+        if !is_first && (samples > left.samples || rows > left.rows) {
+            // What comes next has no room either.
+            (left.samples, left.rows) = (0, 0);
+            return at;
+        }
+        is_first = false;
+        left.samples = left.samples.saturating_sub(samples);
+        left.rows = left.rows.saturating_sub(rows);
+    }
+    parts.len()
 }
 
 /// The parts in the order of time.
@@ -98,10 +134,15 @@ fn groups(parts: &[Part<'_>]) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(ahead) = parts[at..].iter().position(Part::changes) {
         let (mut start, mut end) = (at + ahead, at + ahead);
+        if parts[start].is_tangled() {
+            groups.push(start..start + 1);
+            at = start + 1;
+            continue;
+        }
         let mut size = 0;
         while let Some(part) = parts.get(end) {
             let drawn_in = part.size() <= size && size + part.size() <= MOST_SAMPLES;
-            if !part.changes() && !drawn_in {
+            if part.is_tangled() || !(part.changes() || drawn_in) {
                 break;
             }
             size += part.size();
@@ -109,7 +150,7 @@ fn groups(parts: &[Part<'_>]) -> Vec<Range<usize>> {
         }
         while start > at {
             let more = parts[start - 1].size();
-            if more > size || size + more > MOST_SAMPLES {
+            if parts[start - 1].is_tangled() || more > size || size + more > MOST_SAMPLES {
                 break;
             }
             (start, size) = (start - 1, size + more);
@@ -128,7 +169,7 @@ fn rewrite(
 ) -> Result<Rewrite, StoreError> {
     let (mut old, mut samples) = (Vec::new(), Vec::new());
     for part in parts {
-        let mut in_order = part.runs.to_vec();
+        let mut in_order = part.untangled().to_vec();
         in_order.sort_unstable_by_key(|run| run.id);
         let mut stored = Vec::new();
         for run in &in_order {
@@ -177,6 +218,39 @@ mod tests {
     fn a_sample_within_a_run_changes_that_run_alone() {
         assert_eq!(grouped(&[(0, 1500), (1500, 1500), (3000, 1500)], 1600..1601), [(1, 2)]);
         assert_eq!(grouped(&[(0, 100), (100, 100), (200, 100)], 99..201), [(0, 3)]);
+    }
+
+    #[test]
+    fn runs_that_overlap_without_end_are_left_as_they_are() {
+        let one = |id: i64| RunRow { id, first_ms: id, last_ms: 9_000, samples: 2_000 };
+        let tangle: Vec<RunRow> = (0..=MOST_TOGETHER as i64).map(one).collect();
+        let (before, after) = (run(-50, 10), run(10_000, 10));
+        let runs: [&[RunRow]; 3] = [&before, &tangle, &after];
+        let new = [-20, 5, 7, 9_500].map(|time| (time, 0.0));
+        let parts = cut(&runs, &new);
+        assert_eq!(groups(&parts), [1..2, 2..3, 3..4]);
+        assert_eq!((parts[2].size(), parts[2].rows(), parts[2].untangled().len()), (2, 1, 0));
+        let few: [&[RunRow]; 1] = [&tangle[1..]];
+        assert_eq!(cut(&few, &new[1..3])[0].untangled().len(), MOST_TOGETHER);
+    }
+
+    #[test]
+    fn as_much_is_taken_as_there_is_room_for_and_something_always() {
+        let runs: Vec<Vec<RunRow>> = (0..9).map(|at| run(at * 1_000, 100)).collect();
+        let runs: Vec<&[RunRow]> = runs.iter().map(Vec::as_slice).collect();
+        // A sample in each run but the second.
+        let new = [0, 2, 3, 4, 5, 6, 7, 8].map(|at| (at * 1_000 + 50, 0.0));
+        let parts = cut(&runs, &new);
+        let taken = |samples, rows| {
+            let mut left = Step { samples, rows, ..Step::default() };
+            let count = as_many_as_fit(&parts, &mut left);
+            (count, left.samples, left.rows)
+        };
+        assert_eq!(taken(0, 0), (2, 0, 0), "the first one, and what does not change");
+        assert_eq!(taken(202, 99), (3, 0, 0));
+        assert_eq!(taken(302, 99), (3, 0, 0));
+        assert_eq!(taken(9_999, 6), (4, 0, 0));
+        assert_eq!(taken(9_999, 99), (9, 9_999 - 808, 99 - 16));
     }
 
     #[test]

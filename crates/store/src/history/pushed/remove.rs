@@ -1,12 +1,9 @@
-//! A removed sender goes piece by piece, and so do series that have no samples any more.
+//! A removed sender goes piece by piece.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 use crate::history::{History, HistoryError};
-
-/// How many series are looked at in one step.
-const SWEEP_STEP: usize = 2_000;
 
 /// Marks a sender as removed.
 pub(in crate::history) fn mark(connection: &Connection, sender: &str) -> Result<(), StoreError> {
@@ -58,42 +55,5 @@ impl History {
         work()?;
         self.change_pushed(generation, |known| known.forget_sender(sender));
         Ok(())
-    }
-
-    /// Deletes series that have no sample any more, of some that follow the series `after`.
-    /// Says where to go on.
-    pub(super) fn sweep_pushed(&self, after: i64) -> Result<Option<i64>, HistoryError> {
-        let _one_at_a_time = self.0.pushed.writing();
-        let generation = self.pushed()?.generation;
-        let sql = "SELECT id, EXISTS (SELECT 1 FROM pushed_run INDEXED BY pushed_run_by_time \
-             WHERE pushed_run.series = one.id) FROM pushed_series AS one \
-             WHERE id > ?1 ORDER BY id LIMIT ?2";
-        let looked: Vec<(i64, bool)> = self.read(|connection| {
-            let mut query = connection.prepare_cached(sql)?;
-            let rows = query
-                .query_map([after, SWEEP_STEP as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })?;
-        let known = self.pushed()?;
-        let empty = |&&(id, has_runs): &&(i64, bool)| {
-            !has_runs && known.series.contains_key(&id) && !known.holds(id)
-        };
-        let gone: Vec<i64> = looked.iter().filter(empty).map(|(id, _)| *id).collect();
-        drop(known);
-        if !gone.is_empty() {
-            self.write(|connection| {
-                if generation != Some(self.0.connections.generation()) {
-                    return Ok(());
-                }
-                let sql = "DELETE FROM pushed_series WHERE id = ?1";
-                let mut delete = connection.prepare_cached(sql)?;
-                for id in &gone {
-                    delete.execute([id])?;
-                }
-                Ok(())
-            })?;
-            self.change_pushed(generation, |known| known.forget_series(&gone));
-        }
-        Ok(looked.last().map(|(id, _)| *id).filter(|_| looked.len() == SWEEP_STEP))
     }
 }

@@ -9,7 +9,8 @@ use watchfire_model::{LabelSet, SeriesKey};
 use super::outbox;
 use super::trace::acknowledge;
 use crate::{
-    Chunk, History, HistoryError, MIN_CAP_BYTES, Push, PushedSamples, Sealing, Store, StoredEvent,
+    Chunk, History, HistoryError, MIN_CAP_BYTES, Push, PushedId, PushedSamples, PushedSpan,
+    Sealing, Store, StoredEvent,
 };
 
 const SERVERS: u64 = 3;
@@ -218,14 +219,19 @@ fn sealed(history: &History, server: &str) -> Result<BTreeMap<u64, u32>, String>
 /// All series are those of some number of whole pushes, from the first on.
 fn look_at_pushed(history: &History, acknowledged: u64) -> Result<(), String> {
     let text = |error: HistoryError| error.to_string();
-    let series = history.pushed_series(SENDER, &[], i64::MIN, i64::MAX).map_err(text)?;
-    let ids: Vec<_> = series.iter().map(|(id, _)| *id).collect();
+    let ever = PushedSpan::unhurried(i64::MIN, i64::MAX);
+    let mut ids = Vec::new();
+    let found = &mut |part: Vec<(PushedId, LabelSet)>| {
+        ids.extend(part.into_iter().map(|(id, _)| id));
+        ControlFlow::Continue(())
+    };
+    let _ = history.pushed_series(SENDER, &[], &ever, found).map_err(text)?;
     let mut all: Vec<BTreeSet<(i64, u64)>> = vec![BTreeSet::new(); ids.len()];
     let read = &mut |place: usize, times: Vec<i64>, values: Vec<f64>| {
         all[place].extend(times.into_iter().zip(values.iter().map(|value| *value as u64)));
         ControlFlow::Continue(())
     };
-    let told = history.pushed_samples(&ids, i64::MIN, i64::MAX, read).map_err(text)?;
+    let told = history.pushed_samples(&ids, &ever, read).map_err(text)?;
     let there = all.iter().flatten().map(|(_, push)| push + 1).max().unwrap_or(0);
     if there < acknowledged || !told.gaps.is_empty() {
         return Err(format!("{there} pushes of {acknowledged}; {} gaps", told.gaps.len()));
