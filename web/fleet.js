@@ -2,7 +2,7 @@
 
 import { data, h } from './dom.js';
 import { count, hubNow, number, since } from './format.js';
-import { instead, mailNote } from './frame.js';
+import { hubNotes, instead } from './frame.js';
 import { meter } from './parts.js';
 import { badge, isTrouble, presence } from './presence.js';
 
@@ -15,8 +15,8 @@ const LONG_WITHOUT_STREAM_SECONDS = 60;
 export function fleetView(state) {
   if (!state.servers) return [h('h1', null, 'Fleet'), instead(state, 'the servers')];
   const servers = [...state.servers.values()].sort(urgentFirst);
-  if (servers.length === 0) return [mailNote(state), empty()];
-  return [headLine(servers), mailNote(state), table(servers)];
+  if (servers.length === 0) return [...hubNotes(state), empty()];
+  return [headLine(servers), ...hubNotes(state), table(servers)];
 }
 
 export function urgentFirst(a, b) {

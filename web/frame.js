@@ -38,6 +38,19 @@ function foot({ me }) {
     h('span', null, `Watchfire ${me.hub?.version ?? ''}, running since `, moment(me.hub?.started_unix_ms)));
 }
 
+// What is wrong with the hub itself.
+export function hubNotes(state) {
+  return [diskNote(state), mailNote(state)];
+}
+
+// What was recorded lately is missing on the page until there is room.
+function diskNote({ me }) {
+  if (!me.hub?.disk_full_since_unix_ms) return null;
+  return h('p', { class: 'note', role: 'alert' },
+    h('strong', null, 'The hub’s disk is full '), 'since ', moment(me.hub.disk_full_since_unix_ms),
+    '. Servers are watched and alarms are sent; what agents record they keep, and hand it in once there is room.');
+}
+
 // Who is told nothing should know it.
 export function mailNote({ me }) {
   if (me.hub?.mail_configured !== false) return null;

@@ -8,7 +8,7 @@ import { isOpen, state as duration } from './incidents.js';
 import { facts, grid } from './parts.js';
 import { badge } from './presence.js';
 
-const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered', corrected: 'corrected', black_box: 'black box' };
+const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered', corrected: 'corrected', black_box: 'black box', muted: 'muted' };
 const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report' };
 
 // What a notification's state means, and how it is marked.

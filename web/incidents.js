@@ -3,7 +3,7 @@
 import { data, h } from './dom.js';
 import { hubNow, moment, span } from './format.js';
 import { link } from './fleet.js';
-import { instead, mailNote } from './frame.js';
+import { hubNotes, instead } from './frame.js';
 import { badge } from './presence.js';
 
 export const AT_MOST = 200;
@@ -14,7 +14,7 @@ export function incidentsView(state) {
   const open = all.filter(isOpen).length;
   return [
     h('h1', null, open === 0 ? 'No incident goes on' : `${open} ${open === 1 ? 'incident goes' : 'incidents go'} on`),
-    mailNote(state),
+    ...hubNotes(state),
     all.length === 0 ? empty() : h('ul', { class: 'incidents' }, all.map(item)),
     all.length >= AT_MOST ? h('p', { class: 'quiet' }, `The last ${AT_MOST} are shown.`) : null,
   ];

@@ -40,6 +40,8 @@ pub struct HubInfo {
     pub started_unix_ms: i64,
     /// Whether notifications can leave by mail.
     pub mail_configured: bool,
+    /// Since when the hub's own disk is full, if it is.
+    pub disk_full_since_unix_ms: Option<i64>,
 }
 
 /// The answer of `GET /api/servers`.

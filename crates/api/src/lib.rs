@@ -10,4 +10,5 @@ pub mod exposition;
 pub mod hub;
 pub mod past;
 pub mod remote_write;
+pub mod route;
 pub mod when;

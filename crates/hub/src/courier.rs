@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_model::{
-    Channel, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
+    Channel, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState, ServerName,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{Batch, LaneKey, PendingLane, Store};
+use watchfire_store::{About, Batch, LaneKey, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
@@ -166,9 +166,9 @@ impl Courier {
     async fn lane(self: &Arc<Self>, key: &LaneKey, shutdown: &Shutdown) -> Result<Ended, String> {
         let mut tries = 0;
         loop {
-            let key = key.clone();
+            let asked = key.clone();
             let read = move |store: &Store| {
-                let lane = store.lane(&key)?;
+                let lane = store.lane(&asked)?;
                 let turn = store.turn(&lane)?;
                 Ok((lane, turn))
             };
@@ -193,7 +193,7 @@ impl Courier {
                 }
                 Step::Empty => return ended(None),
                 Step::Wait { until } => return ended(Some(until)),
-                Step::Dead(id) => self.give_up(id).await?,
+                Step::Dead(id) => self.give_up(id, &key.user).await?,
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
@@ -241,14 +241,14 @@ impl Courier {
             self.clock.sleep(STORE_PAUSE).await;
         }
         if is_taken {
-            self.make_way();
+            self.make_way(&what.user);
         }
         Ok(())
     }
 
-    /// Something has left the outbox: other lanes may have waited for it.
-    fn make_way(&self) {
-        self.lanes().make_way();
+    /// Something has left the outbox: other lanes of its user may have waited for it.
+    fn make_way(&self, user: &str) {
+        self.lanes().make_way(user);
         self.done.notify_one();
     }
 
@@ -260,6 +260,11 @@ impl Courier {
         if terminal::is_terminal(&this.channel) {
             return self.terminal.print(content, &self.clock).await;
         }
+        let id = what.id;
+        let about = self.stored(move |store| store.about(id)).await.unwrap_or_else(|why| {
+            tracing::warn!(why, "a letter goes out without its server's name");
+            About { server: None, is_over: true }
+        });
         let references: &[String] = if this.first { &[] } else { &what.references };
         let outgoing = Outgoing {
             content,
@@ -267,7 +272,8 @@ impl Courier {
             references,
             unix_ms: what.created.unix_ms,
             kind: what.kind,
-            server: None,
+            server: about.server.as_ref().map(ServerName::as_str),
+            is_over: about.is_over,
         };
         self.notifier.send(&this.channel, &outgoing).await
     }
@@ -282,11 +288,11 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(self: &Arc<Self>, id: NotificationId) -> Result<(), String> {
+    async fn give_up(self: &Arc<Self>, id: NotificationId, user: &str) -> Result<(), String> {
         tracing::error!(notification = id.0, "every channel refused a notification for good");
         let dead = NotificationState::Dead;
         self.stored(move |store| store.write(|batch| batch.set_state(id, dead))).await?;
-        self.make_way();
+        self.make_way(user);
         Ok(())
     }
 

@@ -3,16 +3,22 @@
 mod book;
 mod correct;
 mod cut;
+mod disk;
 mod due;
 mod flaps;
 mod gone;
 mod letters;
+mod mute;
 mod plain;
+mod reconcile;
+mod reroute;
+mod routes;
 mod run;
 mod step;
 mod take_up;
 mod tell;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +32,10 @@ use watchfire_store::{Batch, Store, StoreError};
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
+use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
+pub(crate) use routes::severity;
 
 /// The desk: the only writer of incidents.
 pub(crate) struct Desk {
@@ -45,6 +53,10 @@ pub(crate) struct Desk {
     woken: Notify,
     /// Transitions that could not be stored in any way.
     set_aside: AtomicU64,
+    /// Servers whose incident did not fit at the last look.
+    mismatches: Mutex<reconcile::Seen>,
+    /// How often an incident did not fit its server's presence and was mended.
+    reconciled: AtomicU64,
     /// What the next transactions end with instead, for tests.
     #[cfg(test)]
     faults: Mutex<std::collections::VecDeque<StoreError>>,
@@ -76,9 +88,17 @@ impl Desk {
             due: Mutex::default(),
             woken: Notify::new(),
             set_aside: AtomicU64::new(0),
+            mismatches: Mutex::default(),
+            reconciled: AtomicU64::new(0),
             #[cfg(test)]
             faults: Mutex::default(),
         }
+    }
+
+    /// The same desk, that tells nothing of what is muted.
+    pub(crate) fn with_muting(mut self, muting: Arc<Muting>) -> Self {
+        self.letters.muting = muting;
+        self
     }
 
     fn tell(&self, changes: Changes) {
@@ -120,43 +140,50 @@ impl Desk {
     }
 
     /// Does `work` in one transaction, and tells what waited long enough. The book
-    /// changes when the store has.
+    /// changes when the store has. When what waited cannot be told together, all of it is
+    /// done anew, and that is sent letter by letter: undoing a part of a transaction would
+    /// need a file for what is undone, and the disk may be full.
     fn transact<T>(
         &self,
-        work: impl FnOnce(&Batch<'_>, &mut Book) -> Result<T, StoreError>,
+        work: impl Fn(&Batch<'_>, &mut Book) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut book = self.book();
-        let mut next = book.clone();
-        // A panic may have left some of the last transaction.
-        self.begun.settle(false);
-        let done = self.store.write(|batch| {
-            let done = work(batch, &mut next)?;
-            self.settle(batch, &mut next)?;
-            Ok(done)
-        });
-        self.begun.settle(done.is_ok());
-        let done = done?;
+        let is_unsettled = Cell::new(false);
+        let together = |batch: &Batch<'_>, next: &mut Book| {
+            let settled = self.letters.settle(batch, next);
+            is_unsettled.set(settled.is_err());
+            settled
+        };
+        let done = match self.transact_once(&book, &work, together) {
+            Err(error) if is_unsettled.get() && !error.is_temporary() => {
+                tracing::error!(%error, "letters cannot be told together");
+                self.transact_once(&book, &work, one_by_one)
+            }
+            done => done,
+        };
+        let (done, next) = done?;
         *book = next;
         *self.due() = book.next;
         Ok(done)
     }
 
-    /// What cannot be told together is sent letter by letter.
-    fn settle(&self, batch: &Batch<'_>, book: &mut Book) -> Result<(), StoreError> {
-        let mut next = book.clone();
-        match batch.attempt(|| self.letters.settle(batch, &mut next)) {
-            Ok(()) => *book = next,
-            Err(error) if error.is_temporary() => return Err(error),
-            Err(error) => {
-                // The tries that were written down with it are gone with it.
-                self.begun.settle(false);
-                let released = batch.release_all()?;
-                tracing::error!(%error, released, "letters cannot be told together");
-                book.held = Pools::default();
-                book.next = None;
-            }
-        }
-        Ok(())
+    /// Does `work` and then `settle` in one transaction, and returns the book as it is then.
+    fn transact_once<T>(
+        &self,
+        book: &Book,
+        work: impl Fn(&Batch<'_>, &mut Book) -> Result<T, StoreError>,
+        settle: impl Fn(&Batch<'_>, &mut Book) -> Result<(), StoreError>,
+    ) -> Result<(T, Book), StoreError> {
+        // A panic may have left some of the last transaction.
+        self.begun.settle(false);
+        let done = self.store.write(|batch| {
+            let mut next = book.clone();
+            let done = work(batch, &mut next)?;
+            settle(batch, &mut next)?;
+            Ok((done, next))
+        });
+        self.begun.settle(done.is_ok());
+        done
     }
 
     fn due(&self) -> MutexGuard<'_, Option<Moment>> {
@@ -167,6 +194,14 @@ impl Desk {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sends what is held letter by letter.
+fn one_by_one(batch: &Batch<'_>, book: &mut Book) -> Result<(), StoreError> {
+    batch.release_all()?;
+    book.held = Pools::default();
+    book.next = None;
+    Ok(())
 }
 
 /// What the news can do without: when it cannot be had, it is left out and the news

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_alert::{PresenceLimits, Recipient};
+use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::{Channel, Incident, ServerName};
-use watchfire_notify::Notifier;
+use watchfire_notify::{FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
@@ -26,14 +27,16 @@ use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
+use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
+use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
 use crate::shown::Shown;
 use crate::streams::{Door, FAREWELL, Streams};
-use crate::{housekeeping, http, outgoing, terminal, watch};
+use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
 
@@ -118,6 +121,8 @@ impl Hub {
         keep_join_address(&store, &join_address)?;
         let token_key = token_key(&store)?;
         let notifier = Notifier::over(config.mail.clone(), clock.clone(), net.clone())?;
+        let notifier = notifier.with_own(FromFile::new(config.channels()));
+        let notifier = notifier.allowing(config.allowed.clone());
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
         }
@@ -201,7 +206,8 @@ impl Hub {
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let begun = Arc::new(Begun::default());
-        let letters = (recipients(&config.users), config.public_url.clone(), self.hub_id.clone());
+        let recipients = recipients(&config.users);
+        let letters = (recipients.clone(), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
             self.store.clone(),
@@ -213,7 +219,9 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
-        let desk = Arc::new(desk);
+        let muting = Arc::new(Muting::new(config.maintenance));
+        let desk = Arc::new(desk.with_muting(muting.clone()));
+        let admins = admins(&config.users);
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -228,6 +236,13 @@ impl Hub {
                 Ok::<(), std::convert::Infallible>(())
             })
         };
+        // Before anything is sent: its user may have gone, or have other channels by now.
+        let looking = desk.clone();
+        match task::blocking("outbox", move || looking.reroute()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what waits goes where it was to go"),
+            Err(failed) => tracing::error!(%failed, "what waits goes where it was to go"),
+        }
         let courier = critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone())));
         let signs = task::Apart::start("signs");
         let (watched, timers, until) = (fleet.clone(), clock.clone(), shutdown.clone());
@@ -246,15 +261,25 @@ impl Hub {
         let streams = Streams::open(fleet.clone(), place, told, clock.clone(), &self.net);
         let sessions = streams.sessions.clone();
         let (store, history) = (self.store.clone(), streams.historian.history().cloned());
+        let disk = Arc::new(Disk::new(&config.data, store.clone(), history.clone()));
+        let watching = disk.clone().watch(desk.clone(), admins, clock.clone(), shutdown.clone());
+        tasks.push(task::spawn("disk", watching));
         let house = housekeeping::keep(store, history, clock.clone(), shutdown.clone());
         tasks.push(task::spawn("housekeeping", house));
+        if let Some(heartbeat) = config.heartbeat {
+            let (store, clock) = (self.store.clone(), clock.clone());
+            let beating = heartbeat::beat(heartbeat, store, clock, shutdown.clone());
+            tasks.push(task::spawn("heartbeat", beating));
+        }
         let historian = streams.historian.clone();
         let pushes = Pushes::new(historian.clone(), clock.clone());
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
-        tasks.extend(outgoing::start(config.remote_writes, &archive, &clock, &shutdown));
+        let (hand_overs, handing_over) =
+            outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
+        tasks.extend(handing_over);
         let tls = self.tls.clone();
         let dialer =
             Dialer::new(clock.clone()).over(self.net).with_tls(Arc::new(move || tls.client()));
@@ -305,8 +330,12 @@ impl Hub {
             question_limits: http::QuestionLimits::default(),
             senders,
             pushes,
+            hand_overs,
+            recipients: recipients.into(),
+            muting,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
+            disk,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
@@ -338,18 +367,27 @@ fn elsewhere(service: Service, clock: &Clock) -> Option<http::Elsewhere> {
 
 /// Without mail, whoever has no other channel is told on the terminal.
 fn tell_on_terminal(users: &mut [User]) {
-    for user in users.iter_mut().filter(|user| user.channels.is_empty()) {
+    for user in users.iter_mut().filter(|user| !user.has_channel()) {
         user.channels.push(Channel::new(terminal::URL));
     }
 }
 
-fn recipients(users: &[User]) -> Vec<Recipient> {
+/// Who is told of the hub's own troubles: administrators, or all where none can be reached.
+fn admins(users: &[User]) -> Vec<Recipient> {
+    let reached = || users.iter().filter(|user| user.has_channel());
+    let admins: Vec<&User> = reached().filter(|user| user.role == Role::Admin).collect();
+    if admins.is_empty() { recipients(reached()) } else { recipients(admins) }
+}
+
+fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
     users
-        .iter()
+        .into_iter()
         .map(|user| Recipient {
             name: user.name.clone(),
             scope: user.scope.clone(),
             channels: user.channels.clone(),
+            ways: user.ways.clone(),
+            awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })
         .collect()

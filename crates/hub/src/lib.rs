@@ -30,17 +30,20 @@ mod courier;
 mod daily;
 mod desk;
 mod dial;
+mod disk;
 mod doctor;
 mod enrolment;
 mod events;
 mod fleet;
 mod folder_lock;
+mod heartbeat;
 mod historian;
 mod housekeeping;
 mod http;
 mod hub;
 mod identity;
 mod links;
+mod muting;
 mod opinion;
 mod outgoing;
 mod pulses;
@@ -54,6 +57,7 @@ mod streams;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod trial;
 mod uplink;
 mod watch;
 
@@ -62,11 +66,12 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User, WatchedServer,
-    show,
+    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
+    WatchedServer, show,
 };
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
 pub use shown::Shown;
+pub use trial::{Trial, Tried};

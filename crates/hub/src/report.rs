@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use watchfire_alert::{PresenceLimits, ReportRow, message_id, report};
 use watchfire_model::{Content, DeliveryOutcome, Moment, NotificationKind, Presence, Scope};
-use watchfire_notify::{Notifier, Outgoing};
+use watchfire_notify::{FromFile, Notifier, Outgoing};
 use watchfire_runtime::{Clock, Shutdown, backoff::Backoff, task};
 
 use crate::config::{HubConfig, User, WatchedServer};
@@ -49,6 +49,8 @@ pub async fn report_now(
     clock: &Clock,
 ) -> Result<Vec<Reported>, watchfire_notify::ChannelError> {
     let notifier = Notifier::new(config.mail.clone(), clock.clone())?;
+    let notifier = notifier.with_own(FromFile::new(config.channels()));
+    let notifier = notifier.allowing(config.allowed.clone());
     let limits = PresenceLimits::with_down_after(config.down_after);
     let seen =
         |watched: &WatchedServer| users.iter().any(|user| user.scope.holds(&watched.server.labels));
@@ -156,6 +158,7 @@ async fn send(
                     unix_ms: clock.now().unix_ms,
                     kind: NotificationKind::Report,
                     server: None,
+                    is_over: true,
                 };
                 notifier.send(channel, &outgoing).await
             };

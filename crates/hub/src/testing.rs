@@ -31,10 +31,14 @@ pub(crate) fn name(text: &str) -> ServerName {
     ServerName::new(text).expect("a good name")
 }
 
-/// A server `name` whose label `team` is the name's first letter.
+/// A server `name` whose label `team` is the name's first letter. Trouble of one whose name ends
+/// with `minor` is a warning.
 pub(crate) fn watched(text: &str, address: &str) -> WatchedServer {
     let mut labels = Labels::new();
     labels.insert("team", &text[..1]).expect("a good label");
+    if text.ends_with("minor") {
+        labels.insert("severity", "warning").expect("a good label");
+    }
     WatchedServer {
         server: Server::new(name(text), labels),
         address: Some(address.to_owned()),
@@ -60,6 +64,8 @@ pub(crate) fn recipient(name: &str, scope: Scope) -> Recipient {
         name: name.to_owned(),
         scope,
         channels: vec![Channel::new("terminal:")],
+        ways: Vec::new(),
+        awake: Default::default(),
         time_zone: TimeZone::UTC,
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use watchfire_alert::Kept;
 use watchfire_codec::{Decoder, Frame};
 use watchfire_model::{Event, Incident, Moment, ProcessTable, Status, StatusView};
-use watchfire_store::{History, HistoryError, Stretch};
+use watchfire_store::{History, HistoryError, StoredChunk, Stretch};
 use watchfire_wire::{Record, RecordKind};
 
 use super::Aftermath;
@@ -99,7 +99,8 @@ impl<'a> Reading<'a> {
     /// The ticks within the silence. Without any hole when each chunk follows the
     /// one before it.
     fn kept(&self, silence: &Stretch) -> Option<Kept> {
-        let chunks = || silence.chunks.iter().filter(|stored| !stored.lead_in);
+        let is_of_it = |stored: &&StoredChunk| !stored.lead_in && !stored.is_superseded();
+        let chunks = || silence.chunks.iter().filter(is_of_it);
         let mut times = chunks()
             .flat_map(|stored| records_of(&stored.chunk))
             .filter(|record| record.kind == RecordKind::Tick)

@@ -53,10 +53,15 @@ pub(super) struct Chain {
 }
 
 impl Ring {
-    /// A chunk begins; with a chain's start, a chain does.
+    /// A chunk begins; with a chain's start, a chain does. Not so with a chunk that brings nothing
+    /// new: what has its records may have begun in the middle of a chain, and all of it goes at
+    /// once.
     pub(super) fn begin(&mut self, stored: &StoredChunk) {
         let chunk = &stored.chunk;
         self.id = chunk.ring;
+        if stored.is_superseded() {
+            return;
+        }
         if self.chains.is_empty() || chunk.starts_chain {
             let starts = chunk.starts_chain;
             let (from_ms, to_ms) = (chunk.from_ms, chunk.to_ms);

@@ -21,6 +21,7 @@
 
 mod chains;
 mod columns;
+mod counters;
 mod events;
 mod labels;
 mod listing;
@@ -35,7 +36,7 @@ mod segment;
 mod source;
 mod stretch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tiers;
 mod walk;
 mod wanted;

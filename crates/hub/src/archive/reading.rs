@@ -5,6 +5,7 @@
 //! in between is met twice, and never missed. Each time counts once.
 
 mod chunks;
+mod counters;
 mod memory;
 mod sealed;
 
@@ -57,7 +58,11 @@ impl<'a> Question<'a> {
     ///
     /// # Errors
     /// [`SourceError`] when a limit is passed or nothing can be read.
-    pub(super) fn of_server(&mut self, place: &Place, held: Labels) -> Result<Merged, SourceError> {
+    pub(super) fn of_server(
+        &mut self,
+        place: &Place,
+        held: Labels,
+    ) -> Result<Vec<Merged>, SourceError> {
         let span = (self.selection.after_ms, self.selection.until_ms);
         self.asked = None;
         let newest = self.archive.newest(place.index);
@@ -65,6 +70,11 @@ impl<'a> Question<'a> {
             let is_in = span.0 < tick.at.unix_ms && tick.at.unix_ms <= span.1;
             is_in.then(|| self.last_tick(schema, tick, held))
         });
+        if !self.is_one() && !self.selection.hint.ends.is_empty() {
+            let all = self.of_counters(place, newest, live, held)?;
+            all.iter().try_for_each(|merged| self.take(merged))?;
+            return Ok(all);
+        }
         let mut segments = match live {
             Some(_) if self.is_one() => Vec::new(),
             _ if self.is_one() => self.last_before(place, newest, held)?,
@@ -75,8 +85,8 @@ impl<'a> Question<'a> {
         });
         segments.extend(live);
         let merged = merged(segments);
-        self.take(merged.times.len().saturating_mul(merged.columns.len()))?;
-        Ok(merged)
+        self.take(&merged)?;
+        Ok(vec![merged])
     }
 
     /// What is wherever it is in that time.
@@ -87,12 +97,26 @@ impl<'a> Question<'a> {
         held: Labels,
         span: Span,
     ) -> Result<Vec<Segment>, SourceError> {
+        let (until_ms, unsealed) = self.unsealed(place, newest, held, span)?;
+        let mut segments = self.sealed(place, held, (span.0, until_ms), None)?;
+        segments.extend(unsealed);
+        Ok(segments)
+    }
+
+    /// What is not sealed yet, and the time up to which the rest is.
+    fn unsealed(
+        &mut self,
+        place: &Place,
+        newest: Option<(Schema, Tick)>,
+        held: Labels,
+        span: Span,
+    ) -> Result<(i64, Vec<Segment>), SourceError> {
         let recent = newest.as_ref().and_then(|newest| self.recent(place, newest, held, span.0));
         let (until_ms, recent) = recent.unwrap_or((span.1, Segment::default()));
         let schema = newest.map(|(schema, _)| schema);
-        let mut segments = self.stored(place, held, (span.0, until_ms), schema)?;
-        segments.push(recent);
-        Ok(segments)
+        let mut unsealed = self.chunks(place, held, (span.0, until_ms), schema)?;
+        unsealed.push(recent);
+        Ok((until_ms, unsealed))
     }
 
     /// What is near the end of the time that is asked about; where there is nothing, all.
@@ -108,7 +132,10 @@ impl<'a> Question<'a> {
         if near == span || found.iter().any(|segment| !segment.times.is_empty()) {
             return Ok(found);
         }
-        self.stored(place, held, span, newest.map(|(schema, _)| schema))
+        let chunks = self.chunks(place, held, span, newest.map(|(schema, _)| schema))?;
+        let mut segments = self.sealed(place, held, span, None)?;
+        segments.extend(chunks);
+        Ok(segments)
     }
 
     /// Whether the question is about one moment and not about a stretch of time.
@@ -116,24 +143,8 @@ impl<'a> Question<'a> {
         self.selection.hint.range_ms == 0 && self.selection.hint.step_ms == 0
     }
 
-    /// What is on the disk; nothing when there is no tick in that time.
-    fn stored(
-        &mut self,
-        place: &Place,
-        held: Labels,
-        span: Span,
-        live: Option<Schema>,
-    ) -> Result<Vec<Segment>, SourceError> {
-        let Some(history) = self.archive.history().filter(|_| span.0 < span.1) else {
-            return Ok(Vec::new());
-        };
-        let chunks = self.chunks(history, place, held, span, live)?;
-        let mut segments = self.sealed(history, place, held, span)?;
-        segments.extend(chunks);
-        Ok(segments)
-    }
-
-    fn take(&mut self, samples: usize) -> Result<(), SourceError> {
+    fn take(&mut self, merged: &Merged) -> Result<(), SourceError> {
+        let samples = merged.times.len().saturating_mul(merged.columns.len());
         let limit = self.selection.max_samples;
         self.left = self.left.checked_sub(samples).ok_or(SourceError::TooManySamples { limit })?;
         Ok(())

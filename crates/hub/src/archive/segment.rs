@@ -7,10 +7,12 @@ use watchfire_model::{ABSENT, is_absent};
 
 use super::columns::Segment;
 
-/// The samples of one server: a column of times that all its series share, and their values.
+/// Series of one server: a column of times that all of them share, and their values.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Merged {
     pub(super) times: Arc<[i64]>,
+    /// The places of the values among the times, when not all are here.
+    pub(super) places: Option<Arc<[usize]>>,
     pub(super) columns: Vec<(usize, Arc<Vec<f64>>)>,
 }
 
@@ -28,7 +30,7 @@ pub(super) fn merged(mut segments: Vec<Segment>) -> Merged {
         woven(&segments)
     };
     let columns = columns.into_iter().map(|(number, values)| (number, values.into()));
-    Merged { times: times.into(), columns: columns.collect() }
+    Merged { times: times.into(), places: None, columns: columns.collect() }
 }
 
 /// Of two segments, of which the second follows the first. What the first has is not copied.

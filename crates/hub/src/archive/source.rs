@@ -39,18 +39,18 @@ impl SeriesSource for ArchiveSource {
             if !matching.may_fit(held) {
                 continue;
             }
-            let Merged { times, columns } = question.of_server(&place, held)?;
-            let range = within(&times, selection.after_ms, selection.until_ms);
             let first = items.len();
-            for (number, values) in columns {
-                if values[range.clone()].iter().all(|value| is_absent(*value)) {
-                    continue;
-                }
+            let span = (selection.after_ms, selection.until_ms);
+            let found = question.of_server(&place, held)?.into_iter();
+            let mut found: Vec<_> = found.flat_map(|merged| with_values(merged, span)).collect();
+            // Of two of one label set the same one counts, however each was read.
+            found.sort_by_key(|(number, _)| *number);
+            for (number, samples) in found {
                 if items.len() == selection.max_series {
                     return Err(SourceError::TooManySeries { limit: selection.max_series });
                 }
                 let labels = label_set(&question.keys.get(number).pairs, &place.labels);
-                items.push(FoundSeries { labels, samples: Samples::new(times.clone(), values) });
+                items.push(FoundSeries { labels, samples });
             }
             each_once(&mut items, first);
         }
@@ -99,6 +99,23 @@ impl SeriesSource for ArchiveSource {
     ) -> Result<Found<MetricFacts>, SourceError> {
         Ok(Found::all(Vec::new()))
     }
+}
+
+/// The series that have a value in that time, with their numbers.
+fn with_values(
+    merged: Merged,
+    (after_ms, until_ms): (i64, i64),
+) -> impl Iterator<Item = (usize, Samples)> {
+    let Merged { times, places, columns } = merged;
+    let range = within(&times, after_ms, until_ms);
+    columns.into_iter().filter_map(move |(number, values)| match &places {
+        Some(places) => {
+            let samples = Samples::picked(times.clone(), places.clone(), values);
+            (!range.is_empty()).then_some((number, samples))
+        }
+        None if values[range.clone()].iter().all(|value| is_absent(*value)) => None,
+        None => Some((number, Samples::new(times.clone(), values))),
+    })
 }
 
 /// Two keys of one server may have one label set, where one has as its own label what the

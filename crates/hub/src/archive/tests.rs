@@ -3,8 +3,9 @@
 
 mod events;
 mod measure;
+mod overlap;
 mod promql;
-mod room;
+pub(crate) mod room;
 mod sealing;
 mod select;
 

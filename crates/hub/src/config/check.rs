@@ -2,13 +2,16 @@
 //! all are told together.
 
 mod disk;
+mod heartbeat;
 mod mail;
+mod notify;
 mod plain;
 mod proxies;
 mod secret;
 mod sender;
 mod server;
 mod service;
+mod told;
 mod user;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +21,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use watchfire_model::{Channel, Server};
-use watchfire_notify::{ChannelError, Notifier};
+use watchfire_notify::{ChannelError, FromFile, Notifier, schemes};
 use watchfire_runtime::Clock;
 use watchfire_runtime::config::{
     Located, Outside, Overrides, Place, Problem, Problems, Source, Spanned, duration,
@@ -88,8 +91,13 @@ impl<'a> Checker<'a> {
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let remote_writes = self.remote_writes(file.remote_write);
         let read_from = file.history.and_then(|table| self.history(table));
+        let heartbeat = match file.heartbeat {
+            Some(table) => self.heartbeat(table).map(Some),
+            None => Some(None),
+        };
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
+        let allowed = self.allowed(file.notify);
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -97,7 +105,14 @@ impl<'a> Checker<'a> {
         self.check_tokens(&senders);
         let users: Vec<_> =
             file.user.into_iter().filter_map(|table| self.user(table, &time_zone)).collect();
+        let maintenance: Vec<_> = file
+            .maintenance
+            .into_iter()
+            .filter_map(|table| self.maintenance(table, &time_zone))
+            .collect();
         if let Ok(notifier) = Notifier::new(mail.clone(), Clock::system()) {
+            let own = FromFile::new(self.channels.iter().map(|channel| &channel.value));
+            let notifier = notifier.with_own(own).allowing(allowed.clone());
             self.check_channels(&notifier, has_mail);
         }
         self.warn_about_scopes(&users, &servers, &senders);
@@ -112,10 +127,13 @@ impl<'a> Checker<'a> {
                 trusted_proxies,
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
                 senders: senders.into_iter().map(|(sender, _)| sender).collect(),
+                maintenance,
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
+                allowed,
                 remote_writes,
                 read_from,
+                heartbeat: heartbeat?,
                 warnings: self.warnings,
             })
         };
@@ -248,9 +266,20 @@ fn channel_problem(channel: &Located<Channel>, error: &ChannelError) -> Problem 
         ChannelError::UnknownScheme { .. } if !channel.value.as_str().contains(':') => channel
             .problem("a channel begins with its kind and a colon")
             .hint("write \"mailto:ada@example.org\" or \"terminal:\""),
-        ChannelError::UnknownScheme { scheme, .. } => channel
+        ChannelError::UnknownScheme { scheme, shapes } if shapes.is_empty() => channel
             .problem(format!("there is no channel {scheme:?}"))
-            .hint("this version sends to \"mailto:ada@example.org\" and to \"terminal:\""),
+            .hint(format!("this version has terminal, {}", schemes().join(", "))),
+        ChannelError::UnknownScheme { scheme, shapes } => channel
+            .problem(format!("there is no channel {scheme:?}"))
+            .hint(format!("write {}", shapes.join(" or "))),
+        ChannelError::BadUrl { channel: name, why, shapes } => channel
+            .problem(format!("this is no {name} channel: {why}"))
+            .hint(format!("write {}", shapes.join(" or "))),
+        ChannelError::Blocked { host, what } => {
+            let what = format!("this channel leads to {host}, which is {what}");
+            let hint = format!("if that is meant, add [notify] with allow = [{host:?}]");
+            channel.problem(what).hint(hint)
+        }
         ChannelError::MailNotConfigured => channel
             .problem("a mailto: channel needs a way to send mail, and there is no [mail]")
             .hint("add [mail] with from and smtp, or use \"terminal:\""),

@@ -24,8 +24,12 @@ pub(super) struct HubFile {
     pub(super) sender: Vec<Spanned<SenderTable>>,
     #[serde(default)]
     pub(super) user: Vec<Spanned<UserTable>>,
+    #[serde(default)]
+    pub(super) maintenance: Vec<Spanned<MaintenanceTable>>,
     pub(super) mail: Option<Spanned<MailTable>>,
+    pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
+    pub(super) heartbeat: Option<HeartbeatTable>,
     #[serde(default)]
     pub(super) remote_write: Vec<Spanned<RemoteWriteTable>>,
 }
@@ -71,6 +75,33 @@ pub(super) struct UserTable {
     pub(super) channels: Vec<Spanned<String>>,
     pub(super) report: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) working: Option<Spanned<String>>,
+    pub(super) quiet: Option<Spanned<String>>,
+    pub(super) wakes: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) way: Vec<WayTable>,
+}
+
+/// `[[user.way]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WayTable {
+    pub(super) servers: Option<Vec<Spanned<String>>>,
+    pub(super) severity: Option<Spanned<String>>,
+    pub(super) during: Option<Spanned<String>>,
+    pub(super) channels: Vec<Spanned<String>>,
+}
+
+/// `[[maintenance]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaintenanceTable {
+    pub(super) name: Spanned<String>,
+    pub(super) servers: Vec<Spanned<String>>,
+    pub(super) each: Option<Spanned<String>>,
+    pub(super) from: Option<Spanned<String>>,
+    pub(super) to: Option<Spanned<String>>,
+    pub(super) time_zone: Option<Spanned<String>>,
 }
 
 /// `[mail]`
@@ -83,6 +114,14 @@ pub(super) struct MailTable {
     pub(super) mailgun: Option<Spanned<MailgunTable>>,
 }
 
+/// `[notify]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NotifyTable {
+    #[serde(default)]
+    pub(super) allow: Vec<Spanned<String>>,
+}
+
 /// `mailgun = { … }`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +129,14 @@ pub(super) struct MailgunTable {
     pub(super) domain: Spanned<String>,
     pub(super) key: Spanned<String>,
     pub(super) base: Option<Spanned<String>>,
+}
+
+/// `[heartbeat]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeartbeatTable {
+    pub(super) url: Spanned<String>,
+    pub(super) every: Option<Spanned<String>>,
 }
 
 /// `[history]`

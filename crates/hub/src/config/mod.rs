@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod heartbeat;
 mod service;
 mod show;
 mod warn;
@@ -11,19 +12,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use watchfire_alert::told::{Awake, Maintenance, Way};
 use watchfire_identity::Role;
 use watchfire_identity::certificate::AgentId;
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Scope, Server};
-use watchfire_notify::MailSettings;
+use watchfire_notify::{Allowed, MailSettings};
 use watchfire_runtime::Secret;
 use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
-pub(crate) use warn::is_loopback;
+pub(crate) use warn::{is_loopback, is_loopback_url};
 
 /// The keys that environment and flags may set.
 pub const OVERRIDABLE: [&str; 4] = ["listen", "data", "down_after", "public_url"];
@@ -50,14 +53,20 @@ pub struct HubConfig {
     pub servers: Vec<WatchedServer>,
     /// Those that push samples, in the file's order.
     pub senders: Vec<Sender>,
+    /// When nobody is told of some servers.
+    pub maintenance: Vec<Maintenance>,
     /// The users, in the file's order.
     pub users: Vec<User>,
     /// How mails leave; `None` when they cannot.
     pub mail: Option<MailSettings>,
+    /// Where channels may lead besides the public internet.
+    pub allowed: Allowed,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
     pub read_from: Option<Service>,
+    /// Whom the hub tells that it lives.
+    pub heartbeat: Option<Heartbeat>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -108,6 +117,10 @@ pub struct User {
     pub scope: Scope,
     /// The ways to reach the user, preferred first.
     pub channels: Vec<Channel>,
+    /// Other channels for some news; the first one that fits decides.
+    pub ways: Vec<Way>,
+    /// When the user can be told of anything.
+    pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
     /// The user's time zone.
@@ -124,13 +137,30 @@ impl User {
             password: None,
             scope: Scope::everything(),
             channels: vec![Channel::new(crate::terminal::URL)],
+            ways: Vec::new(),
+            awake: Awake::default(),
             report: None,
             time_zone: TimeZone::system(),
         }
     }
 }
 
+impl User {
+    /// Whether there is any way to reach the user.
+    #[must_use]
+    pub fn has_channel(&self) -> bool {
+        !self.channels.is_empty() || self.ways.iter().any(|way| !way.channels.is_empty())
+    }
+}
+
 impl HubConfig {
+    /// Every channel that the file names.
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.users.iter().flat_map(|user| {
+            user.channels.iter().chain(user.ways.iter().flat_map(|way| &way.channels))
+        })
+    }
+
     /// Reads and checks the file at `path`.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use watchfire_model::Server;
-use watchfire_notify::MailServer;
+use jiff::Timestamp;
+use watchfire_alert::told::{Way, Window};
+use watchfire_model::{Channel, Server};
+use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
 
 use super::check::WORDS;
-use super::{HubConfig, Service, ServiceLogin};
+use super::{HubConfig, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -26,6 +28,7 @@ pub fn show(config: &HubConfig) -> String {
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
     show_mail(&mut text, config);
+    show_allowed(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -39,6 +42,7 @@ pub fn show(config: &HubConfig) -> String {
         }
     }
     show_senders(&mut text, config);
+    show_maintenance(&mut text, config);
     show_users(&mut text, config);
     text
 }
@@ -88,7 +92,18 @@ fn show_mail(text: &mut String, config: &HubConfig) {
     };
 }
 
+fn show_allowed(text: &mut String, config: &HubConfig) {
+    let hosts: Vec<String> = config.allowed.hosts().iter().map(AllowedHost::to_string).collect();
+    if !hosts.is_empty() {
+        let _ = writeln!(text, "\n[notify]\nallow = {hosts:?}");
+    }
+}
+
 fn show_services(text: &mut String, config: &HubConfig) {
+    if let Some(heartbeat) = &config.heartbeat {
+        let every = duration(heartbeat.every);
+        let _ = writeln!(text, "\n[heartbeat]\nurl = \"***\"\nevery = {every:?}");
+    }
     if let Some(service) = &config.read_from {
         let _ = writeln!(text, "\n[history]\nread = {:?}", service.url);
         show_service_login(text, service);
@@ -140,20 +155,70 @@ fn show_users(text: &mut String, config: &HubConfig) {
         }
         let servers: Vec<&str> = user.scope.selectors().iter().map(|s| s.as_str()).collect();
         let _ = writeln!(text, "servers = {servers:?}");
-        let channels: Vec<String> = user
-            .channels
-            .iter()
-            .map(|channel| match channel.scheme() {
-                "mailto" | "terminal" => channel.as_str().to_owned(),
-                scheme => format!("{scheme}://***"),
-            })
-            .collect();
-        let _ = writeln!(text, "channels = {channels:?}");
+        let _ = writeln!(text, "channels = {:?}", shown_channels(&user.channels));
+        show_told(text, user);
         if let Some(minutes) = user.report {
             let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
         }
         if let Some(zone) = user.time_zone.iana_name() {
             let _ = writeln!(text, "time_zone = {zone:?}");
         }
+        user.ways.iter().for_each(|way| show_way(text, way));
+    }
+}
+
+fn show_told(text: &mut String, user: &User) {
+    let awake = &user.awake;
+    for (key, hours) in [("working", &awake.working), ("quiet", &awake.quiet)] {
+        if let Some(hours) = hours {
+            let _ = writeln!(text, "{key} = \"{hours}\"");
+        }
+    }
+    if let Some(wakes) = awake.wakes {
+        let _ = writeln!(text, "wakes = \"{wakes}\"");
+    }
+}
+
+fn show_way(text: &mut String, way: &Way) {
+    let _ = writeln!(text, "\n[[user.way]]");
+    if let Some(scope) = &way.scope {
+        let servers: Vec<&str> = scope.selectors().iter().map(|s| s.as_str()).collect();
+        let _ = writeln!(text, "servers = {servers:?}");
+    }
+    let _ = writeln!(text, "severity = \"{}\"", way.severity);
+    if let Some(during) = &way.during {
+        let _ = writeln!(text, "during = \"{during}\"");
+    }
+    let _ = writeln!(text, "channels = {:?}", shown_channels(&way.channels));
+}
+
+fn shown_channels(channels: &[Channel]) -> Vec<String> {
+    let shown = |channel: &Channel| match channel.scheme() {
+        "mailto" | "terminal" => channel.as_str().to_owned(),
+        scheme => format!("{scheme}://***"),
+    };
+    channels.iter().map(shown).collect()
+}
+
+fn show_maintenance(text: &mut String, config: &HubConfig) {
+    for one in &config.maintenance {
+        let servers: Vec<&str> = one.scope.selectors().iter().map(|s| s.as_str()).collect();
+        let _ = writeln!(text, "\n[[maintenance]]\nname = {:?}\nservers = {servers:?}", one.name);
+        let _ = match &one.window {
+            Window::Each(hours, zone) => {
+                let _ = writeln!(text, "each = \"{hours}\"");
+                zone.iana_name().map_or(Ok(()), |zone| writeln!(text, "time_zone = {zone:?}"))
+            }
+            Window::Once(from, to) => {
+                let shown = |at: &i64| Timestamp::from_millisecond(*at).unwrap_or_default();
+                let civil = |at| shown(at).strftime("%Y-%m-%d %H:%M:%S").to_string();
+                writeln!(
+                    text,
+                    "from = {:?}\nto = {:?}\ntime_zone = \"UTC\"",
+                    civil(from),
+                    civil(to)
+                )
+            }
+        };
     }
 }

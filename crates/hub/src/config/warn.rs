@@ -38,9 +38,7 @@ impl HubConfig {
     /// The servers about which nobody would be told.
     fn untold(&self) -> Vec<&ServerName> {
         let told = |server: &Server| {
-            self.users
-                .iter()
-                .any(|user| user.scope.holds(&server.labels) && !user.channels.is_empty())
+            self.users.iter().any(|user| user.scope.holds(&server.labels) && user.has_channel())
         };
         let servers = self.servers.iter().map(|watched| &watched.server);
         servers.filter(|server| !told(server)).map(|server| &server.name).collect()
@@ -53,6 +51,12 @@ pub(crate) fn is_loopback(address: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
         || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// True for an address of plain HTTP on this machine.
+pub(crate) fn is_loopback_url(url: &str) -> bool {
+    let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| is_loopback(host) || is_loopback(&format!("{host}:80")))
 }
 
 #[cfg(test)]

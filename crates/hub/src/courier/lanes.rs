@@ -32,21 +32,27 @@ pub(super) struct Ended {
 #[derive(Default)]
 pub(super) struct Lanes {
     busy: HashMap<LaneKey, Busy>,
-    busy_of: HashMap<String, usize>,
+    busy_of: HashMap<String, BusyOf>,
     waiting: HashMap<LaneKey, Waiting>,
     /// What `waiting` waits for, soonest first.
     soonest: BTreeSet<(std::time::Duration, LaneKey)>,
-    /// Those of `waiting` that wait for another lane.
-    out_of_turn: HashSet<LaneKey>,
-    /// How often something left the outbox.
-    ways: u64,
+    /// Those of `waiting` that wait for another lane, which is of the same user.
+    out_of_turn: HashMap<String, HashSet<LaneKey>>,
     /// By user: the least tried ones first, then the oldest ones.
     due: BTreeMap<String, BTreeMap<Rank, PendingLane>>,
 }
 
 struct Busy {
     lane: PendingLane,
-    /// `ways` when the work began.
+    /// [`BusyOf::ways`] when the work began.
+    ways: u64,
+}
+
+/// The lanes of one user that are worked on; there is one at least.
+#[derive(Default)]
+struct BusyOf {
+    count: usize,
+    /// How often something of this user left the outbox while any was worked on.
     ways: u64,
 }
 
@@ -112,7 +118,7 @@ impl Lanes {
         let shared = self.busy.len() - self.busy_of.len();
         let has_place = |busy: usize| busy == 0 || (busy < MAX_BUSY_OF_USER && shared < MAX_SHARED);
         let candidates = self.due.iter().filter_map(|(user, lanes)| {
-            let busy = self.busy_of.get(user).copied().unwrap_or(0);
+            let busy = self.busy_of.get(user).map_or(0, |of_user| of_user.count);
             let (rank, _) = lanes.first_key_value()?;
             has_place(busy).then(|| (busy, *rank, user.clone()))
         });
@@ -122,37 +128,36 @@ impl Lanes {
         if lanes.is_empty() {
             self.due.remove(&user);
         }
-        *self.busy_of.entry(user).or_default() += 1;
-        self.busy.insert(lane.key.clone(), Busy { lane: lane.clone(), ways: self.ways });
+        let of_user = self.busy_of.entry(user).or_default();
+        of_user.count += 1;
+        self.busy.insert(lane.key.clone(), Busy { lane: lane.clone(), ways: of_user.ways });
         Some(lane)
     }
 
     /// The work on a lane has ended. What came meanwhile makes it due at once.
     pub(super) fn end(&mut self, key: &LaneKey, ended: &Ended) {
         let Some(Busy { mut lane, ways }) = self.busy.remove(key) else { return };
-        if let Some(count) = self.busy_of.get_mut(&key.user) {
-            *count -= 1;
-            if *count == 0 {
-                self.busy_of.remove(&key.user);
-            }
-        }
-        lane.tries = lane.tries.saturating_add(ended.tries);
-        if lane.newest > ended.seen || (ended.out_of_turn && ways < self.ways) {
+        let is_free = ways < self.leave(&key.user);
+        // A look in vain counts as a try: many that wait must not hold up whom they wait for.
+        lane.tries = lane.tries.saturating_add(ended.tries.max(u64::from(ended.out_of_turn)));
+        if lane.newest > ended.seen || (ended.out_of_turn && is_free) {
             self.put_due(lane);
         } else if let Some(until) = ended.until {
             if ended.out_of_turn {
-                self.out_of_turn.insert(key.clone());
+                self.out_of_turn.entry(key.user.clone()).or_default().insert(key.clone());
             }
             self.soonest.insert((until.monotonic, key.clone()));
             self.waiting.insert(key.clone(), Waiting { lane, until, seen: ended.seen });
         }
     }
 
-    /// Something has left the outbox: lanes that wait for another one become
-    /// due, and one that is worked on looks once more.
-    pub(super) fn make_way(&mut self) {
-        self.ways += 1;
-        for key in std::mem::take(&mut self.out_of_turn) {
+    /// Something to `user` has left the outbox: lanes of that user that wait for
+    /// another one become due, and one that is worked on looks once more.
+    pub(super) fn make_way(&mut self, user: &str) {
+        if let Some(of_user) = self.busy_of.get_mut(user) {
+            of_user.ways += 1;
+        }
+        for key in self.out_of_turn.remove(user).unwrap_or_default() {
             if let Some(waiting) = self.take_waiting(&key) {
                 self.put_due(waiting.lane);
             }
@@ -177,8 +182,24 @@ impl Lanes {
     fn take_waiting(&mut self, key: &LaneKey) -> Option<Waiting> {
         let waiting = self.waiting.remove(key)?;
         self.soonest.remove(&(waiting.until.monotonic, key.clone()));
-        self.out_of_turn.remove(key);
+        if let Some(of_user) = self.out_of_turn.get_mut(&key.user) {
+            of_user.remove(key);
+            if of_user.is_empty() {
+                self.out_of_turn.remove(&key.user);
+            }
+        }
         Some(waiting)
+    }
+
+    /// One lane of `user` is worked on no more. Says how often something left the outbox.
+    fn leave(&mut self, user: &str) -> u64 {
+        let Some(of_user) = self.busy_of.get_mut(user) else { return 0 };
+        of_user.count -= 1;
+        let ways = of_user.ways;
+        if of_user.count == 0 {
+            self.busy_of.remove(user);
+        }
+        ways
     }
 }
 

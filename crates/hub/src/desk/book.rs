@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 use watchfire_alert::{FlapDigest, Flaps, Tell};
 use watchfire_model::{
-    Incident, IncidentId, IncidentState, Moment, NotificationId, NotificationKind, ServerName,
+    Channel, Incident, IncidentId, IncidentState, Moment, Notification, NotificationId,
+    NotificationKind, ServerName, Severity,
 };
 
 /// What the store holds and what is decided about it. A transaction works on a copy,
@@ -17,12 +18,19 @@ pub(super) struct Book {
     pub(super) open: HashTrieMapSync<ServerName, Incident>,
     /// The letters that wait for others.
     pub(super) held: Pools,
+    /// Servers whose trouble nobody was told of.
+    pub(super) muted: HashTrieSetSync<ServerName>,
+    /// When to look whether they are muted still.
+    pub(super) muted_look: Option<Moment>,
     /// How each server came and went of late, and when it last did.
     pub(super) flaps: HashTrieMapSync<ServerName, (Flaps, Moment)>,
     /// Where each user was told that a server flaps: the first letter of the thread.
     pub(super) flap_threads: HashTrieMapSync<(String, ServerName), NotificationId>,
     /// Who was told that the hub is cut off, and not yet that it is back.
     pub(super) cuts: HashMap<String, Cut>,
+    /// Who was told that the hub's disk is full, and not yet that it has room; `None`
+    /// until it is known what an earlier run told.
+    pub(super) full_disks: Option<HashMap<String, FullDisk>>,
     /// When there is something to do without a new transition.
     pub(super) next: Option<Moment>,
 }
@@ -63,17 +71,51 @@ pub(super) struct Entry {
     pub(super) at: Moment,
     /// Since when something about its incident is held.
     pub(super) since: Moment,
+    /// Where it goes, and when.
+    pub(super) route: Route,
     /// Set where it is to tell that the server flaps.
     pub(super) flaps: Option<FlapDigest>,
+}
+
+/// Where a letter goes, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    /// The channels, preferred first.
+    pub(super) channels: Vec<Channel>,
+    /// Until when it waits for its user to be awake, in milliseconds since 1970.
+    pub(super) not_before_ms: Option<i64>,
+    /// How bad it is. What is told together is alike in that, or what can wait would hold up
+    /// in their thread what cannot.
+    pub(super) severity: Severity,
+}
+
+impl Route {
+    /// That of a letter as it is stored.
+    pub(super) fn of(letter: &Notification, severity: Severity) -> Self {
+        let channels = letter.channels.clone();
+        Self { channels, not_before_ms: letter.not_before_ms, severity }
+    }
 }
 
 /// What a user was told of the hub's own cut.
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
     pub(super) letter: NotificationId,
+    /// Where its end goes too.
+    pub(super) channels: Vec<Channel>,
     pub(super) message_id: String,
     /// Set when another run of the hub told it: then the first sign of life ends it.
     pub(super) before_start: Option<Moment>,
+}
+
+/// What a user was told of the hub's full disk.
+#[derive(Debug, Clone)]
+pub(super) struct FullDisk {
+    pub(super) letter: NotificationId,
+    /// Where its end goes too.
+    pub(super) channels: Vec<Channel>,
+    pub(super) message_id: String,
+    pub(super) since: Moment,
 }
 
 impl Book {
@@ -90,6 +132,7 @@ impl Book {
             }
             IncidentState::Closed(_) => {
                 self.open.remove_mut(&incident.server);
+                self.muted.remove_mut(&incident.server);
             }
         }
     }

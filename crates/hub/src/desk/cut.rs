@@ -1,12 +1,13 @@
 //! Letters about the hub's own link: one when it is cut off, one when it is back.
 
 use watchfire_alert::{CutOffFacts, Recipient, cut_off_content, message_id};
-use watchfire_model::{Moment, NotificationKind, Presence, Server, Transition};
+use watchfire_model::{Channel, Moment, NotificationKind, Presence, Server, Transition};
 use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 
 use super::book::{Book, Cut};
 use super::letters::Letters;
 use super::plain;
+use super::routes::{of_hub, of_hub_again};
 use super::tell::carefully;
 use crate::fleet::CutNews;
 
@@ -22,8 +23,13 @@ impl Letters {
         now: Moment,
     ) -> Result<(), StoreError> {
         let nobody_knows = book.cuts.is_empty();
-        for user in self.recipients.iter().filter(|user| !user.channels.is_empty()) {
+        for user in &self.recipients {
             let known = book.cuts.get(&user.name).cloned();
+            let route = match &known {
+                Some(cut) => Some(of_hub_again(&cut.channels)),
+                None => of_hub(user, now),
+            };
+            let Some(route) = route else { continue };
             let servers = self.servers(user, news);
             let tells = match (&known, news.ended) {
                 (Some(_), None) => false,
@@ -33,14 +39,21 @@ impl Letters {
             if !tells {
                 continue;
             }
-            let letter = self.cut_letter(user, news, known.as_ref(), &servers, now);
+            let letter = self.cut_letter(
+                user,
+                (news, known.as_ref()),
+                &servers,
+                route.channels.clone(),
+                now,
+            );
             let id = batch.enqueue(&letter)?;
             if news.ended.is_some() {
                 book.cuts.remove(&user.name);
             } else {
-                let cut = Cut { letter: id, message_id: letter.message_id, before_start: None };
+                let (channels, message_id) = (letter.channels, letter.message_id);
+                let cut = Cut { letter: id, channels, message_id, before_start: None };
                 book.cuts.insert(user.name.clone(), cut);
-                self.begin(batch, id, &user.channels)?;
+                self.begin(batch, id, &route)?;
             }
         }
         Ok(())
@@ -74,9 +87,9 @@ impl Letters {
     fn cut_letter(
         &self,
         user: &Recipient,
-        news: &CutNews,
-        known: Option<&Cut>,
+        (news, known): (&CutNews, Option<&Cut>),
         servers: &[Server],
+        channels: Vec<Channel>,
         now: Moment,
     ) -> NewNotification {
         let kind = match news.ended {
@@ -101,7 +114,7 @@ impl Letters {
             held: false,
             user: user.name.clone(),
             kind,
-            channels: user.channels.clone(),
+            channels,
             content_if_first: news.ended.map(|_| content.clone()),
             content,
             message_id: message_id(kind, &place, &user.name, &self.hub_id),

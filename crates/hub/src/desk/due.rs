@@ -29,6 +29,7 @@ impl Letters {
     pub(super) fn settle(&self, batch: &Batch<'_>, book: &mut Book) -> Result<(), StoreError> {
         let now = self.fleet.now();
         book.next = None;
+        self.unmute(batch, book, now)?;
         let digests = digests(book, now);
         let due = self.due(batch, book, &digests, now)?;
         overtake(batch, book, &due, &digests)?;

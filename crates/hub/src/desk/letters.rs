@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use watchfire_alert::{
     Facts, FlapDigest, GroupFacts, Recipient, Tell, content, content_if_first, group_content,
-    message_id, recipients,
+    message_id,
 };
 use watchfire_model::{
     Content, Incident, IncidentState, Moment, Notification, NotificationId, NotificationKind,
@@ -11,10 +11,12 @@ use watchfire_model::{
 };
 use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 
-use super::book::{About, Book, Entry};
+use super::book::{About, Book, Entry, Route};
+use super::routes::{begins, goes_on};
 use super::{plain, without};
 use crate::courier::Begun;
 use crate::fleet::Fleet;
+use crate::muting::Muting;
 use crate::reader::Reader;
 
 /// Makes the words of a message.
@@ -40,6 +42,8 @@ struct Told<'a> {
     letters: Vec<&'a Notification>,
     /// The number of the next one, which keeps repeated changes apart.
     number: String,
+    /// Where it goes.
+    route: Route,
 }
 
 /// What becomes of a letter that is written down.
@@ -58,6 +62,8 @@ pub(super) struct Letters {
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
     pub(super) begun: Arc<Begun>,
+    /// What nobody is told of for a while.
+    pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
     pub(super) words: (Words, Words),
     /// How the words of a letter about several servers are made.
@@ -73,7 +79,8 @@ impl Letters {
         begun: Arc<Begun>,
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
-        Self { fleet, recipients, public_url, hub_id, begun, words, group_words: group_content }
+        let (muting, group_words) = (Arc::default(), group_content as GroupWords);
+        Self { fleet, recipients, public_url, hub_id, begun, muting, words, group_words }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -94,9 +101,15 @@ impl Letters {
     ) -> Result<(), StoreError> {
         let incident = news.incident;
         let Some(index) = self.fleet.index(&incident.server) else { return Ok(()) };
+        if news.kind == NotificationKind::Down && self.is_muted(batch, book, incident, news.at)? {
+            return Ok(());
+        }
         let config = self.fleet.config(index);
         let earlier = without(batch.notifications_of(incident.id), "who was told is unreadable")?;
-        for user in recipients(&config.server, &self.recipients) {
+        for user in &self.recipients {
+            if !user.scope.holds(&config.server.labels) {
+                continue;
+            }
             let letters: Vec<&Notification> = earlier
                 .iter()
                 .flatten()
@@ -107,6 +120,12 @@ impl Letters {
                 letter.state != NotificationState::Merged || letter.thread.is_some()
             };
             let knows = letters.iter().any(tells);
+            let labels = &config.server.labels;
+            let route = match knows {
+                true => goes_on(user, labels, &letters, news.at),
+                false => begins(user, labels, news.at),
+            };
+            let Some(route) = route else { continue };
             if !knows && news.kind != NotificationKind::Down && earlier.is_some() {
                 continue;
             }
@@ -114,7 +133,7 @@ impl Letters {
                 Some(_) => (letters.len() + 1).to_string(),
                 None => format!("at-{}", news.at.unix_ms),
             };
-            let told = Told { letters, number };
+            let told = Told { letters, number, route };
             self.write_to(batch, book, news, user, &told, earlier.is_some())?;
         }
         Ok(())
@@ -152,7 +171,7 @@ impl Letters {
             held: matches!(place, Place::Held(_)),
             user: user.name.clone(),
             kind,
-            channels: user.channels.clone(),
+            channels: told.route.channels.clone(),
             content: plain::about(kind, news.incident, &self.link(news.incident)),
             content_if_first: None,
             message_id: self.message_id(kind, news.incident, &told.number, user),
@@ -164,9 +183,11 @@ impl Letters {
             Place::Held(about) => {
                 let id = batch.enqueue(&letter)?;
                 if is_new(id) {
+                    defer(batch, id, &told.route)?;
+                    let route = told.route.clone();
                     let (incident, server) = (news.incident.id, news.incident.server.clone());
                     let (letter, at) = (id, news.at);
-                    let entry = Entry { letter, incident, server, kind, at, since, flaps };
+                    let entry = Entry { letter, incident, server, kind, at, since, route, flaps };
                     book.hold(&user.name, about, entry);
                 }
             }
@@ -176,8 +197,11 @@ impl Letters {
                 let id = batch.enqueue(&letter)?;
                 let waits_for_none =
                     told.letters.iter().all(|one| one.state != NotificationState::Pending);
+                if is_new(id) {
+                    defer(batch, id, &told.route)?;
+                }
                 if is_known && is_new(id) && waits_for_none && thread.is_none() {
-                    self.begin(batch, id, &letter.channels)?;
+                    self.begin(batch, id, &told.route)?;
                 }
             }
         }
@@ -242,15 +266,16 @@ impl Letters {
     }
 
     /// Writes the first try of the first letter of a lane down with it, unless another
-    /// lane comes first. The courier can do that as well, so the letter is stored
+    /// lane comes first or the user sleeps. The courier can do that as well, so the letter is stored
     /// without it too.
     pub(super) fn begin(
         &self,
         batch: &Batch<'_>,
         id: NotificationId,
-        channels: &[watchfire_model::Channel],
+        route: &Route,
     ) -> Result<(), StoreError> {
-        let Some(preferred) = channels.first() else { return Ok(()) };
+        let preferred = route.channels.first().filter(|_| route.not_before_ms.is_none());
+        let Some(preferred) = preferred else { return Ok(()) };
         let begun = batch.waits(id).and_then(|waits| match waits {
             true => Ok(()),
             false => self.begun.begin(batch, id, preferred, self.fleet.now()),
@@ -338,6 +363,15 @@ fn place(
         (Tell::Now, _, None) => return (Place::Outbox, None),
     };
     (Place::Held(about), None)
+}
+
+/// Lets a letter wait for its user to be awake, where it is to.
+pub(super) fn defer(
+    batch: &Batch<'_>,
+    letter: NotificationId,
+    route: &Route,
+) -> Result<(), StoreError> {
+    route.not_before_ms.map_or(Ok(()), |until| batch.defer(letter, until))
 }
 
 /// The words, and plain ones when making them panics: one letter must neither stop

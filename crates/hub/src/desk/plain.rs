@@ -38,7 +38,8 @@ pub(super) fn group<'a>(
     lines(&format!("[{what}] {} servers", names.len()), &names, link)
 }
 
-fn lines(subject: &str, names: &[String], link: &str) -> Content {
+/// A subject, with more lines and a link.
+pub(super) fn lines(subject: &str, names: &[String], link: &str) -> Content {
     let subject = clean(subject, LONGEST);
     let text: Vec<&str> =
         [subject.as_str()].into_iter().chain(names.iter().map(String::as_str)).collect();

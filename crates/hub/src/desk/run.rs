@@ -11,6 +11,7 @@ use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::StoreError;
 
 use super::book::Pools;
+use super::reconcile::EVERY;
 use super::{Changes, Desk, due};
 
 /// Transitions that share one transaction. Five hundred servers that fall
@@ -37,6 +38,7 @@ impl Desk {
         if let Err(Failure::Ending) = self.work(take_up, &clock, &shutdown).await {
             return;
         }
+        let mut look = clock.now().after(EVERY);
         loop {
             let next = *self.due();
             let due = async {
@@ -52,6 +54,10 @@ impl Desk {
                     self.take(transitions, &clock, &shutdown).await
                 }
                 () = self.woken.notified() => Ok(()),
+                () = clock.sleep_until(look) => {
+                    look = clock.now().after(EVERY);
+                    self.reconcile(&clock, &shutdown).await
+                }
                 () = due => {
                     let settle: Work = Arc::new(|desk| desk.record(&[]));
                     self.work(settle, &clock, &shutdown).await

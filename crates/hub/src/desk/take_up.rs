@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use watchfire_alert::Tell;
 use watchfire_model::{
-    IncidentId, Moment, Notification, NotificationId, NotificationKind, NotificationState,
-    ServerName,
+    IncidentId, Moment, Notification, NotificationId, NotificationKind, ServerName,
 };
 use watchfire_store::StoreError;
 
-use super::book::{About, Book, Cut, Entry};
+use super::book::{About, Book, Cut, Entry, Route};
 use super::due::LONGEST_WAIT;
-use super::{Desk, flaps, without};
+use super::{Desk, disk, flaps, without};
 
 impl Desk {
     /// Takes up what the last run of the hub left: letters that it held, and a cut
@@ -24,6 +23,10 @@ impl Desk {
         let before = flaps::read(&self.store, now)?;
         book.flaps = before.flaps.into_iter().collect();
         book.flap_threads = before.threads.into_iter().collect();
+        for server in self.store.muted()? {
+            book.muted.insert_mut(server);
+            book.muted_look = Some(now);
+        }
         let mut newest: HashMap<(String, IncidentId), NotificationId> = HashMap::new();
         for letter in held {
             let incident = match letter.incident {
@@ -42,6 +45,8 @@ impl Desk {
                         book.take(&letter.user, earlier);
                     }
                     let at = now.before(LONGEST_WAIT);
+                    let severity = self.letters.severity_of(&incident.server);
+                    let route = Route::of(&letter, severity);
                     let entry = Entry {
                         letter: letter.id,
                         incident: incident.id,
@@ -49,24 +54,27 @@ impl Desk {
                         kind: letter.kind,
                         at,
                         since: at,
+                        route,
                         flaps: None,
                     };
                     let about = about(&letter, &entry.server, &mut book, now);
                     book.hold(&letter.user, about, entry);
                 }
-                None => self
-                    .store
-                    .write(|batch| batch.set_state(letter.id, NotificationState::Pending))?,
+                None => {
+                    self.store.write(|batch| batch.release_as_written(letter.id))?;
+                }
             }
         }
         for letter in cuts {
             let cut = Cut {
                 letter: letter.id,
+                channels: letter.channels,
                 message_id: letter.message_id,
                 before_start: Some(letter.created),
             };
             book.cuts.insert(letter.user, cut);
         }
+        book.full_disks = Some(disk::read(&self.store)?);
         book.wake_at(now);
         *self.due() = book.next;
         *self.book() = book;

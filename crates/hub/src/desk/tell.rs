@@ -1,17 +1,18 @@
 //! Held letters become letters that are sent: each by itself, or many as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use watchfire_alert::{
     FlapDigest, FlapFacts, GroupFacts, GroupKind, GroupMember, Recipient, Suspect, Tell,
     flap_content, message_id,
 };
-use watchfire_model::{Content, Incident, Moment, NotificationKind, NotificationState, Server};
+use watchfire_model::{Content, Incident, Moment, NotificationKind, Server};
 use watchfire_store::{Batch, NewNotification, StoreError, Teller, Thread};
 
 use super::book::{About, Book, Entry, Pool};
 use super::due::Digests;
-use super::letters::{Letters, News};
+use super::letters::{Letters, News, defer};
 use super::{plain, without};
 
 /// One held letter with all that is told of it, in its user's words.
@@ -56,10 +57,12 @@ impl Letters {
             (GroupKind::Recovered, back),
             (GroupKind::Corrected, corrected),
         ] {
-            match members.as_slice() {
-                [] => {}
-                [one] => self.tell_one(batch, book, user, one, now)?,
-                many => self.tell_many(batch, book, user, &pool.about, (kind, many), now)?,
+            for members in by_route(members) {
+                match members.as_slice() {
+                    [] => {}
+                    [one] => self.tell_one(batch, book, user, one, now)?,
+                    many => self.tell_many(batch, book, user, &pool.about, (kind, many), now)?,
+                }
             }
         }
         Ok(())
@@ -81,8 +84,7 @@ impl Letters {
         let incident = without(batch.incident(entry.incident), "an incident is unreadable")?;
         let Some(incident) = incident.flatten() else {
             // What was written down of it is told, with the words that it has.
-            let state = NotificationState::Pending;
-            without(batch.set_state(entry.letter, state), "a letter cannot be told")?;
+            without(batch.release_as_written(entry.letter), "a letter cannot be told")?;
             return Ok(None);
         };
         let incident = self.reader(user).incident(&incident);
@@ -107,7 +109,7 @@ impl Letters {
         let letter = batch.release(one.entry.letter, &content, content_if_first.as_ref())?;
         // What begins an incident begins its lane.
         if kind == NotificationKind::Down {
-            self.begin(batch, letter, &user.channels)?;
+            self.begin(batch, letter, &one.entry.route)?;
         }
         Ok(())
     }
@@ -136,6 +138,9 @@ impl Letters {
             references.extend(first.map(|first| first.message_id));
         }
         let number = many.first().map_or(0, |member| member.entry.letter.0);
+        let Some(route) = many.first().map(|member| member.entry.route.clone()) else {
+            return Ok(());
+        };
         let place = format!("group-{number}-{}", now.unix_ms);
         let letter = NewNotification {
             incident: None,
@@ -143,7 +148,7 @@ impl Letters {
             held: false,
             user: user.name.clone(),
             kind,
-            channels: user.channels.clone(),
+            channels: route.channels.clone(),
             content: self.group_words(group, kind, many, user),
             content_if_first: None,
             message_id: message_id(kind, &place, &user.name, &self.hub_id),
@@ -151,6 +156,7 @@ impl Letters {
             created: now,
         };
         let id = batch.enqueue(&letter)?;
+        defer(batch, id, &route)?;
         let first = thread.unwrap_or(id);
         for member in many {
             let teller = Teller { letter: id, thread: first };
@@ -161,7 +167,7 @@ impl Letters {
             }
         }
         if thread.is_none() {
-            self.begin(batch, id, &letter.channels)?;
+            self.begin(batch, id, &route)?;
         }
         Ok(())
     }
@@ -206,6 +212,14 @@ impl Letters {
         let key = (user.name.clone(), one.entry.server.clone());
         let is_notice = one.entry.flaps.is_some();
         let known = book.flap_threads.get(&key).copied().filter(|_| !is_notice);
+        let awake_ms = one.entry.route.not_before_ms.unwrap_or(i64::MIN);
+        if known.is_some() && awake_ms > now.unix_ms {
+            // One digest of the whole night, in the morning.
+            let left = u64::try_from(awake_ms - now.unix_ms).unwrap_or(0);
+            book.wake_at(now.after(Duration::from_millis(left)));
+            book.hold(&user.name, About::Flapping(key.1), one.entry.clone());
+            return Ok(());
+        }
         let earlier = match known {
             Some(first) => without(batch.notification(first), "a letter is unreadable")?.flatten(),
             None => None,
@@ -228,7 +242,7 @@ impl Letters {
             held: false,
             user: user.name.clone(),
             kind,
-            channels: user.channels.clone(),
+            channels: one.entry.route.channels.clone(),
             content: carefully(
                 || flap_content(&facts),
                 || plain::about(one.entry.kind, &one.incident, &link),
@@ -239,6 +253,7 @@ impl Letters {
             created: now,
         };
         let id = batch.enqueue(&letter)?;
+        defer(batch, id, &one.entry.route)?;
         let first = earlier.map_or(id, |first| first.id);
         book.flap_threads.insert_mut(key, first);
         batch.merge_held(one.entry.letter, Some(Teller { letter: id, thread: first }))
@@ -266,7 +281,9 @@ impl Letters {
                     }
                 }
             }
-            for (kind, members) in [(GroupKind::Down, down), (GroupKind::Recovered, back)] {
+            let down = by_route(down).into_iter().map(|members| (GroupKind::Down, members));
+            let back = by_route(back).into_iter().map(|members| (GroupKind::Recovered, members));
+            for (kind, members) in down.chain(back) {
                 match members.as_slice() {
                     [] => {}
                     [one] => {
@@ -283,6 +300,19 @@ impl Letters {
         }
         Ok(())
     }
+}
+
+/// What goes the same way is told together.
+fn by_route(members: Vec<Member>) -> Vec<Vec<Member>> {
+    let mut parts: Vec<Vec<Member>> = Vec::new();
+    for member in members {
+        let same = |part: &&mut Vec<Member>| part[0].entry.route == member.entry.route;
+        match parts.iter_mut().find(same) {
+            Some(part) => part.push(member),
+            None => parts.push(vec![member]),
+        }
+    }
+    parts
 }
 
 fn take_back(batch: &Batch<'_>, entry: &Entry) -> Result<Option<Member>, StoreError> {

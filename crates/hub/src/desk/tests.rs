@@ -1,13 +1,16 @@
 mod correct;
 mod cut;
+mod disk;
 mod flapping;
 mod leaving;
 mod order;
 mod others;
 mod property;
+mod reconcile;
 mod room;
 mod storing;
 mod storm;
+mod ways;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -57,6 +57,7 @@ pub(super) async fn me(State(app): State<AppState>, caller: Caller) -> Json<Me> 
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_unix_ms: app.started.unix_ms,
             mail_configured: app.parts.mail_configured,
+            disk_full_since_unix_ms: app.parts.disk.full_since().map(|since| since.unix_ms),
         },
     })
 }

@@ -11,11 +11,13 @@ mod headers;
 mod incidents;
 mod install;
 mod login;
+mod metrics;
 mod open;
 mod page;
 mod past;
 mod prometheus;
 mod reply;
+mod route;
 mod rows;
 mod servers;
 mod session;
@@ -25,7 +27,7 @@ mod token;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -33,6 +35,7 @@ use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use watchfire_alert::Recipient;
 use watchfire_api::enrol::{ENROL_PATH, MAX_BODY_BYTES};
 use watchfire_identity::certificate::HUB_NAME;
 use watchfire_identity::limit::LoginLimiter;
@@ -47,9 +50,12 @@ use crate::accounts::Account;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::dial::Rarely;
+use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
+use crate::muting::Muting;
+use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use asker::Recall;
 pub(crate) use install::Installer;
@@ -75,7 +81,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 19] = [
+const ROUTES: [Route; 21] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -87,6 +93,7 @@ const ROUTES: [Route; 19] = [
     ("/api/servers/{name}/processes", || get(past::processes)),
     ("/api/servers/{name}/range", || get(past::range)),
     ("/api/servers/{name}/events", || get(past::events)),
+    ("/api/servers/{name}/route", || get(route::route)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
@@ -95,6 +102,7 @@ const ROUTES: [Route; 19] = [
     ("/install", || get(install::script)),
     ("/install/watchfire", || get(install::program)),
     ("/stream", || get(stream::stream)),
+    ("/metrics", || get(metrics::metrics)),
 ];
 
 /// What the API answers from.
@@ -125,10 +133,17 @@ pub(crate) struct Parts {
     /// Who may push series, and where what they push goes.
     pub(crate) senders: Senders,
     pub(crate) pushes: Pushes,
+    /// How the handing over to other stores stands.
+    pub(crate) hand_overs: HandOvers,
+    /// Who is told, and what nobody is told of.
+    pub(crate) recipients: Arc<[Recipient]>,
+    pub(crate) muting: Arc<Muting>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
     pub(crate) open_on_loopback: bool,
+    /// Whether the hub's own disk has room.
+    pub(crate) disk: Arc<Disk>,
 }
 
 struct App {
@@ -201,9 +216,10 @@ pub(crate) fn router(parts: Parts) -> Router {
         .with_state(app)
 }
 
-/// `GET /healthz`: that the hub answers, and nothing else.
-async fn healthz() -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "status": "ok" }))
+/// `GET /healthz`: that the hub answers, and whether its disk has room: it is well even without.
+async fn healthz(State(app): State<AppState>) -> Json<serde_json::Value> {
+    let disk = if app.parts.disk.full_since().is_some() { "full" } else { "ok" };
+    Json(serde_json::json!({ "status": "ok", "disk": disk }))
 }
 
 #[cfg(test)]

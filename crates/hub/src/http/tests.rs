@@ -6,6 +6,7 @@ mod edges;
 mod enrol;
 mod install;
 mod logins;
+mod metrics;
 mod others;
 mod past;
 mod prometheus;
@@ -33,11 +34,13 @@ use super::install::Installer;
 use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
 use crate::accounts::Account;
 use crate::agents::Agents;
+use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
@@ -137,8 +140,14 @@ impl House {
             question_limits: super::QuestionLimits::default(),
             senders: Senders::default(),
             pushes: Pushes::new(Historian::new(None, clock.clone()), clock.clone()),
+            hand_overs: HandOvers::default(),
+            recipients: ["ann", "olga"]
+                .map(|name| crate::testing::recipient(name, team("a")))
+                .into(),
+            muting: Arc::default(),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
+            disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
         };
         change(&mut parts);
         let app = router(parts);

@@ -19,8 +19,11 @@ fn config(folder: &Path) -> HubConfig {
         senders: Vec::new(),
         remote_writes: Vec::new(),
         read_from: None,
+        heartbeat: None,
+        maintenance: Vec::new(),
         users: Vec::new(),
         mail: None,
+        allowed: watchfire_notify::Allowed::default(),
         warnings: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use watchfire_runtime::Clock;
 use watchfire_runtime::backoff::Backoff;
 use watchfire_runtime::net::Resolver;
 
-use super::Counts;
+use super::destination::Counts;
 use super::request::Request;
 use crate::config::Service;
 use crate::dial::Rarely;
@@ -59,24 +59,24 @@ impl Sender {
     }
 
     /// Sends it, again and again while that may help.
-    pub(super) async fn send(&self, request: &Request, clock: &Clock, counts: &mut Counts) {
+    pub(super) async fn send(&self, request: &Request, clock: &Clock, counts: &Counts) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let headers = self.headers.clone();
             let answer = self.web.post(&self.url, headers, request.body.clone(), MAX_ANSWER).await;
             let (why, asked) = match judge(answer) {
                 Judged::Taken => {
-                    counts.sent += request.samples;
+                    Counts::add(&counts.sent, request.samples);
                     return;
                 }
                 Judged::Refused(why) => {
-                    counts.refused += request.samples;
+                    Counts::add(&counts.refused, request.samples);
                     self.warn(&why, clock, "samples are refused by the target, and left out there");
                     return;
                 }
                 Judged::Later(why, asked) => (why, asked),
             };
-            counts.retries += 1;
+            Counts::add(&counts.retries, 1);
             self.warn(&why, clock, "the target takes no samples now; they wait on the disk");
             let pause = backoff.next_pause();
             clock.sleep(asked.map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED))).await;

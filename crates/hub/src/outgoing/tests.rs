@@ -1,9 +1,20 @@
+mod figures;
+mod lanes;
+
 use std::sync::Arc;
 
 use watchfire_api::remote_write::{Protocol, read as read_request, unpack};
-use watchfire_model::{ABSENT, FoundSeries, LabelSet, Samples};
+use watchfire_model::{ABSENT, FoundSeries, LabelSet, Samples, Scope};
+use watchfire_notify::Timeouts;
+use watchfire_runtime::net::Resolver;
+use watchfire_store::{History, Outgoing};
 use watchfire_testkit::http::{Answer, Stub};
 
+use super::destination::{Counted, Counts};
+use super::lane::is_due;
+use super::piece::Piece;
+use super::request::requests;
+use super::send::Sender;
 use super::*;
 use crate::config::{Service, ServiceLogin};
 use crate::testing::{manual_clock, moment};
@@ -25,7 +36,7 @@ fn stretch(from_ms: i64, to_ms: i64) -> Outgoing {
         bytes: vec![7; 10],
     };
     history.append(&[chunk]).expect("stored");
-    history.outgoing("x", 1).expect("readable").remove(0)
+    history.outgoing("x", 1, |_| true).expect("readable").remove(0)
 }
 
 fn series(name: &str, times: &[i64], values: &[f64]) -> FoundSeries {
@@ -40,6 +51,11 @@ fn piece(from_ms: i64, to_ms: i64, series: Vec<FoundSeries>) -> Piece {
 fn target(url: &str) -> Service {
     let login = Some(ServiceLogin::Bearer(watchfire_runtime::Secret::new("hunter2")));
     Service { url: url.to_owned(), login }
+}
+
+/// A store that is to get what is of the servers in `scope`.
+fn remote_write(stub: &Stub, scope: Scope) -> RemoteWrite {
+    RemoteWrite { service: target(&stub.base()), scope }
 }
 
 fn sender(stub: &Stub, clock: &Clock) -> Sender {
@@ -99,8 +115,8 @@ async fn a_request_is_sent_until_it_is_taken() {
     stub.next([Answer::Drop, Answer::reply(503, "full"), Answer::reply(401, "who?"), busy]);
     let pieces = [piece(0, 0, vec![series("m", &[0], &[1.0])])];
     let request = requests(&pieces).next().expect("one");
-    let (sender, mut counts) = (sender(&stub, &clock), Counts::default());
-    let sending = sender.send(&request, &clock, &mut counts);
+    let (sender, counts) = (sender(&stub, &clock), Counts::default());
+    let sending = sender.send(&request, &clock, &counts);
     let waiting = async {
         while stub.requests().len() < 5 {
             hand.advance(Duration::from_secs(1));
@@ -113,7 +129,7 @@ async fn a_request_is_sent_until_it_is_taken() {
         () = sending => {}
         () = waiting => {}
     }
-    assert_eq!(counts, Counts { sent: 1, refused: 0, retries: 4 });
+    assert_eq!(counts.now(), Counted { sent: 1, retries: 4, ..Counted::default() });
     let last = stub.requests().pop().expect("five");
     assert_eq!((last.method.as_str(), &last.body), ("POST", &request.body));
     let header = |name: &str| last.header(name).map(str::to_owned);
@@ -128,10 +144,10 @@ async fn what_is_refused_for_good_is_counted_and_left() {
     let stub = Stub::start();
     stub.next([Answer::reply(400, "out of order sample"), Answer::reply(204, "")]);
     let pieces = [piece(0, 0, vec![series("m", &[0], &[1.0])])];
-    let (sender, mut counts) = (sender(&stub, &clock), Counts::default());
+    let (sender, counts) = (sender(&stub, &clock), Counts::default());
     for _ in 0..2 {
         let request = requests(&pieces).next().expect("one");
-        sender.send(&request, &clock, &mut counts).await;
+        sender.send(&request, &clock, &counts).await;
     }
-    assert_eq!(counts, Counts { sent: 1, refused: 1, retries: 0 });
+    assert_eq!(counts.now(), Counted { sent: 1, refused: 1, ..Counted::default() });
 }

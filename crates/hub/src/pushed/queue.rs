@@ -5,6 +5,7 @@
 //! first: while much of them waits, this waits a moment too.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,9 +24,8 @@ pub(super) const MAX_QUEUE_PUSHES: usize = 4096;
 /// What is stored at once, in bytes of memory, unless one push is larger. Meanwhile nothing else
 /// is written to the file.
 const GROUP_BYTES: usize = 4 << 20;
-/// How many pushes are stored at once. Few, because where something of a group is refused each
-/// of it is stored alone, and the others wait so long.
-const GROUP_PUSHES: usize = 64;
+/// How many pushes are stored at once.
+const GROUP_PUSHES: usize = 256;
 /// How long it gives way to agents' chunks, at most, and how often it looks.
 const GIVE_WAY: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
@@ -161,36 +161,49 @@ impl Pushes {
         group
     }
 
-    /// Stores a group, or, where something of it is refused, each of it alone: then each is told
-    /// what is its own. To store something twice does no harm.
+    /// Stores a group, and tells each what became of it.
     async fn store(&self, history: &History, group: Vec<Entry>) {
         let (pushes, told): (Vec<Push>, Vec<_>) =
             group.into_iter().map(|entry| (entry.push, entry.told)).unzip();
         let pushes = Arc::new(pushes);
-        let all = self.stored(history, &pushes, 0..pushes.len()).await;
-        let is_whole = pushes.len() == 1 || all.is_whole();
-        for (at, told) in told.into_iter().enumerate() {
-            let outcome = match is_whole {
-                true => all.share_of(&pushes[at], pushes.len()),
-                false => self.stored(history, &pushes, at..at + 1).await,
-            };
+        let outcomes = match self.stored(history, &pushes, 0..pushes.len()).await {
+            Err(Outcome::Never(_)) if pushes.len() > 1 => self.each_alone(history, &pushes).await,
+            Err(all) => vec![all; pushes.len()],
+            Ok(pushed) => pushed.into_iter().map(Outcome::Stored).collect(),
+        };
+        for (told, outcome) in told.into_iter().zip(outcomes) {
             // Whoever asked may have gone meanwhile.
             let _ = told.send(outcome);
         }
     }
 
+    /// Stores one push after another, where the history took nothing of all together: that
+    /// should not come up, and whose fault it is must not be the others' loss.
+    async fn each_alone(&self, history: &History, pushes: &Arc<Vec<Push>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(pushes.len());
+        for at in 0..pushes.len() {
+            let stored = self.stored(history, pushes, at..at + 1).await;
+            outcomes.push(match stored {
+                Ok(pushed) => Outcome::Stored(pushed.into_iter().next().unwrap_or_default()),
+                Err(outcome) => outcome,
+            });
+        }
+        outcomes
+    }
+
+    /// What came of each, or of all of them.
     async fn stored(
         &self,
         history: &History,
         pushes: &Arc<Vec<Push>>,
-        which: std::ops::Range<usize>,
-    ) -> Outcome {
+        which: Range<usize>,
+    ) -> Result<Vec<Pushed>, Outcome> {
         let (history, pushes) = (history.clone(), pushes.clone());
         let storing = task::blocking("store what was pushed", move || history.push(&pushes[which]));
         let error = match storing.await {
             Ok(Ok(pushed)) => {
                 self.set_failing(None);
-                return Outcome::Stored(pushed);
+                return Ok(pushed);
             }
             Ok(Err(error)) => error,
             Err(panicked) => HistoryError::Refused { why: panicked.to_string() },
@@ -199,10 +212,10 @@ impl Pushes {
             if let Some(refused) = self.0.refused.note(self.0.clock.now()) {
                 tracing::warn!(refused, why, "pushes are refused by the history");
             }
-            return Outcome::Never(why);
+            return Err(Outcome::Never(why));
         }
         self.set_failing(Some(&error));
-        Outcome::Later
+        Err(Outcome::Later)
     }
 
     fn set_failing(&self, error: Option<&HistoryError>) {
@@ -218,28 +231,6 @@ impl Pushes {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Outcome {
-    /// True when it is the same for each of a group.
-    fn is_whole(&self) -> bool {
-        match self {
-            Self::Stored(pushed) => pushed.refused_series == 0 && pushed.refused_samples == 0,
-            Self::Later => true,
-            Self::Never(_) => false,
-        }
-    }
-
-    /// What is told to one of `count` for which this is the outcome.
-    fn share_of(&self, push: &Push, count: usize) -> Self {
-        match self {
-            Self::Stored(_) if count > 1 => {
-                let samples = push.series.iter().map(|series| series.samples.len()).sum();
-                Self::Stored(Pushed { samples, ..Pushed::default() })
-            }
-            other => other.clone(),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use watchfire_model::{
     Found, FoundSeries, LabelSet, Listing, Matcher, MetricFacts, Samples, Selection, SeriesSource,
     SourceError, is_absent,
 };
-use watchfire_store::{History, PushedId};
+use watchfire_store::{History, PushedId, PushedSpan};
 
 use super::in_own_name;
 use super::senders::KnownSender;
@@ -23,13 +23,10 @@ pub(crate) struct PushedSource {
     pub(super) senders: Vec<Arc<KnownSender>>,
 }
 
-/// A time that is looked through, both ends included, in milliseconds since 1970.
-type Span = (i64, i64);
-
 /// Samples of one series from one sender, in rising time.
 type Columns = (Vec<i64>, Vec<f64>);
 
-/// Takes the series of one sender that fit.
+/// Takes some of the series of one sender that fit.
 type OnFound<'a> =
     dyn FnMut(&History, &KnownSender, Vec<(PushedId, LabelSet)>) -> Result<(), SourceError> + 'a;
 
@@ -42,32 +39,44 @@ impl PushedSource {
         Self { history, fleet, senders }
     }
 
-    /// Gives `each` the series of each sender that fit and have samples in that time.
-    fn each_sender(
+    /// Gives `each` the series of each sender that fit and have samples in that time, some
+    /// hundred at a time.
+    fn each_part(
         &self,
         matchers: &[Matcher],
-        span: Span,
-        out_of_time: &dyn Fn() -> bool,
+        span: &PushedSpan<'_>,
         each: &mut OnFound<'_>,
     ) -> Result<(), SourceError> {
         let Some(history) = &self.history else { return Ok(()) };
         let asked = before_renaming(matchers);
         for sender in &self.senders {
-            if out_of_time() {
-                return Err(SourceError::OutOfTime);
+            let mut problem = None;
+            let told =
+                history.pushed_series(sender.name.as_str(), &asked, span, &mut |mut found| {
+                    self.show(&mut found, matchers, asked.len() == matchers.len());
+                    match each(history, sender, found) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(error) => {
+                            problem = Some(error);
+                            ControlFlow::Break(())
+                        }
+                    }
+                });
+            if told.map_err(unreadable)?.is_break() {
+                return Err(problem.unwrap_or(SourceError::OutOfTime));
             }
-            let found = history.pushed_series(sender.name.as_str(), &asked, span.0, span.1);
-            let mut found = found.map_err(unreadable)?;
-            // A server may have come to the fleet after a series was stored with its name.
-            found.retain_mut(|(_, labels)| {
-                let (own, was_changed) = in_own_name(&self.fleet, labels.clone());
-                *labels = own;
-                let is_sure = !was_changed && asked.len() == matchers.len();
-                is_sure || labels.fits(matchers)
-            });
-            each(history, sender, found)?;
         }
         Ok(())
+    }
+
+    /// Gives series the labels that they are shown with, and keeps those that fit with them: a
+    /// server may have come to the fleet after a series was stored with its name.
+    fn show(&self, found: &mut Vec<(PushedId, LabelSet)>, matchers: &[Matcher], all_asked: bool) {
+        found.retain_mut(|(_, labels)| {
+            let (own, was_changed) = in_own_name(&self.fleet, labels.clone());
+            *labels = own;
+            (all_asked && !was_changed) || labels.fits(matchers)
+        });
     }
 
     fn each_listed(
@@ -77,9 +86,10 @@ impl PushedSource {
     ) -> Result<(), SourceError> {
         let everything = [Vec::new()];
         let selectors = if listing.selectors.is_empty() { &everything } else { listing.selectors };
-        let span = (listing.from_ms, listing.until_ms);
+        let Listing { from_ms, until_ms: to_ms, out_of_time, .. } = *listing;
+        let span = PushedSpan { from_ms, to_ms, out_of_time };
         for matchers in selectors {
-            self.each_sender(matchers, span, listing.out_of_time, &mut |_, _, found| {
+            self.each_part(matchers, &span, &mut |_, _, found| {
                 found.into_iter().for_each(|(_, labels)| each(labels));
                 Ok(())
             })?;
@@ -104,11 +114,11 @@ fn before_renaming(matchers: &[Matcher]) -> Vec<Matcher> {
 
 impl SeriesSource for PushedSource {
     fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
-        let span = (selection.after_ms.saturating_add(1), selection.until_ms);
+        let Selection { matchers, after_ms, until_ms: to_ms, out_of_time, .. } = *selection;
+        let span = PushedSpan { from_ms: after_ms.saturating_add(1), to_ms, out_of_time };
         let mut gathering = Gathering::new(selection);
-        let Selection { matchers, out_of_time, .. } = *selection;
-        self.each_sender(matchers, span, out_of_time, &mut |history, sender, found| {
-            gathering.of_sender(history, sender, found, span)
+        self.each_part(matchers, &span, &mut |history, sender, found| {
+            gathering.of_some(history, sender, found, &span)
         })?;
         Ok(gathering.done())
     }
@@ -175,17 +185,18 @@ impl<'a> Gathering<'a> {
         Self { selection, items: Vec::new(), places: HashMap::new(), left, warnings: Vec::new() }
     }
 
-    fn of_sender(
+    /// Reads some series of a sender.
+    fn of_some(
         &mut self,
         history: &History,
         sender: &KnownSender,
         found: Vec<(PushedId, LabelSet)>,
-        (from_ms, until_ms): Span,
+        span: &PushedSpan<'_>,
     ) -> Result<(), SourceError> {
         let (ids, labels): (Vec<PushedId>, Vec<LabelSet>) = found.into_iter().unzip();
         let mut columns: BTreeMap<usize, Columns> = BTreeMap::new();
         let mut problem = None;
-        let told = history.pushed_samples(&ids, from_ms, until_ms, &mut |at, times, values| {
+        let told = history.pushed_samples(&ids, span, &mut |at, times, values| {
             if let Err(error) = self.take(times.len()) {
                 problem = Some(error);
                 return ControlFlow::Break(());
@@ -196,12 +207,14 @@ impl<'a> Gathering<'a> {
             ControlFlow::Continue(())
         });
         let told = told.map_err(unreadable)?;
-        if let Some(error) = problem {
-            return Err(error);
+        if told.cut {
+            return Err(problem.unwrap_or(SourceError::OutOfTime));
         }
         if !told.gaps.is_empty() {
             let what = format!("some of what {} pushed is damaged and left out", sender.name);
-            self.warnings.push(what);
+            if self.warnings.last() != Some(&what) {
+                self.warnings.push(what);
+            }
         }
         for (at, columns) in columns {
             self.add(&labels[at], columns)?;
@@ -210,9 +223,6 @@ impl<'a> Gathering<'a> {
     }
 
     fn take(&mut self, samples: usize) -> Result<(), SourceError> {
-        if (self.selection.out_of_time)() {
-            return Err(SourceError::OutOfTime);
-        }
         let limit = self.selection.max_samples;
         let left = self.left.checked_sub(samples);
         self.left = left.ok_or(SourceError::TooManySamples { limit })?;
@@ -267,31 +277,4 @@ fn woven(one: Columns, other: Columns) -> Columns {
 }
 
 #[cfg(test)]
-mod tests {
-    use watchfire_model::MatchOp;
-
-    use super::*;
-
-    #[test]
-    fn samples_of_two_are_woven_and_the_first_counts() {
-        let one = (vec![1, 3, 5], vec![1.0, 3.0, 5.0]);
-        let other = (vec![2, 3, 9], vec![20.0, 30.0, 90.0]);
-        let expected = (vec![1, 2, 3, 5, 9], vec![1.0, 20.0, 3.0, 5.0, 90.0]);
-        assert_eq!(woven(one.clone(), other), expected);
-        assert_eq!(woven(Columns::default(), one.clone()), one);
-        assert_eq!(woven(one.clone(), Columns::default()), one);
-    }
-
-    #[test]
-    fn matchers_that_a_renaming_changes_are_asked_of_what_is_shown() {
-        let of = |label: &str, op, value: &str| Matcher::new(label, op, value).expect("good");
-        let labels = |matchers: &[Matcher]| -> Vec<String> {
-            before_renaming(matchers).iter().map(|one| one.label().to_owned()).collect()
-        };
-        let job = || of("job", MatchOp::Equal, "x");
-        assert_eq!(labels(&[job(), of(INSTANCE, MatchOp::Equal, "a")]), ["job", "instance"]);
-        assert_eq!(labels(&[job(), of(INSTANCE, MatchOp::NotEqual, "a")]), ["job"]);
-        let exported = of("exported_instance", MatchOp::Equal, "a");
-        assert_eq!(labels(&[job(), of(INSTANCE, MatchOp::Equal, "a"), exported]), ["job"]);
-    }
-}
+mod tests;

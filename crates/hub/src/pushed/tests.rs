@@ -4,7 +4,9 @@ use tokio::sync::oneshot;
 use watchfire_model::LabelSet;
 use watchfire_runtime::task::{self, Task};
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle};
-use watchfire_store::{History, MAX_PUSHED_SERIES, MAX_SENDERS, Push, Pushed, PushedSamples};
+use watchfire_store::{
+    History, LeftOut, MAX_PUSHED_SERIES, MAX_SENDERS, Push, Pushed, PushedSamples,
+};
 
 use super::queue::{MAX_QUEUE_PUSHES, NoRoom, Outcome, Pushes};
 use crate::historian::Historian;
@@ -68,7 +70,7 @@ async fn each_is_told_what_is_its_own_once_it_is_durable() {
 }
 
 #[tokio::test]
-async fn what_is_refused_of_one_is_not_told_to_the_other() {
+async fn what_is_refused_of_one_is_not_told_to_the_other_and_nothing_is_stored_twice() {
     let room = Room::new();
     let many = (0..MAX_PUSHED_SERIES).map(|number| PushedSamples {
         labels: LabelSet::of(&[("__name__", "m"), ("n", &number.to_string())]),
@@ -76,22 +78,27 @@ async fn what_is_refused_of_one_is_not_told_to_the_other() {
     });
     let many = Push { sender: "a".to_owned(), series: many.collect(), facts: Vec::new() };
     room.history.push(&[many]).expect("as many as may be");
+    let before = room.history.counters().samples_pushed;
     // They are one group, and one of them has no room.
     let good = room.put(push("b", "m", &[(1, 1.0)]));
-    let more = room.put(push("a", "one_more", &[(1, 1.0)]));
-    let _writer = room.write();
-    let good = good.await.expect("an outcome");
-    let Outcome::Stored(Pushed { samples: 1, refused_series: 0, .. }) = good else {
-        panic!("{good:?}")
-    };
-    let more = more.await.expect("an outcome");
-    let Outcome::Stored(Pushed { samples: 0, refused_series: 1, .. }) = more else {
-        panic!("{more:?}")
-    };
+    let more = room.put(push("a", "one_more", &[(1, 1.0), (2, 2.0)]));
     let nameless = room.put(push("", "m", &[(1, 1.0)]));
     let last = room.put(push("c", "m", &[(1, 1.0)]));
-    assert!(matches!(nameless.await, Ok(Outcome::Never(_))));
-    assert_eq!(samples(last.await), 1);
+    let _writer = room.write();
+    let whole = Pushed { samples: 1, series: 1, ..Pushed::default() };
+    assert_eq!(good.await, Ok(Outcome::Stored(whole)));
+    let left_out = |samples, why| Pushed {
+        refused_series: 1,
+        refused_samples: samples,
+        why: Some(why),
+        ..Pushed::default()
+    };
+    assert_eq!(more.await, Ok(Outcome::Stored(left_out(2, LeftOut::Series))));
+    assert_eq!(nameless.await, Ok(Outcome::Stored(left_out(1, LeftOut::Name))));
+    assert_eq!(last.await, Ok(Outcome::Stored(whole)));
+    let counters = room.history.counters();
+    assert_eq!(counters.samples_pushed - before, 2, "each is stored once");
+    assert_eq!((counters.pushed_series_refused, counters.pushed_samples_refused), (2, 3));
 }
 
 #[tokio::test]
@@ -135,7 +142,8 @@ async fn too_many_senders_are_told_so() {
     let (more, known) =
         (room.put(push("more", "m", &[(1, 1.0)])), room.put(push("7", "m", &[(2, 1.0)])));
     let _writer = room.write();
-    assert!(matches!(more.await, Ok(Outcome::Never(why)) if why.contains("senders")));
+    let more = more.await.expect("an outcome");
+    assert!(matches!(more, Outcome::Stored(of) if of.why == Some(LeftOut::Senders)), "{more:?}");
     assert_eq!(samples(known.await), 1);
 }
 

@@ -17,14 +17,17 @@ use super::{Question, Span, unreadable};
 const LEAST_STRETCH_MS: i64 = 60_000;
 
 impl Question<'_> {
+    /// The ticks in chunks; nothing when there is no time to look through.
     pub(super) fn chunks(
         &mut self,
-        history: &History,
         place: &Place,
         held: Labels,
         span: Span,
         live: Option<Schema>,
-    ) -> Result<Option<Segment>, SourceError> {
+    ) -> Result<Vec<Segment>, SourceError> {
+        let Some(history) = self.archive.history().filter(|_| span.0 < span.1) else {
+            return Ok(Vec::new());
+        };
         let known = &self.archive.0.known;
         let schemas = Schemas::new(known, history, &place.key, live);
         let mut walk = Walk::new(known, schemas, Wanted::Ticks);
@@ -68,7 +71,7 @@ impl Question<'_> {
         if !follows.broken && lost == 0 && !damaged {
             self.recall(span.1, &segment);
         }
-        Ok((!segment.times.is_empty()).then_some(segment))
+        Ok(if segment.times.is_empty() { Vec::new() } else { vec![segment] })
     }
 }
 
@@ -104,6 +107,9 @@ struct Follows {
 impl Follows {
     fn next(&mut self, stored: &StoredChunk) {
         let chunk = &stored.chunk;
+        if stored.is_superseded() {
+            return;
+        }
         if let Some((ring, last)) = self.last {
             self.broken |= ring != chunk.ring || chunk.previous == 0 || chunk.previous > last;
         }

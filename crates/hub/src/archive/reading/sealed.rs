@@ -1,5 +1,6 @@
 //! What is sealed: blocks, and tiers where they are gone.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use watchfire_model::{ABSENT, SourceError};
@@ -18,18 +19,25 @@ const MANY_KEYS: usize = 256;
 /// For no more values than this, an hour's, a column has room ahead.
 const MOST_ROOM: usize = 4096;
 const MINUTE_MS: u32 = 60_000;
+/// A server that told all the while has a tick so near to the beginning.
+pub(super) const NEAR_MS: i64 = MINUTE_MS as i64;
 const HOUR_MS: u32 = 3_600_000;
 
 impl Question<'_> {
-    /// Blocks, and tiers where they are gone.
+    /// Blocks, and tiers where they are gone: of all series that are wanted, or of some of them by
+    /// their numbers.
     pub(super) fn sealed(
         &mut self,
-        history: &History,
         place: &Place,
         held: Labels,
         span: Span,
+        some: Option<&HashSet<usize>>,
     ) -> Result<Vec<Segment>, SourceError> {
-        let wanted = self.sealed_keys(history, place, held, span)?;
+        let Some(history) = self.archive.history().filter(|_| span.0 < span.1) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = self.sealed_keys(history, place, held, span)?;
+        wanted.retain(|(_, number)| some.is_none_or(|some| some.contains(number)));
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -49,8 +57,7 @@ impl Question<'_> {
         self.judge(told.map_err(unreadable)?, &gathered)?;
         let mut segments = gathered.segments();
         let first = segments.first().and_then(|segment| segment.times.first().copied());
-        // A server that told all the while has ticks near the beginning.
-        if first.is_none_or(|first| first.saturating_sub(span.0) > i64::from(MINUTE_MS)) {
+        if first.is_none_or(|first| first.saturating_sub(span.0) > NEAR_MS) {
             let mut older = self.windows(history, place, &wanted, span)?;
             older.append(&mut segments);
             segments = older;
@@ -96,7 +103,7 @@ impl Question<'_> {
     }
 
     /// The sealed keys of which a series is wanted for a server of which `held` holds.
-    fn sealed_keys(
+    pub(super) fn sealed_keys(
         &mut self,
         history: &History,
         place: &Place,
@@ -109,8 +116,7 @@ impl Question<'_> {
         if wanted.len() > MANY_KEYS {
             // Keys that only other servers have would be looked for in every block.
             let has = history.keys_of(&place.key, after_ms.saturating_add(1), until_ms);
-            let has: std::collections::HashSet<KeyId> =
-                has.map_err(unreadable)?.into_iter().collect();
+            let has: HashSet<KeyId> = has.map_err(unreadable)?.into_iter().collect();
             wanted.retain(|(id, _)| has.contains(id));
         }
         Ok(wanted)

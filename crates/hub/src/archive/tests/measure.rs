@@ -168,7 +168,11 @@ impl Agent {
                 self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(at as u64);
             let bits = self.random >> 40;
             match at {
-                0..32 => self.values[at] += (bits % 100) as f64 / 100.0,
+                // Hundredths of a second, as the kernel counts them.
+                0..32 => {
+                    let hundredths = (self.values[at] * 100.0).round() + (bits % 100) as f64;
+                    self.values[at] = hundredths / 100.0;
+                }
                 32..80 => self.values[at] += (bits % 2000) as f64,
                 80..100 => self.values[at] = (bits % 4096) as f64 * 4096.0,
                 _ if bits.is_multiple_of(400) => self.values[at] += 1.0,

@@ -9,26 +9,26 @@ use watchfire_model::{
     ABSENT, LabelSet, Moment, ProcessRow, ProcessTable, Schema, Scope, SeriesKey, Tick,
 };
 use watchfire_promql::memory::MemorySource;
-use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
+use watchfire_runtime::{Clock, ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::History;
 use watchfire_wire::{Record, RecordKind};
 
 use crate::archive::Archive;
 use crate::archive::sealer::Sealer;
 use crate::fleet::{Feed, Fleet};
-use crate::historian::{Gather, Historian, schema_chunk, starts_chain};
+use crate::historian::{Gather, Historian, records_of, schema_chunk, starts_chain};
 use crate::testing::{fleet_of, manual_clock, moment};
 
 /// When every test begins, in milliseconds since 1970.
-pub(super) const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const START_MS: i64 = 1_700_000_000_000;
 /// Ticks and tables of an agent come in this ring at first.
 const RING: [u8; 16] = [7; 16];
 
 /// A history, the fleet whose it is, and what is true.
-pub(super) struct Room {
-    pub(super) archive: Archive,
+pub(crate) struct Room {
+    pub(crate) archive: Archive,
     pub(super) fleet: Arc<Fleet>,
-    pub(super) agents: Vec<Agent>,
+    pub(crate) agents: Vec<Agent>,
     sealer: Sealer,
     pub(super) historian: Historian,
     hand: ManualClock,
@@ -37,9 +37,9 @@ pub(super) struct Room {
 }
 
 /// One that tells of its server, and what it told.
-pub(super) struct Agent {
+pub(crate) struct Agent {
     pub(super) index: usize,
-    pub(super) name: String,
+    pub(crate) name: String,
     encoder: TickEncoder,
     tables: ProcessEncoder,
     schema: Schema,
@@ -48,7 +48,7 @@ pub(super) struct Agent {
     gather: Gather,
     sequence: u64,
     /// The values of each tick by its time, and its tables.
-    pub(super) told: BTreeMap<i64, BTreeMap<SeriesKey, f64>>,
+    pub(crate) told: BTreeMap<i64, BTreeMap<SeriesKey, f64>>,
     pub(super) processes: BTreeMap<i64, ProcessTable>,
     /// When its kernel told something, and the words.
     pub(super) heard: BTreeMap<i64, String>,
@@ -60,12 +60,12 @@ pub(super) struct Agent {
 }
 
 /// The key of a server of the config.
-pub(super) fn key_of(name: &str) -> String {
+pub(crate) fn key_of(name: &str) -> String {
     format!("name:{name}")
 }
 
 impl Room {
-    pub(super) fn new(servers: &[&str]) -> Self {
+    pub(crate) fn new(servers: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self::within(folder, servers, moment(0))
     }
@@ -117,7 +117,7 @@ impl Room {
     }
 
     /// Every agent tells one tick a second for so long.
-    pub(super) fn tell(&mut self, seconds: u64) {
+    pub(crate) fn tell(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.hand.advance(Duration::from_secs(1));
             let now = self.archive.0.clock.now();
@@ -128,7 +128,7 @@ impl Room {
     }
 
     /// Time goes on, and nobody looks.
-    pub(super) fn wait(&self, seconds: u64) {
+    pub(crate) fn wait(&self, seconds: u64) {
         self.hand.advance(Duration::from_secs(seconds));
     }
 
@@ -142,7 +142,7 @@ impl Room {
     }
 
     /// What the agents gathered goes to the disk.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         for agent in &mut self.agents {
             if let Some(chunk) = agent.gather.take() {
                 agent.put(&self.historian, chunk);
@@ -162,8 +162,13 @@ impl Room {
         steps
     }
 
-    pub(super) fn history(&self) -> &History {
+    pub(crate) fn history(&self) -> &History {
         self.historian.history().expect("there is one")
+    }
+
+    /// Its clock, which [`wait`](Self::wait) moves.
+    pub(crate) fn clock(&self) -> Clock {
+        self.archive.0.clock.clone()
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -306,6 +311,32 @@ impl Agent {
         self.kept_back = false;
         let back = std::mem::take(&mut self.back);
         assert!(history.append(&back).expect("stored").refused.is_empty());
+    }
+
+    /// What was kept back goes to the disk as after a cut of the stream: the chunks in the middle
+    /// came live, and then one of a backfill that has all of them. Gives how many those are.
+    pub(super) fn hand_in_overlapping(&mut self, history: &History) -> usize {
+        self.kept_back = false;
+        let server = key_of(&self.name);
+        let (chunks, schemas): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.back).into_iter().partition(|chunk| chunk.server == server);
+        let mut gather = Gather::new(server, self.ring);
+        let mut previous = chunks[0].previous;
+        for record in chunks.iter().flat_map(records_of) {
+            let sequence = record.sequence;
+            assert_eq!(
+                gather.push(previous, record, Moment::default()),
+                None,
+                "they fit one chunk"
+            );
+            previous = sequence;
+        }
+        let all = gather.take().expect("there are some");
+        let live = &chunks[1..chunks.len() - 1];
+        assert!(live.iter().any(|chunk| chunk.starts_chain), "they are of several chains");
+        let stored = history.append(&[&schemas[..], live, &[all]].concat()).expect("stored");
+        assert_eq!(stored.known, 0);
+        live.len()
     }
 
     /// Its series, each absent where a tick has not got it.

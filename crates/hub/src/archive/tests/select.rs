@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use watchfire_model::{
     FoundSeries, Hint, Listing, MatchOp, Matcher, Scope, Selection, SeriesSource, SourceError,
     is_absent,
@@ -42,7 +44,7 @@ fn read(source: &dyn SeriesSource, matchers: &[Matcher], (after, until): (i64, i
 }
 
 /// The same matchers and times to both, again and again.
-fn compare(room: &Room, scope: &Scope, seconds: &[(i64, i64)]) {
+pub(super) fn compare(room: &Room, scope: &Scope, seconds: &[(i64, i64)]) {
     let selectors = [
         vec![matcher("__name__", MatchOp::Equal, "load1")],
         vec![matcher("__name__", MatchOp::Matches, ".*")],
@@ -70,7 +72,7 @@ fn compare(room: &Room, scope: &Scope, seconds: &[(i64, i64)]) {
 }
 
 /// Over the seams of blocks, chunks and memory, and within each.
-const TIMES: [(i64, i64); 9] = [
+pub(super) const TIMES: [(i64, i64); 9] = [
     (-10, 10_000),
     (0, 100),
     (200, 1300),
@@ -359,4 +361,41 @@ fn the_end_of_a_chain_that_comes_late_is_read() {
     }
     let left = room.left("a-1");
     assert!(left.iter().all(|(second, _)| *second > 2500), "{left:?}");
+}
+
+/// What a question about the ends of windows may read is limited while it reads.
+#[test]
+fn a_question_about_ends_stops_at_its_limits() {
+    let mut room = Room::new(&["a-1"]);
+    room.tell(2400);
+    room.flush();
+    room.seal();
+    let ends: Vec<i64> = (1..150).map(|step| START_MS + step * 15_000).collect();
+    let matchers = [matcher("__name__", MatchOp::Matches, ".*")];
+    let source = room.archive.source(&Scope::everything());
+    let ask = |max_samples, over_after: usize| {
+        let asked = Cell::new(0);
+        let out_of_time = || {
+            asked.set(asked.get() + 1);
+            asked.get() > over_after
+        };
+        let selection = Selection {
+            matchers: &matchers,
+            after_ms: START_MS,
+            until_ms: START_MS + 2_250_000,
+            hint: Hint { range_ms: 60_000, step_ms: 15_000, ends: &ends, ..Hint::default() },
+            max_series: 10_000,
+            max_samples,
+            out_of_time: &out_of_time,
+        };
+        (source.select(&selection).err(), asked.get())
+    };
+    let (error, whole) = ask(10_000_000, usize::MAX);
+    assert_eq!(error, None);
+    let (error, few) = ask(1000, usize::MAX);
+    assert_eq!(error, Some(SourceError::TooManySamples { limit: 1000 }));
+    assert!(few * 4 < whole, "{few} looks at the time of {whole}");
+    let (error, few) = ask(10_000_000, whole / 4);
+    assert_eq!(error, Some(SourceError::OutOfTime));
+    assert!(few * 2 < whole, "{few} looks at the time of {whole}");
 }

@@ -2,6 +2,7 @@ use jiff::tz::TimeZone;
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Scope, Selector};
+use watchfire_notify::expand;
 use watchfire_runtime::config::{Place, Problem, Spanned, closest, time_of_day};
 
 use super::super::User;
@@ -41,12 +42,16 @@ impl Checker<'_> {
             Some(zone) => self.time_zone(Some(zone))?,
             None => time_zone.clone(),
         };
+        let awake = self.awake(table.working, table.quiet, table.wakes);
+        let ways = self.ways(table.way);
         let user = User {
             name: name?,
             role: role?,
             password: password?,
             scope: scope?,
             channels: channels?,
+            ways: ways?,
+            awake: awake?,
             report: report?,
             time_zone,
         };
@@ -130,16 +135,29 @@ impl Checker<'_> {
         whole.then(|| Scope::new(selectors))
     }
 
-    fn channels(&mut self, channels: Vec<Spanned<String>>) -> Option<Vec<Channel>> {
+    pub(super) fn channels(&mut self, channels: Vec<Spanned<String>>) -> Option<Vec<Channel>> {
         let mut known = Vec::with_capacity(channels.len());
         for channel in channels {
             let channel = self.source.locate(channel);
-            let expanded = self.expanded(&channel);
+            let inside = channel.value.contains("://");
+            let expanded = self.expanded_with(&channel, |secret| fit(secret, inside));
             let url = self.noted(expanded)?;
             let url = Channel::new(url.expose().trim());
-            self.channels.push(channel.with(url.clone()));
-            known.push(url);
+            // One that is not understood is told of when all are checked.
+            for one in expand(&url).unwrap_or_else(|_| vec![url]) {
+                self.channels.push(channel.with(one.clone()));
+                known.push(one);
+            }
         }
         Some(known)
     }
+}
+
+/// A secret as a part of a URL. What would end that part is escaped, but for a slash and a
+/// colon: a file may hold several tokens. A file that is the whole URL is taken as it is.
+fn fit(secret: &str, inside: bool) -> String {
+    if !inside {
+        return secret.to_owned();
+    }
+    secret.replace('%', "%25").replace('@', "%40").replace('?', "%3F")
 }

@@ -152,10 +152,10 @@ fn a_lane_out_of_turn_is_looked_at_again_when_anything_was_sent() {
     let out_of_turn = || Ended { tries: 0, out_of_turn: true, ..wait(1, 30) };
     lanes.end(&one.key, &out_of_turn());
     assert_eq!(start_all(&mut lanes), [], "nothing was sent");
-    lanes.make_way();
+    lanes.make_way("ann");
     assert_eq!(start_all(&mut lanes).len(), 1);
     // What it waits for is sent after it has looked, and before it is said to wait.
-    lanes.make_way();
+    lanes.make_way("ann");
     lanes.end(&one.key, &out_of_turn());
     assert_eq!(start_all(&mut lanes).len(), 1);
     lanes.end(&one.key, &out_of_turn());
@@ -163,6 +163,43 @@ fn a_lane_out_of_turn_is_looked_at_again_when_anything_was_sent() {
     lanes.wake(at(30));
     assert_eq!(start_all(&mut lanes).len(), 1, "not even a word that got lost holds it up");
     lanes.end(&one.key, &wait(1, 60));
-    lanes.make_way();
+    lanes.make_way("ann");
     assert_eq!(start_all(&mut lanes), [], "it waits for its next try");
+}
+
+#[test]
+fn what_was_sent_to_one_user_wakes_no_lane_of_another() {
+    let mut lanes = Lanes::default();
+    lanes.read(vec![lane("ann", 1, 0), lane("bob", 2, 0)]);
+    let out_of_turn = || Ended { tries: 0, out_of_turn: true, ..wait(2, 30) };
+    let started = start_all(&mut lanes);
+    // While both look, something is sent to Bob.
+    lanes.make_way("bob");
+    started.iter().for_each(|one| lanes.end(&one.key, &out_of_turn()));
+    let again = start_all(&mut lanes);
+    assert_eq!(again.iter().map(incident).collect::<Vec<_>>(), [2]);
+    lanes.end(&again[0].key, &out_of_turn());
+    // While both wait, something is sent to Ann.
+    lanes.make_way("ann");
+    assert_eq!(start_all(&mut lanes).iter().map(incident).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn many_that_wait_for_another_lane_do_not_keep_it_from_its_turn() {
+    let mut lanes = Lanes::default();
+    let many = (2..=1000).map(|n| lane("ann", n, 0));
+    lanes.read(many.chain([lane("ann", 1, 1)]).collect());
+    let out_of_turn =
+        |one: &PendingLane| Ended { tries: 0, out_of_turn: true, ..wait(one.newest.0, 0) };
+    // Those whose wait is over come again before all have had their look.
+    for _ in 0..200 {
+        lanes.wake(at(0));
+        for one in start_all(&mut lanes) {
+            if incident(&one) == 1 {
+                return;
+            }
+            lanes.end(&one.key, &out_of_turn(&one));
+        }
+    }
+    panic!("it never has its turn");
 }

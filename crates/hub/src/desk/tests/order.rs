@@ -1,6 +1,7 @@
 //! What a user is told of a server arrives in order, whichever lanes it is in.
 
 use super::*;
+use crate::testing::letter;
 
 impl Room {
     /// One second later, this happens.
@@ -68,4 +69,46 @@ fn what_was_held_arrives_after_what_was_told_meanwhile() {
     assert_eq!(sent.len(), 2, "{sent:?}");
     assert_eq!(sent[0].content.subject, "[DOWN] 2 servers: a-1, a-2");
     assert_eq!(sent[1].kind, NotificationKind::Recovered);
+}
+
+impl Room {
+    /// An outage of a-1 that is held for a-2's, and something that Ann is told meanwhile.
+    fn hold_and_tell(&self) -> watchfire_model::NotificationId {
+        self.late(&["a-2"]);
+        self.record(&[change("a-1", Presence::Up, Presence::AgentDown, 3000)]);
+        assert_eq!(self.store.held().expect("readable").len(), 1);
+        let told = letter(None, "ann", NotificationKind::Report, &["terminal:"], "meanwhile");
+        self.store.write(|batch| batch.enqueue(&told)).expect("the store works")
+    }
+
+    fn newest(&self) -> Option<watchfire_model::NotificationId> {
+        self.store.lanes().expect("readable").into_iter().map(|lane| lane.newest).max()
+    }
+}
+
+#[test]
+fn a_letter_whose_incident_is_gone_is_told_after_what_was_told_meanwhile() {
+    let room = Room::new(&["a-1", "a-2"], &[("ann", team("a"))]);
+    let meanwhile = room.hold_and_tell();
+    let mut book = room.desk.book();
+    let pool = book.held.keys().next().cloned().expect("it is held");
+    for mut entry in book.take_pool(&pool) {
+        entry.incident = watchfire_model::IncidentId(999);
+        book.hold("ann", pool.about.clone(), entry);
+    }
+    drop(book);
+    room.advance(2000);
+    assert_eq!(room.store.held().expect("readable"), []);
+    assert!(room.newest() > Some(meanwhile), "{:?}", room.newest());
+}
+
+#[test]
+fn a_start_tells_what_it_cannot_read_after_what_was_told_before() {
+    let (servers, users) = (["a-1", "a-2"], [("ann", team("a"))]);
+    let room = Room::new(&servers, &users);
+    let meanwhile = room.hold_and_tell();
+    let room = room.damage("a-1agent_down", "a-1agent_dawn", &servers, &users);
+    room.desk.take_up().expect("the store works");
+    assert_eq!(room.store.held().expect("readable"), []);
+    assert!(room.newest() > Some(meanwhile), "{:?}", room.newest());
 }

@@ -37,7 +37,13 @@ async fn what_cannot_be_stored_is_kept_and_stored_later() {
 
 impl Room {
     /// Changes bytes of the database while no hub has it open.
-    fn damage(self, from: &str, to: &str, servers: &[&str], users: &[(&str, Scope)]) -> Self {
+    pub(super) fn damage(
+        self,
+        from: &str,
+        to: &str,
+        servers: &[&str],
+        users: &[(&str, Scope)],
+    ) -> Self {
         assert_eq!(from.len(), to.len());
         let Self { store, fleet, desk, folder, .. } = self;
         // A commit of this size makes SQLite move all pages from its WAL to the file.

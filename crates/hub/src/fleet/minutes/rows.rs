@@ -121,6 +121,6 @@ impl Rows {
     /// The word of a place in each tick.
     fn words(&self, place: usize) -> impl Iterator<Item = Word> {
         let words = self.width().div_ceil(WORD).max(1);
-        self.changed.iter().skip(place / WORD).step_by(words).copied()
+        self.changed.chunks_exact(words).map(move |tick| tick[place / WORD])
     }
 }

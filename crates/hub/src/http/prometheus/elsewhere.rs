@@ -145,7 +145,7 @@ enum Fence {
 
 impl Fence {
     fn around(scope: &Scope, fleet: &Fleet) -> Result<Self, ApiError> {
-        if scope.selectors().iter().any(|selector| selector.as_str().trim() == "*") {
+        if scope.is_everything() {
             return Ok(Self::None);
         }
         let configs = fleet.indices().into_iter().map(|index| fleet.config(index));

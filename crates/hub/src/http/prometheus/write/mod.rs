@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_api::remote_write::limits::MAX_PACKED;
 use watchfire_api::remote_write::{Protocol, RequestError};
 use watchfire_runtime::{Clock, task};
+use watchfire_store::Pushed;
 
 use crate::dial::Rarely;
 use crate::http::{App, AppState};
@@ -110,9 +111,7 @@ impl App {
         let waiting = waiting.map_err(|_| busy("too much waits for the disk"))?;
         match waiting.await {
             Ok(Outcome::Stored(pushed)) => {
-                if pushed.refused_series > 0 {
-                    self.writing.told.tell_full(sender, clock);
-                }
+                self.writing.told.tell_full(sender, &pushed, clock);
                 Ok(stored(pushed.samples, &with(refused, &pushed)))
             }
             Ok(Outcome::Never(why)) => Err(Report::new(StatusCode::BAD_REQUEST, why)),
@@ -205,10 +204,12 @@ impl Writing {
 }
 
 impl Told {
-    fn tell_full(&self, sender: &KnownSender, clock: &Clock) {
+    fn tell_full(&self, sender: &KnownSender, pushed: &Pushed, clock: &Clock) {
+        let Some(why) = pushed.why else { return };
         if let Some(times) = self.full.note(clock.now()) {
+            let Pushed { refused_series: series, refused_samples: samples, .. } = pushed;
             let sender = &sender.name;
-            tracing::warn!(times, %sender, "there is no room for more series of senders");
+            tracing::warn!(times, %sender, series, samples, %why, "some of a push is not stored");
         }
     }
 }

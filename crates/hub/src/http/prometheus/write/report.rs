@@ -30,24 +30,27 @@ pub(super) fn busy(why: &str) -> Report {
     Report::new(StatusCode::SERVICE_UNAVAILABLE, format!("{why}: come again"))
 }
 
-/// So much is durable, and so much was left out. What was is a mistake of the sender, which it
-/// must not repeat: 400, though the rest is stored.
+/// So much is durable, and so much was left out. What was is a mistake of the sender, or more
+/// than it may push, and it must not repeat that: 400, though the rest is stored.
 pub(super) fn stored(written: usize, refused: &Refused) -> Report {
-    if refused.is_none() {
+    if refused.is_none() && refused.why.is_none() {
         return Report { status: StatusCode::NO_CONTENT, words: String::new(), written };
     }
     let Refused { series, samples, why } = refused;
-    let why = why.as_deref().unwrap_or("there are too many series");
+    let why = why.as_deref().unwrap_or("they are not right");
     let words = format!(
         "{written} samples are stored; left out were {series} series and {samples} samples: {why}"
     );
     Report { status: StatusCode::BAD_REQUEST, words, written }
 }
 
-/// What was left out before and by the history, which has no more room for series.
+/// What was left out before and by the history. What was wrong is said first, and then what has no
+/// room: the one is mended by the sender, the other perhaps elsewhere.
 pub(super) fn with(mut refused: Refused, pushed: &Pushed) -> Refused {
     refused.series += pushed.refused_series;
     refused.samples += pushed.refused_samples;
+    let why = refused.why.into_iter().chain(pushed.why.map(|why| why.to_string()));
+    refused.why = why.reduce(|first, next| format!("{first}; {next}"));
     refused
 }
 
@@ -74,5 +77,34 @@ impl IntoResponse for Report {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchfire_store::LeftOut;
+
+    use super::*;
+
+    #[test]
+    fn what_the_history_leaves_out_is_counted_with_the_rest_and_said() {
+        let wrong = Refused { series: 1, samples: 2, why: Some("no name".to_owned()) };
+        let pushed = Pushed {
+            samples: 4,
+            refused_series: 3,
+            refused_samples: 5,
+            why: Some(LeftOut::Series),
+            ..Pushed::default()
+        };
+        let report = stored(pushed.samples, &with(wrong, &pushed));
+        assert_eq!((report.status, report.written), (StatusCode::BAD_REQUEST, 4));
+        let begin = "4 samples are stored; left out were 4 series and 7 samples: no name; the \
+                     sender has 100000 series and may have no more";
+        assert!(report.words.starts_with(begin), "{}", report.words);
+        let none = stored(4, &with(Refused::default(), &Pushed::default()));
+        assert_eq!((none.status, none.words.as_str()), (StatusCode::NO_CONTENT, ""));
+        let nobody = Pushed { why: Some(LeftOut::Senders), ..Pushed::default() };
+        let report = stored(0, &with(Refused::default(), &nobody));
+        assert_eq!(report.status, StatusCode::BAD_REQUEST, "not even what it said of metrics");
     }
 }
