@@ -14,6 +14,7 @@ mod join;
 mod login;
 mod logout;
 mod metrics;
+mod notify;
 mod of_hub;
 mod passwd;
 mod past;
@@ -22,10 +23,15 @@ mod query;
 mod relaunch;
 mod report;
 mod restore;
+mod route;
+mod rule;
 mod server;
 mod sim;
 mod stats;
 mod up;
+
+pub(crate) use notify::Untold;
+pub(crate) use rule::BadFiles;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -94,8 +100,14 @@ enum Command {
     Login(login::Login),
     /// End the login at a hub
     Logout(logout::Logout),
+    /// Check channels' URLs, and send one message through one
+    Notify(notify::Notify),
     /// Ask a hub's history in PromQL
     Query(query::Query),
+    /// Show who would be told of a server, when and how
+    Route(route::Route),
+    /// Check and test files of rules
+    Rule(rule::Rule),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
     Ps(ps::Ps),
     /// Show the state of this machine, or of a hub's server, now or at a past moment
@@ -138,7 +150,10 @@ impl Arguments {
             Command::Passwd(passwd) => passwd.run(),
             Command::Login(login) => login.run(),
             Command::Logout(logout) => logout.run(),
+            Command::Notify(notify) => notify.run(),
             Command::Query(query) => query.run(),
+            Command::Route(route) => route.run(),
+            Command::Rule(rule) => rule.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),

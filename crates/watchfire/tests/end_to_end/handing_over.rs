@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use watchfire_testkit::ask::{Answered, Ask};
+use watchfire_testkit::http::Stub;
 use watchfire_testkit::ports;
 use watchfire_testkit::process::Running;
 use watchfire_testkit::smtp::Sink;
@@ -41,7 +42,11 @@ fn what_agents_tell_is_in_the_other_store_without_a_hole() {
     let (lab, sink) = (Lab::new(), Sink::start());
     let (other, here) = (address(), address());
     let first = store(&lab, other);
-    let tables = format!("[[remote_write]]\nurl = \"http://{other}/api/v1/write\"\n");
+    // A third one takes requests and never answers.
+    let silent = Stub::start();
+    silent.always(watchfire_testkit::http::Answer::Hang);
+    let target = |base: &str| format!("[[remote_write]]\nurl = \"{base}/api/v1/write\"\n");
+    let tables = target(&silent.base()) + &target(&format!("http://{other}"));
     let hub = Hub::start_at(&lab, &Plan::mailing(&sink).set(&tables), here);
     let mut agent = Enrolled::new(&lab, "web-1");
     let (join, token) = token(&lab.path("hub.toml").display().to_string(), "web-1");
@@ -68,6 +73,14 @@ fn what_agents_tell_is_in_the_other_store_without_a_hole() {
     let there = all.iter().filter(|at| (begun..=away).contains(at)).copied();
     let here = told(&hub, begun, away);
     assert!(there.eq(here.iter().copied()), "{all:?} {here:?}");
+    let metrics = hub.api.get("/metrics").text();
+    let sent = |base: &str| {
+        let of =
+            format!("watchfire_remote_write_samples_sent_total{{url=\"{base}/api/v1/write\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&of)?.parse::<f64>().ok())
+    };
+    assert!(sent(&format!("http://{other}")) > Some(0.0), "{metrics}");
+    assert_eq!(sent(&silent.base()), Some(0.0), "{metrics}");
 }
 
 /// When the hub itself has samples of the series.
