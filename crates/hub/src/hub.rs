@@ -219,6 +219,7 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
+        let courier = courier.with_budget(config.budget);
         let muting = Arc::new(Muting::new(config.maintenance));
         let desk = Arc::new(desk.with_muting(muting.clone()));
         let admins = admins(&config.users);

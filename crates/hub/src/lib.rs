@@ -69,6 +69,7 @@ pub use config::{
     Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
     WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;

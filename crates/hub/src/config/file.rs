@@ -115,11 +115,13 @@ pub(super) struct MailTable {
 }
 
 /// `[notify]`
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NotifyTable {
     #[serde(default)]
     pub(super) allow: Vec<Spanned<String>>,
+    pub(super) texts_per_hour: Option<Spanned<i64>>,
+    pub(super) messages_per_hour: Option<Spanned<i64>>,
 }
 
 /// `mailgun = { … }`

@@ -23,6 +23,8 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+use crate::courier::Budget;
+
 pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
@@ -61,6 +63,8 @@ pub struct HubConfig {
     pub mail: Option<MailSettings>,
     /// Where channels may lead besides the public internet.
     pub allowed: Allowed,
+    /// How much may go by each channel.
+    pub budget: Budget,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.

@@ -28,7 +28,7 @@ pub fn show(config: &HubConfig) -> String {
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
     show_mail(&mut text, config);
-    show_allowed(&mut text, config);
+    show_notify(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -92,11 +92,14 @@ fn show_mail(text: &mut String, config: &HubConfig) {
     };
 }
 
-fn show_allowed(text: &mut String, config: &HubConfig) {
+fn show_notify(text: &mut String, config: &HubConfig) {
     let hosts: Vec<String> = config.allowed.hosts().iter().map(AllowedHost::to_string).collect();
+    let _ = writeln!(text, "\n[notify]");
     if !hosts.is_empty() {
-        let _ = writeln!(text, "\n[notify]\nallow = {hosts:?}");
+        let _ = writeln!(text, "allow = {hosts:?}");
     }
+    let _ = writeln!(text, "texts_per_hour = {}", config.budget.texts);
+    let _ = writeln!(text, "messages_per_hour = {}", config.budget.others);
 }
 
 fn show_services(text: &mut String, config: &HubConfig) {
