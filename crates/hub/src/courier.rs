@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_model::{
-    Channel, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState, ServerName,
+    Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
+    ServerName,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
@@ -18,11 +19,13 @@ use self::begun::First;
 pub use self::budget::Budget;
 use self::budget::{HOUR, Spent};
 use self::lanes::{Ended, Lanes};
+pub(crate) use self::undelivered::Undelivered;
 use crate::terminal::{self, Terminal};
 
 mod begun;
 mod budget;
 mod lanes;
+mod undelivered;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
 const READ_ANEW: Duration = Duration::from_secs(30);
@@ -48,6 +51,7 @@ pub(crate) struct Courier {
     lanes: Mutex<Lanes>,
     /// What went by each channel of late.
     spent: Spent,
+    undelivered: Undelivered,
 }
 
 /// What a try is to send.
@@ -78,12 +82,19 @@ impl Courier {
             done: Notify::new(),
             lanes: Mutex::default(),
             spent: Spent::default(),
+            undelivered: Undelivered::default(),
         }
     }
 
     /// The same courier, with this much for each channel.
     pub(crate) fn with_budget(mut self, budget: Budget) -> Self {
         self.spent = Spent::new(budget);
+        self
+    }
+
+    /// The same courier, that lets others know what it cannot deliver.
+    pub(crate) fn telling(mut self, undelivered: Undelivered) -> Self {
+        self.undelivered = undelivered;
         self
     }
 
@@ -220,7 +231,11 @@ impl Courier {
                 }
                 Step::Empty => return ended(None),
                 Step::Wait { until } => return ended(Some(until)),
-                Step::Dead(id) => self.give_up(id, &key.user).await?,
+                Step::Dead(id) => {
+                    let found = lane.into_iter().find(|(one, _)| one.id == id);
+                    let found = found.ok_or("the schedule gave up a notification of another lane")?;
+                    self.give_up(&found.0, &found.1).await?;
+                }
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
@@ -334,11 +349,27 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(self: &Arc<Self>, id: NotificationId, user: &str) -> Result<(), String> {
-        tracing::error!(notification = id.0, "every channel refused a notification for good");
-        let dead = NotificationState::Dead;
-        self.stored(move |store| store.write(|batch| batch.set_state(id, dead))).await?;
-        self.make_way(user);
+    /// Nobody takes it. In the same transaction it is written down who else is told.
+    async fn give_up(
+        self: &Arc<Self>,
+        dead: &Notification,
+        tries: &[Delivery],
+    ) -> Result<(), String> {
+        let id = dead.id;
+        let letters = self.undelivered.letters(dead, tries, self.clock.now());
+        let told = letters.len();
+        tracing::error!(
+            notification = id.0,
+            told,
+            "every channel refused a notification for good; so many others are told of it"
+        );
+        let write = move |batch: &Batch<'_>| {
+            batch.set_state(id, NotificationState::Dead)?;
+            letters.iter().try_for_each(|letter| batch.enqueue(letter).map(|_| ()))
+        };
+        self.stored(move |store| store.write(write)).await?;
+        self.make_way(&dead.user);
+        self.arrived.notify_one();
         Ok(())
     }
 

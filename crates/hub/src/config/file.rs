@@ -74,6 +74,7 @@ pub(super) struct UserTable {
     #[serde(default)]
     pub(super) channels: Vec<Spanned<String>>,
     pub(super) report: Option<Spanned<String>>,
+    pub(super) self_test: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     pub(super) working: Option<Spanned<String>>,
     pub(super) quiet: Option<Spanned<String>>,

@@ -24,6 +24,7 @@ use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
 use crate::courier::Budget;
+use crate::self_test::WeekTime;
 
 pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
@@ -127,6 +128,8 @@ pub struct User {
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
+    /// When each channel of the user is tested.
+    pub self_test: Option<WeekTime>,
     /// The user's time zone.
     pub time_zone: TimeZone,
 }
@@ -144,6 +147,7 @@ impl User {
             ways: Vec::new(),
             awake: Awake::default(),
             report: None,
+            self_test: None,
             time_zone: TimeZone::system(),
         }
     }

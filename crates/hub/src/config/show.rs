@@ -8,6 +8,8 @@ use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
 
 use super::check::WORDS;
+use crate::self_test::DAYS;
+
 use super::{HubConfig, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
@@ -162,6 +164,11 @@ fn show_users(text: &mut String, config: &HubConfig) {
         show_told(text, user);
         if let Some(minutes) = user.report {
             let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
+        }
+        if let Some(at) = user.self_test {
+            let day = DAYS.iter().find(|(_, day)| *day == at.day).map_or("", |(word, _)| *word);
+            let (hours, minutes) = (at.minutes / 60, at.minutes % 60);
+            let _ = writeln!(text, "self_test = \"{day} {hours:02}:{minutes:02}\"");
         }
         if let Some(zone) = user.time_zone.iana_name() {
             let _ = writeln!(text, "time_zone = {zone:?}");
