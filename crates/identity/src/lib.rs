@@ -20,5 +20,5 @@ pub mod token;
 
 pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
-pub use role::{Action, Role, RoleError, authorize};
+pub use role::{Action, Role, RoleError, authorize, may_change};
 pub use scope::{Scope, ScopeError};

@@ -47,6 +47,7 @@ pub(super) async fn list(
     let filter = IncidentFilter {
         open_only: query.open.unwrap_or(false),
         server,
+        kind: None,
         before_id: query.before.map(IncidentId),
         limit: watchfire_store::MAX_PAGE,
     };
