@@ -400,6 +400,7 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
+            escalated: Vec::new(),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })
