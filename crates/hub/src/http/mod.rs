@@ -52,6 +52,7 @@ use watchfire_store::Store;
 use crate::accounts::Account;
 use crate::address::host_and_port;
 use crate::agents::Agents;
+use crate::alerts::AlertDesk;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -147,6 +148,8 @@ pub(crate) struct Parts {
     pub(crate) muting: Arc<Muting>,
     /// Sends tests by channels.
     pub(crate) self_tests: Arc<SelfTests>,
+    /// What fires.
+    pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
