@@ -233,7 +233,8 @@ impl Courier {
                 Step::Wait { until } => return ended(Some(until)),
                 Step::Dead(id) => {
                     let found = lane.into_iter().find(|(one, _)| one.id == id);
-                    let found = found.ok_or("the schedule gave up a notification of another lane")?;
+                    let found =
+                        found.ok_or("the schedule gave up a notification of another lane")?;
                     self.give_up(&found.0, &found.1).await?;
                 }
                 Step::Send { notification, channel, first, merges } => {

@@ -242,7 +242,10 @@ mod tests {
             assert_eq!(letters(&tests).len(), 3, "{now}");
         }
         let ways = letters(&tests);
-        assert_eq!(ways.iter().map(|(_, way)| &**way).collect::<Vec<_>>(), ["mailto", "slack", "ntfy"]);
+        assert_eq!(
+            ways.iter().map(|(_, way)| &**way).collect::<Vec<_>>(),
+            ["mailto", "slack", "ntfy"]
+        );
         tests.write_due(started, at("2026-11-30T07:00:00Z")).expect("it is stored");
         assert_eq!(letters(&tests).len(), 6);
     }

@@ -35,6 +35,14 @@ impl Office {
 
     /// The same, with a budget.
     fn within(answer: Answer, budget: Budget, before: impl FnOnce(&Store, &Begun)) -> Self {
+        Self::made(answer, (budget, Undelivered::default()), before)
+    }
+
+    fn made(
+        answer: Answer,
+        (budget, undelivered): (Budget, Undelivered),
+        before: impl FnOnce(&Store, &Begun),
+    ) -> Self {
         let begun = Arc::<Begun>::default();
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a good store");
@@ -51,7 +59,7 @@ impl Office {
         let notifier = Notifier::new(Some(mail), clock.clone()).expect("good settings");
         let (shutdown, end) = Shutdown::new();
         let courier = Courier::new(store.clone(), notifier, clock, Arc::default(), begun.clone());
-        let courier = Arc::new(courier.with_budget(budget));
+        let courier = Arc::new(courier.with_budget(budget).telling(undelivered));
         let running = task::spawn("courier", courier.clone().run(shutdown));
         Self { store, courier, stub, hand, end, running, _folder: folder }
     }
@@ -524,4 +532,24 @@ async fn what_was_sent_before_a_restart_counts() {
     assert!(office.tries(down).is_empty());
     office.hand.advance(Duration::from_secs(3601));
     office.until_state(down, NotificationState::Delivered).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_every_channel_refuses_goes_by_another_one_of_its_user() {
+    let everything = watchfire_model::Scope::everything();
+    let ann = watchfire_alert::Recipient {
+        channels: vec![Channel::new(&mailto("ann")), Channel::new(terminal::URL)],
+        ..crate::testing::recipient("ann", everything)
+    };
+    let undelivered = Undelivered { recipients: vec![ann], ..Undelivered::default() };
+    let answer = Answer::reply(400, r#"{"message":"to parameter is not a valid address"}"#);
+    let office = Office::made(answer, (Budget::default(), undelivered), |_, _| {});
+    let down = office.put(&trouble(&office.store, "a-1", "ann"));
+    office.until_state(down, NotificationState::Dead).await;
+    let incident = office.notification(down).incident.expect("it is about one");
+    let all = || office.store.notifications_of(incident).expect("readable");
+    let delivered = || all().into_iter().find(|one| one.state == NotificationState::Delivered);
+    let other = until("it is told by another way", delivered).await;
+    assert_eq!(other.kind, NotificationKind::ChannelDead);
+    assert!(other.content.text.contains("not delivered by mailto"), "{}", other.content.text);
 }

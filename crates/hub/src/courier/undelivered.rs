@@ -70,12 +70,7 @@ impl Undelivered {
             channels,
             content,
             content_if_first: None,
-            message_id: message_id(
-                NotificationKind::ChannelDead,
-                &place,
-                &dead.user,
-                &self.hub_id,
-            ),
+            message_id: message_id(NotificationKind::ChannelDead, &place, &dead.user, &self.hub_id),
             references: Vec::new(),
             created: now,
         }
@@ -141,7 +136,8 @@ fn reasons(dead: &Notification, tries: &[Delivery]) -> Vec<String> {
         }
         _ => "it was not tried, or its end is not known".to_owned(),
     };
-    let one = |channel: &Channel| format!("not delivered by {}: {}", channel.scheme(), why(channel));
+    let one =
+        |channel: &Channel| format!("not delivered by {}: {}", channel.scheme(), why(channel));
     dead.channels.iter().take(MAX_NAMED).map(one).collect()
 }
 

@@ -19,8 +19,7 @@ use super::route::shown;
 /// `GET /api/channels`: how the asker is told, without what is secret in it.
 pub(super) async fn list(State(app): State<AppState>, asker: Asker) -> Json<Vec<ChannelRow>> {
     let channels = app.parts.self_tests.channels(&asker.account.name);
-    let row =
-        |(number, channel): (usize, Channel)| ChannelRow { number, channel: shown(&channel) };
+    let row = |(number, channel): (usize, Channel)| ChannelRow { number, channel: shown(&channel) };
     Json(channels.into_iter().enumerate().map(row).collect())
 }
 
@@ -38,7 +37,10 @@ pub(super) async fn test(
     let written = task::blocking("self test", move || tests.test(&user, number, now)).await;
     let written = written.map_err(Refusal::fault)?.map_err(Refusal::fault)?;
     let id = written.ok_or_else(|| Refusal::not_found("channel"))?;
-    Ok((StatusCode::ACCEPTED, Json(ChannelTest { id: id.0, state: "pending".into(), detail: None })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(ChannelTest { id: id.0, state: "pending".into(), detail: None }),
+    ))
 }
 
 /// `GET /api/channels/tests/{id}`: what became of a test of the asker's.
@@ -56,8 +58,7 @@ pub(super) async fn outcome(
     });
     let (letter, deliveries) = read.await.map_err(Refusal::fault)?.map_err(Refusal::fault)?;
     let is_theirs = |letter: &Notification| {
-        letter.user == asker.account.name
-            && letter.kind == NotificationKind::SelfTest
+        letter.user == asker.account.name && letter.kind == NotificationKind::SelfTest
     };
     let letter = letter.filter(is_theirs).ok_or_else(missing)?;
     let row = NotificationRow::new(&letter, &deliveries);

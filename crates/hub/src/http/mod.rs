@@ -3,9 +3,9 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
-mod channels;
 #[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
 mod changer;
+mod channels;
 mod client;
 mod enrol;
 mod events;

@@ -1,5 +1,7 @@
 //! The channels of whoever asks, and tests of them.
 
+use watchfire_model::NotificationKind;
+
 use super::*;
 
 #[tokio::test]
@@ -39,5 +41,11 @@ async fn another_sites_page_starts_no_test() {
     let without = Seat { csrf: String::new(), ..ann.clone() };
     let refused = house.send(asking(Method::POST, "/api/channels/0/test", Some(&without))).await;
     assert_eq!(refused.status, 403, "{refused:?}");
-    assert!(house.store.pending_after(watchfire_model::NotificationId(0), 9).expect("it is read").is_empty());
+    assert!(
+        house
+            .store
+            .pending_after(watchfire_model::NotificationId(0), 9)
+            .expect("it is read")
+            .is_empty()
+    );
 }
