@@ -35,7 +35,7 @@ pub use alerts::{Alert, AlertState, Annotations, Change, RESOLVED_KEPT_MS};
 pub use answers::Stage;
 pub use builtin::{BUILT_IN, built_in};
 pub use error::{Place, RuleError};
-pub use evaluate::{ALERT_NAME_LABEL, Scene};
+pub use evaluate::{ALERT_NAME_LABEL, Scene, always_known};
 pub use group::{Alerting, Group, Rule, RuleFile, RuleKind, Wording, Wordings};
 pub use rehearse::{Rehearsal, RehearsalError, RehearsedAlert, Stretch, rehearse};
 pub use restore::{AlertRow, Outage, PENDING_OUTAGE_MS};

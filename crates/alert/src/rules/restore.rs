@@ -86,8 +86,19 @@ impl GroupState {
             rule.alerts.insert(alert.labels.clone(), alert);
         }
         state.evaluated_at_ms = Some(outage.from_ms);
+        state.looked_at_ms = Some(outage.until_ms);
         state.grace_until_ms = outage.until_ms.saturating_add(outage.grace_ms);
         (state, orphans)
+    }
+}
+
+impl Alert {
+    /// The alert as it is after an outage; false when what was before says nothing any more.
+    fn outlast(&mut self, outage: Outage) -> bool {
+        let gap_ms = outage.until_ms.saturating_sub(outage.from_ms).max(0);
+        self.put_off(gap_ms, outage.until_ms);
+        self.is_restored = true;
+        self.state != AlertState::Pending || gap_ms <= PENDING_OUTAGE_MS
     }
 }
 
@@ -110,25 +121,20 @@ impl AlertRow {
 
     /// The alert as it is after an outage; none when what was before says nothing any more.
     fn after(self, outage: Outage) -> Option<Alert> {
-        let gap_ms = outage.until_ms.saturating_sub(outage.from_ms).max(0);
-        let is_pending = self.state == AlertState::Pending;
-        if is_pending && gap_ms > PENDING_OUTAGE_MS {
-            return None;
-        }
-        // A clock that was set back must not make it wait for a moment that it has seen.
-        let later = |ms: i64| ms.saturating_add(gap_ms).min(outage.until_ms);
         let pairs = self.labels.into_iter().map(|(name, value)| (name.into(), value.into()));
         let told = self.annotations.into_iter();
-        Some(Alert {
+        let mut alert = Alert {
             labels: LabelSet::new(pairs),
             annotations: told.map(|(name, words)| (name.into(), words)).collect(),
             value: self.value,
             state: self.state,
-            since_ms: if is_pending { later(self.since_ms) } else { self.since_ms },
+            since_ms: self.since_ms,
             fired_at_ms: self.fired_at_ms,
-            keep_since_ms: self.keep_since_ms.map(later),
+            keep_since_ms: self.keep_since_ms,
             resolved_at_ms: self.resolved_at_ms,
             is_restored: true,
-        })
+            is_unknown: false,
+        };
+        alert.outlast(outage).then_some(alert)
     }
 }

@@ -12,7 +12,7 @@ use super::report::{Failure, Report, TestResult};
 use crate::go_template;
 use crate::rules::alerts::{Alert, AlertState, Annotations};
 use crate::rules::error::Place;
-use crate::rules::evaluate::{ALERT_NAME_LABEL, Scene, vector};
+use crate::rules::evaluate::{ALERT_NAME_LABEL, Scene, always_known, vector};
 use crate::rules::group::{Group, RuleFile};
 use crate::rules::labels_text;
 use crate::rules::overlay::Overlay;
@@ -192,6 +192,7 @@ fn scene<'a>(test: &'a Test, limits: Limits, source: &'a Overlay<'a>) -> Scene<'
         limits,
         template_limits: go_template::Limits::default(),
         out_of_time: &|| false,
+        is_known: &always_known,
         external_labels: &test.external_labels,
         external_url: &test.external_url,
     }

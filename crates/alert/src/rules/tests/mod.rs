@@ -44,6 +44,7 @@ fn scene<'a>(source: &'a MemorySource, none: &'a LabelSet) -> Scene<'a> {
         limits: Limits::default(),
         template_limits: go_template::Limits::default(),
         out_of_time: &|| false,
+        is_known: &always_known,
         external_labels: none,
         external_url: "",
     }
