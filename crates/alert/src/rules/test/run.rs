@@ -49,7 +49,9 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(file: &'a TestFile, test: &'a Test, groups: &[Arc<Group>]) -> Self {
-        let groups = groups.iter().cloned().map(GroupState::new).collect();
+        let state =
+            |group: &Arc<Group>| GroupState::new(group.clone()).evaluated_every(file.interval_ms);
+        let groups = groups.iter().map(state).collect();
         let limits = Limits { subquery_step_ms: file.interval_ms, ..Limits::default() };
         Self { file, test, groups, limits }
     }

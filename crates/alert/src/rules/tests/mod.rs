@@ -33,9 +33,10 @@ fn group(text: &str) -> Arc<Group> {
     file.groups[0].clone()
 }
 
-/// A group of some rules, written as the items of a list.
+/// A group of some rules, written as the items of a list, to be evaluated each minute or sooner.
 fn rules(head: &str, rules: &str) -> Arc<Group> {
-    group(&format!("groups:\n- name: g\n  {head}\n  rules:\n{rules}"))
+    let interval = if head.contains("interval") { "" } else { "\n  interval: 1m" };
+    group(&format!("groups:\n- name: g\n  {head}{interval}\n  rules:\n{rules}"))
 }
 
 fn scene<'a>(source: &'a MemorySource, none: &'a LabelSet) -> Scene<'a> {
