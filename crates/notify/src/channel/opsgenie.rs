@@ -85,9 +85,11 @@ fn priority(text: &str) -> Result<&'static str, String> {
 }
 
 impl Opsgenie {
-    fn priority(&self, kind: NotificationKind) -> &'static str {
-        self.priority.unwrap_or(match kind {
+    fn priority(&self, message: &Outgoing<'_>) -> &'static str {
+        self.priority.unwrap_or(match message.kind {
             NotificationKind::Report => "P5",
+            // An end whose beginning nobody was told.
+            _ if Act::of(message) == Act::Tell => "P3",
             NotificationKind::Flapping | NotificationKind::Corrected => "P3",
             _ => "P1",
         })
@@ -100,7 +102,7 @@ impl Opsgenie {
             "message": subject,
             "alias": alias(message),
             "description": words.below_title(),
-            "priority": self.priority(message.kind),
+            "priority": self.priority(message),
             "source": "Watchfire",
             "details": { "kind": message.kind.as_str() },
         });
