@@ -181,7 +181,8 @@ impl Courier {
             if shutdown.is_requested() {
                 return ended(None);
             }
-            let step = next_step(&lane, self.clock.now(), backoff::jitter());
+            let rests = |channel: &Channel| self.notifier.rests(channel);
+            let step = next_step(&lane, self.clock.now(), backoff::jitter(), rests);
             if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
                 self.take_back(first).await?;
                 continue;

@@ -184,6 +184,13 @@ impl Notifier {
         Ok(format!("{}: {method} to {host} {way}{}", kind.name, target.unwrap_or_default()))
     }
 
+    /// For how long `channel` is left alone from now on: its provider asked for that, or turned a
+    /// message away. Meanwhile it is the next channel's turn.
+    #[must_use]
+    pub fn rests(&self, channel: &Channel) -> Option<Duration> {
+        self.sender.rests(channel.as_str())
+    }
+
     /// Hands `message` to `channel` and says what came of it. It ends within
     /// [`Timeouts::whole`], and no panic of a library leaves it: a message that
     /// cannot be sent is refused, and the next one still goes out.

@@ -22,16 +22,25 @@ const IDENTIFIERS: [&str; 8] =
     ["id", "message_id", "messageId", "event_id", "request", "name", "ts", "timestamp"];
 
 /// The meaning of an answer by its status alone.
+///
+/// Only what says that this message, or this place, is wrong refuses it. All else may be what
+/// stands in between (a proxy's 403 and 404 for a minute), or what somebody will mend (a token,
+/// a bill), and an alarm must outlive that.
 pub(crate) fn by_status(answer: &Answer) -> DeliveryOutcome {
     match answer.status {
         200..=299 if is_page(answer) => foreign(answer),
         200..=299 => accepted(answer, identifier(answer).as_deref()),
-        300..=399 => refused(answer, "it points elsewhere, and redirects are not followed"),
-        // It was not taken, and may be later.
-        408 | 425 | 429 => retry(answer, &said(answer)),
-        500..=599 => retry(answer, &said(answer)),
-        _ => refused(answer, &said(answer)),
+        300..=399 => retry(answer, "it points elsewhere, and redirects are not followed"),
+        400 | 410 | 413 | 422 => refused(answer, &said(answer)),
+        _ => retry(answer, &said(answer)),
     }
+}
+
+/// Whether somebody surely did not take it, and did not ask for patience either: then the user's
+/// next channel need not wait.
+pub(crate) fn is_turned_away(answer: &Answer, outcome: &DeliveryOutcome) -> bool {
+    matches!(outcome, DeliveryOutcome::Retry { maybe_accepted: false, .. })
+        && !matches!(answer.status, 408 | 425 | 429)
 }
 
 /// The provider took it, under this identifier where it gave one.
@@ -144,11 +153,16 @@ mod tests {
             (200, r#"{"id": "abc"}"#, "accepted", "abc"),
             (201, r#"{"id": 17}"#, "accepted", "17"),
             (204, "", "accepted", "204"),
-            (301, "", "refused", "301: it points elsewhere, and redirects are not followed"),
+            (301, "", "retry", "301: it points elsewhere, and redirects are not followed"),
             (400, r#"{"description": "chat not found"}"#, "refused", "400: chat not found"),
-            (401, r#"{"error": {"message": "bad token"}}"#, "refused", "401: bad token"),
-            (404, "<html>secret page of an intranet</html>", "refused", "404"),
+            (401, r#"{"error": {"message": "bad token"}}"#, "retry", "401: bad token"),
+            (403, "", "retry", "403"),
+            (404, "<html>secret page of an intranet</html>", "retry", "404"),
+            (407, "", "retry", "407"),
             (408, "", "retry", "408"),
+            (410, "", "refused", "410"),
+            (413, "", "refused", "413"),
+            (422, "", "refused", "422"),
             (425, "", "retry", "425"),
             (429, r#"{"parameters": {"retry_after": 7}}"#, "retry", "429, try again after 7 s"),
             (

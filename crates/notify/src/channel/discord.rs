@@ -1,12 +1,14 @@
 //! Discord: a channel's webhook (discord.com/developers/docs/resources/webhook#execute-webhook).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{self, Limit};
 use super::tone::Tone;
-use super::{Address, Request, WebChannel};
+use super::{Address, Request, WebChannel, answers, by_status};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
     "discord://WEBHOOK_ID/WEBHOOK_TOKEN",
@@ -18,6 +20,9 @@ pub(crate) const SHAPES: &[&str] = &[
 const TITLE: Limit = Limit::Units(256);
 /// The most that title and description take together: 4096 is the description's own limit.
 const LIMIT: Limit = Limit::Units(4000);
+
+/// Discord's numbers for a channel and a webhook that are not there (any more).
+const UNKNOWN: [u64; 2] = [10_003, 10_015];
 
 struct Discord {
     id: String,
@@ -90,6 +95,17 @@ impl WebChannel for Discord {
             url.push_str(&format!("&thread_id={thread}"));
         }
         Ok(Request::post_json(url, body))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        let body = answers::json(answer);
+        let code = body.as_ref().and_then(|body| body.get("code")?.as_u64());
+        match (answer.status, code) {
+            (400..=499, Some(code)) if UNKNOWN.contains(&code) => {
+                answers::refused(answer, &answers::said(answer))
+            }
+            _ => by_status(answer),
+        }
     }
 
     fn target(&self) -> Option<String> {
