@@ -17,10 +17,6 @@ const MAX_SAID_CHARS: usize = 200;
 const ERRORS: [&str; 8] =
     ["description", "errorDescription", "message", "msg", "error", "errors", "detail", "title"];
 
-/// The fields in which they give the message's identifier.
-const IDENTIFIERS: [&str; 8] =
-    ["id", "message_id", "messageId", "event_id", "request", "name", "ts", "timestamp"];
-
 /// The meaning of an answer by its status alone.
 ///
 /// Only what says that this message, or this place, is wrong refuses it. All else may be what
@@ -29,11 +25,28 @@ const IDENTIFIERS: [&str; 8] =
 pub(crate) fn by_status(answer: &Answer) -> DeliveryOutcome {
     match answer.status {
         200..=299 if is_page(answer) => foreign(answer),
-        200..=299 => accepted(answer, identifier(answer).as_deref()),
+        200..=299 => accepted(answer, None),
         300..=399 => retry(answer, "it points elsewhere, and redirects are not followed"),
         400 | 410 | 413 | 422 => refused(answer, &said(answer)),
         _ => retry(answer, &said(answer)),
     }
+}
+
+/// The meaning of an answer of a provider that gives each message an identifier in `field`: a
+/// success without one is somebody else's.
+pub(crate) fn by_identifier(answer: &Answer, field: &str) -> DeliveryOutcome {
+    if !is_success(answer) {
+        return by_status(answer);
+    }
+    match identifier(answer, field) {
+        Some(identifier) => accepted(answer, Some(&identifier)),
+        None => foreign(answer),
+    }
+}
+
+/// Whether the status is a success.
+pub(crate) fn is_success(answer: &Answer) -> bool {
+    answer.status / 100 == 2
 }
 
 /// Whether somebody surely did not take it, and did not ask for patience either: then the user's
@@ -67,7 +80,8 @@ pub(crate) fn foreign(answer: &Answer) -> DeliveryOutcome {
 }
 
 fn is_page(answer: &Answer) -> bool {
-    answer.content_type.as_ref().is_some_and(|kind| kind.starts_with("text/html"))
+    let kind = answer.content_type.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+    ["text/html", "application/xhtml"].iter().any(|page| kind.starts_with(page))
 }
 
 /// The body, where it is JSON.
@@ -97,13 +111,14 @@ pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
     answer.retry_after.or_else(|| in_body().and_then(seconds))
 }
 
-fn identifier(answer: &Answer) -> Option<String> {
-    let body = json(answer)?;
-    IDENTIFIERS.iter().find_map(|key| match body.get(key)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
+/// What stands in a field of the body, as text; `None` where it is empty.
+pub(crate) fn identifier(answer: &Answer, field: &str) -> Option<String> {
+    let found = match json(answer)?.get(field)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(found).filter(|text| !text.trim().is_empty())
 }
 
 /// The text of a value: itself, the first one of a list, or that of an object's error field.
@@ -138,20 +153,13 @@ mod tests {
     }
 
     fn told(status: u16, body: &str) -> (&'static str, String) {
-        match by_status(&answer(status, body)) {
-            DeliveryOutcome::Accepted { reply } => ("accepted", reply),
-            DeliveryOutcome::Refused { why } => ("refused", why),
-            DeliveryOutcome::Retry { why, maybe_accepted: false } => ("retry", why),
-            DeliveryOutcome::Retry { why, maybe_accepted: true } => ("maybe", why),
-            DeliveryOutcome::Unknown => ("unknown", String::new()),
-        }
+        crate::testing::told(by_status(&answer(status, body)))
     }
 
     #[test]
     fn a_status_has_its_meaning() {
         for (status, body, outcome, words) in [
-            (200, r#"{"id": "abc"}"#, "accepted", "abc"),
-            (201, r#"{"id": 17}"#, "accepted", "17"),
+            (200, r#"{"id": "abc"}"#, "accepted", "200"),
             (204, "", "accepted", "204"),
             (301, "", "retry", "301: it points elsewhere, and redirects are not followed"),
             (400, r#"{"description": "chat not found"}"#, "refused", "400: chat not found"),
@@ -176,6 +184,35 @@ mod tests {
         ] {
             assert_eq!(told(status, body), (outcome, words.to_owned()), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn a_page_is_no_providers_answer_however_it_is_written() {
+        for (kind, word) in [
+            ("text/html", "maybe"),
+            ("Text/HTML; charset=UTF-8", "maybe"),
+            (" application/xhtml+xml", "maybe"),
+            ("application/json", "accepted"),
+        ] {
+            let page = Answer { content_type: Some(kind.to_owned()), ..answer(200, "") };
+            assert_eq!(crate::testing::told(by_status(&page)).0, word, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_a_text_or_a_number() {
+        for (body, word) in [
+            (r#"{"id": "a1"}"#, "accepted"),
+            (r#"{"id": 17}"#, "accepted"),
+            (r#"{"id": " "}"#, "maybe"),
+            (r#"{"id": null}"#, "maybe"),
+            (r#"{"status": "ok"}"#, "maybe"),
+            ("ok", "maybe"),
+        ] {
+            let told = crate::testing::told(by_identifier(&answer(200, body), "id"));
+            assert_eq!(told.0, word, "{body}");
+        }
+        assert_eq!(crate::testing::told(by_identifier(&answer(404, ""), "id")).0, "retry");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use watchfire_model::DeliveryOutcome;
 use super::list::Parsed;
 use super::text::{self, Limit};
 use super::tone::Tone;
-use super::{Address, Request, WebChannel, answers, by_status};
+use super::{Address, Request, WebChannel, answers, by_identifier};
 use crate::Outgoing;
 use crate::web::Answer;
 
@@ -104,7 +104,7 @@ impl WebChannel for Discord {
             (400..=499, Some(code)) if UNKNOWN.contains(&code) => {
                 answers::refused(answer, &answers::said(answer))
             }
-            _ => by_status(answer),
+            _ => by_identifier(answer, "id"),
         }
     }
 

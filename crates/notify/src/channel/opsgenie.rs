@@ -9,7 +9,7 @@ use crate::channel::address::percent_encoded;
 use crate::channel::list::Parsed;
 use crate::channel::pagerduty::region;
 use crate::channel::text::{self, Limit};
-use crate::channel::{Address, Request, WebChannel, accepted, answers, by_status};
+use crate::channel::{Address, Request, WebChannel, by_identifier};
 use crate::web::Answer;
 use crate::{Outgoing, clean};
 
@@ -147,11 +147,7 @@ impl WebChannel for Opsgenie {
     }
 
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
-        let body = answers::json(answer).filter(|_| answer.status / 100 == 2);
-        match body.as_ref().and_then(|body| body.get("requestId")?.as_str()) {
-            Some(identifier) => accepted(answer, Some(identifier)),
-            None => by_status(answer),
-        }
+        by_identifier(answer, "requestId")
     }
 }
 

@@ -160,10 +160,15 @@ impl WebChannel for PagerDuty {
     }
 
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
-        let body = answers::json(answer).filter(|_| answer.status / 100 == 2);
-        match body.as_ref().and_then(|body| body.get("dedup_key")?.as_str()) {
-            Some(key) => accepted(answer, Some(key)),
-            None => by_status(answer),
+        if !answers::is_success(answer) {
+            return by_status(answer);
+        }
+        match answers::identifier(answer, "status").as_deref() {
+            // A change has no key.
+            Some("success") => {
+                accepted(answer, answers::identifier(answer, "dedup_key").as_deref())
+            }
+            _ => answers::foreign(answer),
         }
     }
 }

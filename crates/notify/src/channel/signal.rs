@@ -5,7 +5,7 @@ use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{Limit, plain};
-use super::{Address, Auth, Request, WebChannel, answers, by_status, retry, sms};
+use super::{Address, Auth, Request, WebChannel, answers, by_identifier, retry, sms};
 use crate::Outgoing;
 use crate::web::Answer;
 
@@ -81,7 +81,7 @@ impl WebChannel for Signal {
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
         match answer.status {
             400 => retry(answer, &answers::said(answer)),
-            _ => by_status(answer),
+            _ => by_identifier(answer, "timestamp"),
         }
     }
 

@@ -73,7 +73,8 @@ async fn every_answer_has_its_meaning() {
     let (stub, elsewhere) = (Stub::start(), Stub::start());
     let big = "x".repeat(1_000_000);
     let cases = [
-        (Scripted::reply(200, &big), "accepted", "200"),
+        (Scripted::reply(200, r#"{"id": 25}"#), "accepted", "25"),
+        (Scripted::reply(200, &big), "maybe", "not the provider's"),
         (Scripted::reply(200, "<p>").with_header("Content-Type", "text/html"), "maybe", "between"),
         (Scripted::reply(302, "").with_header("Location", &elsewhere.base()), "retry", "redirects"),
         (Scripted::reply(307, "").with_header("Location", "/"), "retry", "redirects"),
@@ -118,7 +119,8 @@ async fn a_provider_that_asks_for_a_pause_has_it() {
     let resolver = Resolver::system(LONG, clock.clone());
     let sender = sender(PATIENT, resolver, clock).allowing(allowed(&["127.0.0.1"]));
     let busy = Scripted::reply(429, "{}").with_header("Retry-After", "7");
-    stub.next([busy, Scripted::reply(200, "{}")]);
+    stub.next([busy]);
+    stub.always(Scripted::reply(200, r#"{"id": 1}"#));
     let url = url_of(&stub);
     assert_eq!(word(send(&sender, &url).await), ("retry", "429, try again after 7 s".to_owned()));
     hand.advance(Duration::from_secs(6));
@@ -226,6 +228,7 @@ async fn what_is_not_allowed_gets_no_request() {
 #[tokio::test]
 async fn a_proxy_gets_names_as_they_are_and_nothing_that_is_special() {
     let proxy = Stub::start();
+    proxy.next([Scripted::reply(200, r#"{"id": 1}"#)]);
     let clock = Clock::system();
     let (resolver, asked) = scripted(&[&["127.0.0.1"]], &clock);
     let matcher = Matcher::builder().all(proxy.base()).no("direct.example.org").build();

@@ -176,3 +176,37 @@ fn an_alias_of_matrix_is_looked_up_first() {
     let busy = answer(503, "").unwrap_err();
     assert!(matches!(busy, DeliveryOutcome::Retry { .. }), "{busy:?}");
 }
+
+/// A captive portal, a parked domain, a proxy: they say 200 to anything.
+#[test]
+fn a_success_without_what_the_provider_says_then_is_somebody_elses() {
+    let asked = [
+        "ntfy://t",
+        "gotifys://h.example/t",
+        "discord://1/t",
+        "wxteams://YmQ4bm90YXJlYWx0b2tlbg/ada@example.org",
+        "bird://key@11111111-aaaa/22222222-bbbb/+4917012345678",
+        "msgbird://k/Watchfire/+4917012345678",
+        "pover://uuuuuuuuuuuuuuuuuuuuuuuuuuuuuu@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "gchat://s/k/t",
+        "signals://h.example/+4915100000001/",
+        "pagerduty://0123456789abcdef0123456789abcdef",
+        "opsgenie://key",
+    ];
+    for url in asked {
+        for body in ["", "{}", "ok", r#"{"status": "ok"}"#, r#"{"status": 0, "request": "x"}"#] {
+            let (word, why) = judged(url, 200, body);
+            assert!(word == "maybe" && why.contains("not the provider's"), "{url} {body}: {word}");
+        }
+    }
+    // These say nothing that is certain.
+    for url in [
+        "webhook+https://h.example/in",
+        "jsons://h.example/in",
+        "alertmanagers://h.example",
+        "workflows://h.example/a/b",
+        "wxteams://Y2lzY29zcGFyazovL3VzL1dFQkhPT0s",
+    ] {
+        assert_eq!(judged(url, 200, "").0, "accepted", "{url}");
+    }
+}
