@@ -13,7 +13,7 @@ use crate::channel::WebChannel;
 use crate::channel::from_file::FromFile;
 use crate::channel::guard::{self, Allowed, Way};
 use crate::channel::list::Kind;
-use crate::channel::route::{Route, route};
+use crate::channel::route::{Route, is_mail, route};
 use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -233,10 +233,6 @@ impl Notifier {
     }
 }
 
-fn is_mail(channel: &Channel) -> bool {
-    channel.scheme().eq_ignore_ascii_case("mailto")
-}
-
 impl Mail {
     fn new(
         settings: MailSettings,
@@ -355,6 +351,9 @@ mod tests {
         assert!(check("nonsense:123").contains("this version has mailto, "));
         assert!(check("pager:123").contains("write pagerduty://"));
         assert!(check("").contains("this version has mailto, "));
+        assert!(check("xoxb-1-2-hidden").starts_with("no channel \"none\""));
+        assert!(check("123456:AAhidden").starts_with("no channel \"none\""));
+        assert!(check("MailTo:ada@example.org").contains("[mail]"));
         assert!(check("tgrams://123:AAx/1").contains("write tgram://BOT_TOKEN/CHAT"));
         assert!(check("https://example.org/x").contains("https://hooks.slack.com/"));
         assert!(check("https://example.org/x").contains("webhook+https://HOST/PATH"));
