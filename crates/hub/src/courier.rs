@@ -11,7 +11,7 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{About, Batch, LaneKey, PendingLane, Store};
+use watchfire_store::{About, Batch, LaneKey, NewNotification, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
@@ -20,6 +20,7 @@ use crate::terminal::{self, Terminal};
 
 mod begun;
 mod lanes;
+pub(crate) mod owed;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
 const READ_ANEW: Duration = Duration::from_secs(30);
@@ -49,6 +50,8 @@ struct Try {
     channel: Channel,
     first: bool,
     merges: Vec<NotificationId>,
+    /// The letter again, to those who are to have it besides once it is taken.
+    also: Vec<NewNotification>,
     /// Its record, when the desk has written that.
     begun: Option<First>,
 }
@@ -196,9 +199,11 @@ impl Courier {
                 Step::Wait { until } => return ended(Some(until)),
                 Step::Dead(id) => self.give_up(id, &key.user).await?,
                 Step::Send { notification, channel, first, merges } => {
+                    let others = watchfire_notify::owed(&lane, notification, &channel);
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
-                    let this = Try { notification, channel, first, merges, begun };
+                    let also = others.iter().map(|other| owed::copy(&found, other)).collect();
+                    let this = Try { notification, channel, first, merges, also, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -231,6 +236,9 @@ impl Courier {
                     batch.set_state(id, NotificationState::Delivered)?;
                     for merged in &this.merges {
                         batch.set_state(*merged, NotificationState::Merged)?;
+                    }
+                    for copy in &this.also {
+                        batch.enqueue(copy)?;
                     }
                 }
                 Ok(())

@@ -12,6 +12,10 @@ use watchfire_model::{
     NotificationState,
 };
 
+mod owed;
+
+pub use owed::owed;
+
 /// When a channel has not taken a notification for this long since its first
 /// try, the next channel is tried as well. While one rests, the next one is tried at once.
 pub const NEXT_CHANNEL_AFTER: Duration = Duration::from_secs(30);
@@ -161,11 +165,16 @@ fn told_before(lane: &[(Notification, Vec<Delivery>)], at: usize) -> bool {
 
 fn told((notification, tries): &(Notification, Vec<Delivery>)) -> bool {
     notification.state == NotificationState::Delivered
-        || tries.iter().any(|try_| match &try_.outcome {
-            DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
-            DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
-            DeliveryOutcome::Refused { .. } => false,
-        })
+        || tries.iter().any(|try_| took(&try_.outcome))
+}
+
+/// Whether a try with this outcome was, or may have been, taken.
+fn took(outcome: &DeliveryOutcome) -> bool {
+    match outcome {
+        DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
+        DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
+        DeliveryOutcome::Refused { .. } => false,
+    }
 }
 
 fn plan<'a>(

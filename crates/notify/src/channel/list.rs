@@ -1,7 +1,9 @@
 //! The one list of all channels that are addressed by a URL. A new channel is a file
 //! beside this one and a line here.
 
-use super::{Address, OwnChannel, WebChannel};
+use watchfire_model::Channel;
+
+use super::{Address, OwnChannel, WebChannel, route};
 use super::{
     alertmanager, apprise_json, bird, exec, messagebird, modem, opsgenie, pagerduty, plivo,
     sms_gateway, twilio, vonage, webhook,
@@ -28,6 +30,8 @@ pub(crate) struct Kind {
     pub(crate) targets: fn(&Address) -> Option<usize>,
     /// True for a URL that names its targets after `to=` alone; its path means something else.
     pub(crate) is_listed: bool,
+    /// True where a trouble opens an incident that only its end closes.
+    pub(crate) keeps_incidents: bool,
     /// True for a URL that the provider itself hands out, which begins with `https://`.
     pub(crate) is_native: fn(&Address) -> bool,
 }
@@ -46,7 +50,8 @@ pub(crate) const KINDS: &[Kind] = &[
         &["alertmanager", "alertmanagers"],
         alertmanager::SHAPES,
         alertmanager::parse,
-    ),
+    )
+    .keeps_incidents(),
     Kind::web("Apprise's JSON", &["json", "jsons"], apprise_json::SHAPES, apprise_json::parse),
     Kind::web("Bird", &["bird"], bird::SHAPES, bird::parse).targets(bird::targets),
     Kind::web("Discord", &["discord"], discord::SHAPES, discord::parse).native(discord::is_native),
@@ -70,8 +75,8 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::web("ntfy", &["ntfy", "ntfys"], ntfy::SHAPES, ntfy::parse)
         .targets(ntfy::targets)
         .native(ntfy::is_native),
-    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse),
-    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse),
+    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse).keeps_incidents(),
+    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse).keeps_incidents(),
     Kind::web("Plivo", &["plivo"], plivo::SHAPES, plivo::parse).targets(plivo::targets),
     Kind::web("Pushover", &["pover", "pushover"], pushover::SHAPES, pushover::parse),
     Kind::web(
@@ -105,6 +110,11 @@ pub(crate) const KINDS: &[Kind] = &[
 pub fn schemes() -> Vec<&'static str> {
     let of_kinds = KINDS.iter().filter_map(|kind| kind.schemes.first()).copied();
     std::iter::once("mailto").chain(of_kinds).collect()
+}
+
+/// Whether a trouble that this channel is told of stays open there until it is told the end.
+pub(crate) fn keeps_incidents(channel: &Channel) -> bool {
+    route::read(channel.as_str()).is_ok_and(|(kind, _)| kind.keeps_incidents)
 }
 
 impl Kind {
@@ -141,6 +151,7 @@ impl Kind {
             parse,
             targets: no_targets,
             is_listed: false,
+            keeps_incidents: false,
             is_native: never_native,
         }
     }
@@ -155,6 +166,12 @@ impl Kind {
     const fn listed(mut self) -> Self {
         self.is_listed = true;
         self.targets(after_the_path)
+    }
+
+    /// The kind, whose provider keeps incidents.
+    const fn keeps_incidents(mut self) -> Self {
+        self.keeps_incidents = true;
+        self
     }
 
     /// The kind, whose provider hands out URLs of its own.
