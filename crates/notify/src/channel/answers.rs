@@ -95,9 +95,24 @@ pub(crate) fn said(answer: &Answer) -> String {
     found.map(|text| bounded(&text)).unwrap_or_default()
 }
 
+/// The longest pause that a provider is given that has too much to do, and one that is broken. It may
+/// say a day, or mean milliseconds where it says seconds: an alarm cannot wait for that.
+const LONGEST_OF_BUSY: Duration = Duration::from_secs(10 * 60);
+const LONGEST_OF_BROKEN: Duration = Duration::from_secs(2 * 60);
+
+/// How long a provider that is busy or broken is left alone; `None` where it asks for nothing.
+pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
+    let longest = match answer.status {
+        429 => LONGEST_OF_BUSY,
+        500..=599 => LONGEST_OF_BROKEN,
+        _ => return None,
+    };
+    Some(asked_for(answer)?.min(longest))
+}
+
 /// How long the provider wants to be left alone: by its header, or as Telegram,
 /// Discord and Matrix say it in their bodies.
-pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
+fn asked_for(answer: &Answer) -> Option<Duration> {
     let in_body = || {
         let body = json(answer)?;
         let ms = body.get("retry_after_ms").and_then(Value::as_f64);
@@ -134,8 +149,8 @@ fn text_in(value: &Value) -> Option<String> {
 }
 
 fn words(answer: &Answer, why: &str) -> String {
-    let later = pause(answer).filter(|_| answer.status == 429 || answer.status >= 500);
-    let later = later.map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
+    let later =
+        pause(answer).map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
     let colon = if why.is_empty() { "" } else { ": " };
     clean::line(&format!("{}{}{colon}{why}", answer.status, later.unwrap_or_default()))
 }
@@ -184,6 +199,29 @@ mod tests {
         ] {
             assert_eq!(told(status, body), (outcome, words.to_owned()), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn no_provider_is_left_alone_for_long() {
+        let asks = |status, seconds| Answer {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..answer(status, "")
+        };
+        for (status, seconds, given) in [
+            (429, 7, Some(7)),
+            (429, 86_400, Some(600)),
+            (429, u64::MAX, Some(600)),
+            (503, 7, Some(7)),
+            (503, 3600, Some(120)),
+            (404, 7, None),
+            (200, 7, None),
+        ] {
+            let pause = pause(&asks(status, seconds));
+            assert_eq!(pause, given.map(Duration::from_secs), "{status} {seconds}");
+        }
+        let in_body = r#"{"retry_after": 1e300}"#;
+        assert_eq!(pause(&answer(429, in_body)), None, "what is no time is none");
+        assert!(told(429, r#"{"retry_after": 65000}"#).1.contains("after 600 s"));
     }
 
     #[test]

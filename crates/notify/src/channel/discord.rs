@@ -16,6 +16,9 @@ pub(crate) const SHAPES: &[&str] = &[
     "https://discord.com/api/webhooks/WEBHOOK_ID/WEBHOOK_TOKEN",
 ];
 
+/// Without a version Discord means its sixth, which says pauses in milliseconds.
+const API: &str = "https://discord.com/api/v10";
+
 /// The most that an embed's title takes, in characters.
 const TITLE: Limit = Limit::Units(256);
 /// The most that title and description take together: 4096 is the description's own limit.
@@ -90,7 +93,7 @@ impl WebChannel for Discord {
             body["username"] = json!(name);
         }
         let (id, token) = (&self.id, &self.token);
-        let mut url = format!("https://discord.com/api/webhooks/{id}/{token}?wait=true");
+        let mut url = format!("{API}/webhooks/{id}/{token}?wait=true");
         if let Some(thread) = &self.thread {
             url.push_str(&format!("&thread_id={thread}"));
         }

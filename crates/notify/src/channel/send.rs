@@ -150,8 +150,7 @@ impl Sender {
     /// Asks, and remembers how long the provider then wants to be left alone.
     async fn asked(&self, request: Request, key: &str) -> Result<Answer, DeliveryOutcome> {
         let answer = self.answer(request).await?;
-        let is_busy = answer.status == 429 || answer.status >= 500;
-        if let Some(pause) = answers::pause(&answer).filter(|_| is_busy) {
+        if let Some(pause) = answers::pause(&answer) {
             self.quiet.begin(key, pause, self.clock.now());
         }
         Ok(answer)
