@@ -3,6 +3,8 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
+#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
+mod changer;
 mod client;
 mod enrol;
 mod events;
@@ -193,9 +195,13 @@ pub(crate) fn answer(
 
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
+    routes(state(parts))
+}
+
+fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
-    let app = Arc::new(App {
+    Arc::new(App {
         parts,
         started,
         sessions: Sessions::default(),
@@ -207,7 +213,10 @@ pub(crate) fn router(parts: Parts) -> Router {
         questions,
         writing: Writing::default(),
         open: OpenDoor::default(),
-    });
+    })
+}
+
+fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
     let ours = ROUTES.iter().chain(&prometheus::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));

@@ -2,6 +2,7 @@
 
 mod access;
 mod bombs;
+mod changer;
 mod edges;
 mod enrol;
 mod install;
@@ -31,7 +32,7 @@ use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
 use super::install::Installer;
-use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
+use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
 use crate::agents::Agents;
 use crate::alerts::{AlertDesk, Tools};
@@ -57,6 +58,7 @@ static HASH: LazyLock<PasswordHash> =
 /// `ann` sees team a, `olga` too and who was told, `root` everything.
 struct House {
     app: Router,
+    state: AppState,
     fleet: Arc<Fleet>,
     store: Store,
     events: Events,
@@ -166,9 +168,10 @@ impl House {
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
         };
         change(&mut parts);
-        let app = router(parts);
+        let state = super::state(parts);
         Self {
-            app,
+            app: super::routes(state.clone()),
+            state,
             fleet,
             store,
             events,
