@@ -12,7 +12,7 @@ use watchfire_store::{AlertNews, AlertRow, Batch, NewIncidentRow, StoreError, St
 
 use super::book::{Alert, Book, Flap, Item, Subject};
 use super::take::{Touched, closed};
-use super::{Firing, Tools, subject};
+use super::{AlertDesk, Firing, Tools, subject};
 
 /// How long what is critical waits for others that are told with it.
 const CRITICAL_WAIT: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ const MAX_FIRED: usize = 16;
 
 /// One transaction of the alert desk.
 pub(super) struct Work<'t> {
+    pub(super) desk: &'t AlertDesk,
     pub(super) tools: &'t Tools,
     pub(super) book: Book,
     pub(super) now: Moment,
@@ -43,9 +44,9 @@ pub(super) struct Work<'t> {
 }
 
 impl<'t> Work<'t> {
-    pub(super) fn new(tools: &'t Tools, book: Book) -> Self {
-        let now = tools.fleet.now();
-        Self { tools, book, now, is_told: false, touched: Touched::new() }
+    pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
+        let (tools, now) = (&desk.tools, desk.tools.fleet.now());
+        Self { desk, tools, book, now, is_told: false, touched: Touched::new() }
     }
 
     /// An alert fires that was not in any open incident.
@@ -317,17 +318,8 @@ impl<'t> Work<'t> {
         let told = self.book.flaps.get(&alert.key()).and_then(|flap| flap.told);
         let held = told.filter(|_| self.flaps(alert)).map(|told| told.after(FLAP_HOLD));
         let due = held.filter(|held| held.monotonic > due.monotonic).unwrap_or(due);
-        self.wait(user, alert.id, Item { kind, is_repeat: false, due });
+        self.book.wait(user, alert.id, Item { is_repeat: false, due });
         Ok(())
-    }
-
-    /// What is to be told of an alert waits until `item` is due, or until what waits already is.
-    pub(super) fn wait(&mut self, user: &str, alert: i64, item: Item) {
-        let mut pool = self.book.news.get(user).cloned().unwrap_or_default();
-        let known = pool.get(&alert).filter(|known| !known.is_repeat && !item.is_repeat);
-        let due = known.map(|known| known.due).filter(|due| due.monotonic < item.due.monotonic);
-        pool.insert_mut(alert, Item { due: due.unwrap_or(item.due), ..item });
-        self.book.news.insert_mut(user.into(), pool);
     }
 
     pub(super) fn end_news(
@@ -373,11 +365,9 @@ impl<'t> Work<'t> {
         self.times(alert) >= FLAPS
     }
 
-    /// Whether what is said of an alert can be believed: its server has been up for a while.
+    /// Whether it means something that an alert is not named any more.
     pub(super) fn is_settled(&self, alert: &Alert) -> bool {
-        let Some(server) = &alert.server else { return true };
-        let Some(index) = self.tools.fleet.index(server) else { return true };
-        self.tools.fleet.presence(index) == Presence::Up
+        self.desk.is_settled(alert, self.now)
     }
 }
 
