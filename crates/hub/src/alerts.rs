@@ -192,6 +192,11 @@ impl AlertDesk {
         self.shown().firing()
     }
 
+    /// Why nobody is told of an alert now.
+    pub(crate) fn muted(&self, id: i64) -> Option<String> {
+        self.shown().alerts.get(&id)?.muted.as_ref().map(|why| why.to_string())
+    }
+
     /// The sources of which something fires: those that are no more want an empty whole round.
     pub(crate) fn sources(&self) -> Vec<String> {
         self.shown().sources()

@@ -126,6 +126,13 @@ impl Desk {
         }
     }
 
+    /// Records transitions and tells of them, for tests of other desks.
+    #[cfg(test)]
+    pub(crate) fn record_now(&self, transitions: &[Transition]) {
+        let changes = self.record(transitions).expect("the store works");
+        self.tell(changes);
+    }
+
     /// Records all transitions in one transaction, or none of them.
     fn record(&self, transitions: &[Transition]) -> Result<Changes, StoreError> {
         #[cfg(test)]

@@ -12,6 +12,7 @@ use watchfire_store::{AlertNews, AlertRow, Batch, NewIncidentRow, StoreError, St
 
 use super::book::{Alert, Book, Flap, Item, Subject};
 use super::take::{Touched, closed};
+use super::tell::REPEAT;
 use super::{AlertDesk, Firing, Tools, subject};
 
 /// How long what is critical waits for others that are told with it.
@@ -191,7 +192,18 @@ impl<'t> Work<'t> {
             judged: self.now,
             hub_stalled: Duration::ZERO,
         };
-        let id = batch.open_incident(&new)?;
+        let id = match batch.open_incident(&new) {
+            Err(StoreError::AlreadyOpen { .. }) => {
+                // One that could not be read must not keep a new one away.
+                let labels = new.labels.as_ref();
+                if let Some(id) = batch.open_incident_about(&new.server, new.kind, labels)? {
+                    tracing::error!(incident = id.0, "an unreadable incident is closed");
+                    batch.close_incident(id, self.now)?;
+                }
+                batch.open_incident(&new)?
+            }
+            opened => opened?,
+        };
         self.book.note(Incident {
             id,
             kind: new.kind,
@@ -228,6 +240,8 @@ impl<'t> Work<'t> {
                 continue;
             }
             let mut incident = open.incident;
+            // Somebody else writes that.
+            incident.acknowledged = batch.incident(id)?.and_then(|stored| stored.acknowledged);
             let worst = self.book.alerts_of(id).map(|alert| alert.severity).max();
             let severity = worst.unwrap_or(incident.severity).max(incident.severity);
             let cause = self.cause(id).unwrap_or_else(|| incident.cause.clone());
@@ -281,7 +295,7 @@ impl<'t> Work<'t> {
         let tools = self.tools;
         for user in tools.recipients.iter().filter(|user| tools.concerns(user, alert)) {
             if alert.told_to(&user.name).is_some_and(|told| told.is_firing) && !self.flaps(alert) {
-                self.end_news(batch, alert.id, &user.name)?;
+                self.as_known(batch, alert, &user.name)?;
             } else {
                 self.news(batch, alert, &user.name, NotificationKind::Firing)?;
             }
@@ -319,6 +333,20 @@ impl<'t> Work<'t> {
         let held = told.filter(|_| self.flaps(alert)).map(|told| told.after(FLAP_HOLD));
         let due = held.filter(|held| held.monotonic > due.monotonic).unwrap_or(due);
         self.book.wait(user, alert.id, Item { is_repeat: false, due });
+        Ok(())
+    }
+
+    /// An alert stands as a user knows it. What is critical is told again in its time.
+    pub(super) fn as_known(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: &Alert,
+        user: &str,
+    ) -> Result<(), StoreError> {
+        self.end_news(batch, alert.id, user)?;
+        if alert.fires() && alert.severity == Severity::Critical {
+            self.book.wait(user, alert.id, Item::repeat(self.now.after(REPEAT)));
+        }
         Ok(())
     }
 

@@ -111,7 +111,10 @@ impl AlertDesk {
 
     fn due(&self, book: &Book, now: Moment) -> Vec<Due> {
         let of = |alert: &Arc<Alert>| self.due_of(book, alert, now);
-        book.alerts.values().filter_map(of).collect()
+        let mut due: Vec<(i64, Due)> =
+            book.alerts.iter().filter_map(|(id, alert)| Some((*id, of(alert)?))).collect();
+        due.sort_unstable_by_key(|(id, _)| *id);
+        due.into_iter().map(|(_, due)| due).collect()
     }
 
     fn due_of(&self, book: &Book, alert: &Alert, now: Moment) -> Option<Due> {

@@ -138,7 +138,9 @@ impl AlertDesk {
         }
         if round.is_whole {
             let gone = known.iter().filter(|(labels, _)| !named.contains(labels));
-            let gone = gone.filter_map(|(_, id)| book.alerts.get(id)).filter(|one| one.fires());
+            // What is missing already is looked at when its server is back.
+            let gone = gone.filter_map(|(_, id)| book.alerts.get(id));
+            let gone = gone.filter(|alert| alert.fires() && !alert.is_missing);
             changes.extend(gone.map(|alert| Change::Over(alert.id)));
         }
         changes

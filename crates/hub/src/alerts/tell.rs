@@ -95,8 +95,7 @@ impl Work<'_> {
             return Ok(None);
         }
         if knows == alert.fires() && !item.is_repeat && !flaps {
-            // It is as they know it.
-            self.end_news(batch, alert.id, &user.name)?;
+            self.as_known(batch, alert, &user.name)?;
             self.book.is_told(alert.id);
             return Ok(None);
         }
@@ -153,8 +152,10 @@ impl Work<'_> {
         if known.muted.as_ref() == Some(why) {
             return Ok(());
         }
-        let text = format!("{} is told to nobody: {why}", name_of(alert));
-        self.line(batch, alert.incident, TimelineKind::Muted, text)?;
+        if known.muted.is_none() {
+            let text = format!("{} is told to nobody: {why}", name_of(alert));
+            self.line(batch, alert.incident, TimelineKind::Muted, text)?;
+        }
         let muted = Some(why.clone());
         self.book.alerts.insert_mut(alert.id, Arc::new(Alert { muted, ..(*known).clone() }));
         Ok(())
