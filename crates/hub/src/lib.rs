@@ -52,6 +52,7 @@ mod reader;
 mod report;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;

@@ -53,11 +53,13 @@ pub enum TimelineKind {
     BlackBox,
     /// Nobody was told, and why.
     Muted,
+    /// A silence that holds for it was made, or is over.
+    Silenced,
 }
 
 impl TimelineKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [TimelineKind; 7] = [
+    pub const ALL: [TimelineKind; 8] = [
         Self::LastSign,
         Self::Observed,
         Self::Judged,
@@ -65,6 +67,7 @@ impl TimelineKind {
         Self::Corrected,
         Self::BlackBox,
         Self::Muted,
+        Self::Silenced,
     ];
 
     /// The word used in JSON and in the database.
@@ -78,6 +81,7 @@ impl TimelineKind {
             Self::Corrected => "corrected",
             Self::BlackBox => "black_box",
             Self::Muted => "muted",
+            Self::Silenced => "silenced",
         }
     }
 }
