@@ -4,6 +4,7 @@ use watchfire_model::{
     NotificationState, ServerName,
 };
 
+use crate::alerts::thread_fires;
 use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
@@ -321,8 +322,11 @@ impl Batch<'_> {
 fn goes_on(connection: &Connection, first: NotificationId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
          ON incident.id = notification.incident \
-         WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL)";
-    Ok(connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?)
+         WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL \
+         AND incident.kind = 'presence')";
+    let goes_on: bool = connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?;
+    // An incident of alerts may go on for others than those that this thread told.
+    Ok(goes_on || thread_fires(connection, first)?)
 }
 
 /// The notifications that `rest`, the end of the SQL, asks for.

@@ -3,6 +3,8 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
+#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
+mod changer;
 mod client;
 mod enrol;
 mod events;
@@ -49,6 +51,7 @@ use watchfire_store::Store;
 use crate::accounts::Account;
 use crate::address::host_and_port;
 use crate::agents::Agents;
+use crate::alerts::AlertDesk;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -138,6 +141,8 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// What fires.
+    pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
@@ -190,9 +195,13 @@ pub(crate) fn answer(
 
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
+    routes(state(parts))
+}
+
+fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
-    let app = Arc::new(App {
+    Arc::new(App {
         parts,
         started,
         sessions: Sessions::default(),
@@ -204,7 +213,10 @@ pub(crate) fn router(parts: Parts) -> Router {
         questions,
         writing: Writing::default(),
         open: OpenDoor::default(),
-    });
+    })
+}
+
+fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
     let ours = ROUTES.iter().chain(&prometheus::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));

@@ -2,6 +2,7 @@
 
 mod access;
 mod bombs;
+mod changer;
 mod edges;
 mod enrol;
 mod install;
@@ -31,9 +32,10 @@ use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
 use super::install::Installer;
-use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
+use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
 use crate::agents::Agents;
+use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
@@ -56,6 +58,7 @@ static HASH: LazyLock<PasswordHash> =
 /// `ann` sees team a, `olga` too and who was told, `root` everything.
 struct House {
     app: Router,
+    state: AppState,
     fleet: Arc<Fleet>,
     store: Store,
     events: Events,
@@ -82,6 +85,20 @@ struct Answer {
 struct Seat {
     cookie: String,
     csrf: String,
+}
+
+/// What fires: nothing yet.
+fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDesk> {
+    Arc::new(AlertDesk::new(Tools {
+        fleet: fleet.clone(),
+        store: store.clone(),
+        recipients: Vec::new(),
+        muting: Arc::default(),
+        events: events.clone(),
+        courier: Arc::default(),
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub.test".to_owned(),
+    }))
 }
 
 impl House {
@@ -145,14 +162,16 @@ impl House {
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
             muting: Arc::default(),
+            alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
         };
         change(&mut parts);
-        let app = router(parts);
+        let state = super::state(parts);
         Self {
-            app,
+            app: super::routes(state.clone()),
+            state,
             fleet,
             store,
             events,

@@ -18,10 +18,13 @@ pub(crate) enum Act {
 impl Act {
     pub(crate) fn of(message: &Outgoing<'_>) -> Self {
         match message.kind {
-            NotificationKind::Report => Self::Tell,
-            // One of many servers came back, and the others may still be down.
-            NotificationKind::Recovered if !message.is_over => Self::Tell,
+            NotificationKind::Report | NotificationKind::SelfTest => Self::Tell,
+            // One of many servers came back, or one of many alerts is over: the others may go on.
+            NotificationKind::Recovered | NotificationKind::Resolved if !message.is_over => {
+                Self::Tell
+            }
             NotificationKind::Recovered
+            | NotificationKind::Resolved
             | NotificationKind::HubBack
             | NotificationKind::DiskRoom => Self::Close,
             NotificationKind::Down
@@ -29,7 +32,10 @@ impl Act {
             | NotificationKind::Flapping
             | NotificationKind::Corrected
             | NotificationKind::CutOff
-            | NotificationKind::DiskFull => Self::Open,
+            | NotificationKind::DiskFull
+            | NotificationKind::Firing
+            | NotificationKind::Escalated
+            | NotificationKind::ChannelDead => Self::Open,
         }
     }
 
