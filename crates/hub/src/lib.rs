@@ -54,6 +54,7 @@ mod report;
 mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
