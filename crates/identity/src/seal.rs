@@ -58,6 +58,12 @@ impl SealKey {
         Self(Zeroizing::new(expand.finalize().into_bytes().into()))
     }
 
+    /// The key that opens a box which all `parts` together are needed for.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        Self::of_all(parts, "watchfire box of parts")
+    }
+
     /// `content`, sealed. It opens only with the same `bound` beside it, which is not hidden.
     #[must_use]
     pub fn seal(&self, content: &[u8], bound: &[u8], randomness: &mut impl Randomness) -> Vec<u8> {
