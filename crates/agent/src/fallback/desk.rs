@@ -12,7 +12,7 @@ use watchfire_wire::{Fallback, FallbackSeat, FallbackTold};
 use super::Messenger;
 use super::boxes;
 use super::hex;
-use super::judge::{Judge, Step, Terms};
+use super::judge::{Judge, Stand, Step, Terms};
 use super::kept::{Kept, Place};
 use super::rate::Rate;
 use super::sight::HubSight;
@@ -195,7 +195,9 @@ impl Desk {
                 judge.forget_told();
                 kept.is_back();
             }
+            let before = judge.stand();
             let step = judge.step(seen, now);
+            log(before, judge.stand());
             if !judge.is_gone(seen) {
                 // Nobody keeps what others gave for an outage that is none.
                 parts.fill(None);
@@ -304,6 +306,17 @@ impl State {
             judge.was_told(by_me);
         }
         is_news
+    }
+}
+
+/// Says how it stands, when that changes.
+fn log(before: Stand, now: Stand) {
+    match now {
+        _ if before == now => {}
+        Stand::Here => tracing::info!("the hub is there again"),
+        Stand::Alone => tracing::warn!("nothing is heard of the hub: other agents are asked"),
+        Stand::Held => tracing::warn!("another agent hears the hub: nobody is told"),
+        Stand::Agreed => tracing::warn!("other agents hear nothing of the hub either"),
     }
 }
 

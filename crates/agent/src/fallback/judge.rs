@@ -59,6 +59,19 @@ pub(crate) enum Step {
     Tell(Vec<usize>),
 }
 
+/// How it stands, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// The hub is there, or not away for long enough.
+    Here,
+    /// It is gone, as far as this agent alone knows.
+    Alone,
+    /// It is gone for this agent, and another one hears it.
+    Held,
+    /// A quorum finds it gone.
+    Agreed,
+}
+
 /// What another member said, and when.
 #[derive(Debug, Clone, Copy)]
 struct Said {
@@ -84,6 +97,7 @@ pub(crate) struct Judge {
     told: bool,
     spread: u32,
     rests_until: Option<Moment>,
+    stand: Stand,
 }
 
 impl Judge {
@@ -101,6 +115,7 @@ impl Judge {
             told,
             spread: SPREAD,
             rests_until: None,
+            stand: Stand::Here,
         }
     }
 
@@ -122,6 +137,11 @@ impl Judge {
     pub(crate) fn is_gone(&self, seen: Seen) -> bool {
         let limit = if seen.left { self.terms.after_stop } else { self.terms.after };
         seen.quiet >= limit
+    }
+
+    /// How it stands, for the log.
+    pub(crate) fn stand(&self) -> Stand {
+        self.stand
     }
 
     /// True when an outage that was told is over.
@@ -163,6 +183,7 @@ impl Judge {
     pub(crate) fn step(&mut self, seen: Seen, now: Moment) -> Step {
         if !self.is_gone(seen) {
             self.begin_anew();
+            self.stand = Stand::Here;
             return Step::Rest;
         }
         let gone_since = *self.gone_since.get_or_insert(now);
@@ -170,7 +191,14 @@ impl Judge {
             return self.spread(now);
         }
         let (agreeing, hearing) = self.count(now);
-        if agreeing.len() < self.terms.quorum || self.is_held(agreeing.len(), hearing, seen) {
+        let is_held = self.is_held(agreeing.len(), hearing, seen);
+        let is_quorum = agreeing.len() >= self.terms.quorum;
+        self.stand = match (is_quorum, is_held) {
+            (_, true) => Stand::Held,
+            (false, false) => Stand::Alone,
+            (true, false) => Stand::Agreed,
+        };
+        if self.stand != Stand::Agreed {
             (self.agreed_since, self.ready) = (None, None);
             return self.ask(now, gone_since);
         }
