@@ -35,7 +35,8 @@ use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use routes::severity;
+pub(crate) use plain::lines as plain_lines;
+pub(crate) use routes::{any_channels, severity};
 
 /// The desk: the only writer of incidents.
 pub(crate) struct Desk {

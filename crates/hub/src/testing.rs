@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_model::{
-    Channel, Content, Evidence, Incident, IncidentId, Labels, Moment, NotificationKind, Presence,
-    Scope, Selector, Server, ServerName, Sight, Transition,
+    Channel, Content, Evidence, Incident, IncidentId, IncidentKind, Labels, Moment,
+    NotificationKind, Presence, Scope, Selector, Server, ServerName, Severity, Sight, Transition,
 };
 use watchfire_runtime::{Clock, ManualClock, Secret};
 use watchfire_store::{NewIncidentRow, NewNotification, Store};
@@ -65,6 +65,7 @@ pub(crate) fn recipient(name: &str, scope: Scope) -> Recipient {
         scope,
         channels: vec![Channel::new("terminal:")],
         ways: Vec::new(),
+        escalated: Vec::new(),
         awake: Default::default(),
         time_zone: TimeZone::UTC,
     }
@@ -88,6 +89,10 @@ pub(crate) fn change(server: &str, from: Presence, to: Presence, ms: u64) -> Tra
 /// Opens an incident of `server` in the store, judged at `ms`.
 pub(crate) fn open_incident(store: &Store, server: &str, ms: u64) -> IncidentId {
     let row = NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: name(server),
         presence: Presence::Down,
         cause: format!("{server} is silent"),

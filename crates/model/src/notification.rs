@@ -29,11 +29,21 @@ pub enum NotificationKind {
     DiskFull,
     /// The hub's own disk has room again.
     DiskRoom,
+    /// Alerts fire.
+    Firing,
+    /// Alerts that were told are over.
+    Resolved,
+    /// Nobody looked after an incident, so others are told.
+    Escalated,
+    /// A channel takes nothing any more.
+    ChannelDead,
+    /// The hub tries a channel of its own accord.
+    SelfTest,
 }
 
 impl NotificationKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [NotificationKind; 10] = [
+    pub const ALL: [NotificationKind; 15] = [
         Self::Down,
         Self::Changed,
         Self::Recovered,
@@ -44,6 +54,11 @@ impl NotificationKind {
         Self::HubBack,
         Self::DiskFull,
         Self::DiskRoom,
+        Self::Firing,
+        Self::Resolved,
+        Self::Escalated,
+        Self::ChannelDead,
+        Self::SelfTest,
     ];
 
     /// The word used in JSON and in the database.
@@ -60,6 +75,11 @@ impl NotificationKind {
             Self::HubBack => "hub_back",
             Self::DiskFull => "disk_full",
             Self::DiskRoom => "disk_room",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::Escalated => "escalated",
+            Self::ChannelDead => "channel_dead",
+            Self::SelfTest => "self_test",
         }
     }
 }

@@ -25,6 +25,7 @@
 //! so are the files (0600), and deleted rows are overwritten.
 
 mod agents;
+mod alerts;
 mod backup;
 mod batch;
 pub mod block;
@@ -53,6 +54,7 @@ mod turn;
 mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
+pub use alerts::{AlertNews, AlertRow, AlertTold, MAX_ALERTS_SHOWN, StoredAlert};
 pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
 pub use doctor::{examine_history, examine_store};
@@ -71,7 +73,7 @@ pub use history::{
     Picked, Push, Pushed, PushedId, PushedSamples, PushedSpan, Reach, Run, Sealable, Sealed,
     SealedEvents, Sealing, StoredChunk, StoredEvent, Stretch, Told, Verified, Waiting,
 };
-pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
+pub use incidents::{IncidentFilter, MAX_FAMILY, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
 pub use leaving::StoredLeaving;
 pub use outbox::{About, NewNotification, Thread};
@@ -79,5 +81,5 @@ pub use prune::Pruned;
 pub use reserve::RESERVE_BYTES;
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
-pub use tries::{DeliveryId, MAX_TRIES_KEPT};
+pub use tries::{DeliveryId, MAX_TRIES_KEPT, Sent};
 pub use users::StoredUser;

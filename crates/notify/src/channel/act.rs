@@ -18,12 +18,15 @@ pub(crate) enum Act {
 impl Act {
     pub(crate) fn of(message: &Outgoing<'_>) -> Self {
         match message.kind {
-            NotificationKind::Report => Self::Tell,
-            // One of many servers came back, and the others may still be down.
-            NotificationKind::Recovered if !message.is_over => Self::Tell,
+            NotificationKind::Report | NotificationKind::SelfTest => Self::Tell,
+            // One of many servers came back, or one of many alerts is over: the others may go on.
+            NotificationKind::Recovered | NotificationKind::Resolved if !message.is_over => {
+                Self::Tell
+            }
             // The end is the first word of it: there is nothing to close, and whoever is asked
             // to close what was never opened drops the word.
             NotificationKind::Recovered
+            | NotificationKind::Resolved
             | NotificationKind::HubBack
             | NotificationKind::DiskRoom
                 if message.references.is_empty() =>
@@ -31,6 +34,7 @@ impl Act {
                 Self::Tell
             }
             NotificationKind::Recovered
+            | NotificationKind::Resolved
             | NotificationKind::HubBack
             | NotificationKind::DiskRoom => Self::Close,
             NotificationKind::Down
@@ -38,7 +42,10 @@ impl Act {
             | NotificationKind::Flapping
             | NotificationKind::Corrected
             | NotificationKind::CutOff
-            | NotificationKind::DiskFull => Self::Open,
+            | NotificationKind::DiskFull
+            | NotificationKind::Firing
+            | NotificationKind::Escalated
+            | NotificationKind::ChannelDead => Self::Open,
         }
     }
 
