@@ -21,7 +21,7 @@ use watchfire_store::{Store, StoredAgent, StoredLeaving};
 use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
-use crate::alerts::{AlertDesk, Tools};
+use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
 use crate::config::{HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
@@ -229,7 +229,8 @@ impl Hub {
         };
         let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
-        let alerts = Arc::new(AlertDesk::new(Tools {
+        let returns = Arc::new(Returns::default());
+        let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
             store: self.store.clone(),
             recipients: recipients.clone(),
@@ -238,8 +239,9 @@ impl Hub {
             courier: arrived.clone(),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
-        }));
-        let desk = Arc::new(desk.with_muting(muting.clone()));
+        });
+        let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let desk = Arc::new(desk.with_muting(muting.clone()).with_returns(returns));
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(
             self.store.clone(),
