@@ -36,6 +36,7 @@ use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
@@ -221,6 +222,9 @@ impl Hub {
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
         let muting = Arc::new(Muting::new(config.maintenance));
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
         let alerts = Arc::new(AlertDesk::new(Tools {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -267,6 +271,7 @@ impl Hub {
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -345,6 +350,7 @@ impl Hub {
             hand_overs,
             recipients: recipients.into(),
             muting,
+            silences,
             alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
@@ -400,6 +406,7 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
+            escalated: Vec::new(),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })

@@ -11,6 +11,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod silences;
 mod stream;
 
 use std::net::SocketAddr;
@@ -42,8 +43,10 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -133,6 +136,8 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
+        let muting = Arc::new(Muting::default());
+        let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -161,7 +166,8 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
-            muting: Arc::default(),
+            muting,
+            silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
