@@ -3,6 +3,7 @@
 mod access;
 mod bombs;
 mod changer;
+mod channels;
 mod edges;
 mod enrol;
 mod install;
@@ -46,6 +47,7 @@ use crate::identity::HubIdentity;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
@@ -166,6 +168,7 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
+            self_tests: self_tests(&store),
             muting,
             silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
@@ -292,4 +295,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
     ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+}
+
+/// Tests of channels: `ann` has one, and nobody else has any.
+fn self_tests(store: &Store) -> Arc<SelfTests> {
+    let mut ann = crate::config::User::administrator("ann");
+    ann.channels = vec![watchfire_model::Channel::new("slack://a/b/secret")];
+    let names = ("http://hub.test".to_owned(), "hub.test".to_owned());
+    Arc::new(SelfTests::new(store.clone(), vec![ann], names, Arc::default()))
 }

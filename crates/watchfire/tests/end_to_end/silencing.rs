@@ -9,18 +9,20 @@ use crate::fixture::{said, watchfire};
 /// A command of a person who keeps logins in the lab's folder.
 fn run<const N: usize>(lab: &Lab, arguments: [&str; N]) -> Said {
     let config = lab.path("config");
-    said(watchfire(arguments).env("XDG_CONFIG_HOME", config).called("person").input(format!("{PASSWORD}\n")))
+    said(
+        watchfire(arguments)
+            .env("XDG_CONFIG_HOME", config)
+            .called("person")
+            .input(format!("{PASSWORD}\n")),
+    )
 }
 
 #[test]
 fn a_silence_mutes_a_server_that_is_down_and_its_end_tells_it() {
     let (lab, sink) = (Lab::new(), Sink::start());
     let (web, db) = (lab.agent("web-1"), lab.agent("db-1"));
-    let plan = Plan::mailing(&sink)
-        .set("down_after = \"4s\"")
-        .watches(&web)
-        .watches(&db)
-        .with(&format!(
+    let plan =
+        Plan::mailing(&sink).set("down_after = \"4s\"").watches(&web).watches(&db).with(&format!(
             "[[user]]\nname = \"ada\"\nrole = \"operator\"\nservers = [\"*\"]\n\
              channels = [\"mailto:ada@example.org\"]\npassword_hash = \"{}\"\n",
             password_hash()
