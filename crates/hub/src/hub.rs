@@ -38,6 +38,7 @@ use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
@@ -230,6 +231,9 @@ impl Hub {
         };
         let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
@@ -289,6 +293,7 @@ impl Hub {
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -371,6 +376,7 @@ impl Hub {
             recipients: recipients.into(),
             muting,
             self_tests,
+            silences,
             alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
