@@ -8,6 +8,7 @@ mod change;
 mod subject;
 mod take;
 mod take_up;
+mod tended;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -17,6 +17,7 @@ mod run;
 mod step;
 mod take_up;
 mod tell;
+mod tended;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ use watchfire_api::hub::IncidentRow;
 use watchfire_model::{Incident, IncidentState, Moment, ServerName, Transition};
 use watchfire_store::{Batch, Store, StoreError};
 
+use crate::ack_links::AckLinks;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
@@ -98,6 +100,12 @@ impl Desk {
     /// The same desk, that tells nothing of what is muted.
     pub(crate) fn with_muting(mut self, muting: Arc<Muting>) -> Self {
         self.letters.muting = muting;
+        self
+    }
+
+    /// The same desk, whose letters let their users acknowledge.
+    pub(crate) fn with_ack_links(mut self, links: Arc<AckLinks>) -> Self {
+        self.letters.ack_links = Some(links);
         self
     }
 

@@ -2,8 +2,9 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod ack;
+mod acknowledge;
 mod asker;
-#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
 mod changer;
 mod client;
 mod enrol;
@@ -49,6 +50,8 @@ use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
@@ -84,7 +87,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 24] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -100,6 +103,15 @@ const ROUTES: [Route; 21] = [
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/incidents/{id}/acknowledge", || {
+        post(acknowledge::acknowledge)
+            .delete(acknowledge::take_back)
+            .layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/api/incidents/{id}/notes", || {
+        post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -143,6 +155,9 @@ pub(crate) struct Parts {
     pub(crate) muting: Arc<Muting>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
+    /// Who looks after what, and the links by which letters let their users say so.
+    pub(crate) acks: Acks,
+    pub(crate) ack_links: Arc<AckLinks>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
@@ -164,6 +179,7 @@ struct App {
     questions: Questions,
     writing: Writing,
     open: OpenDoor,
+    ack_pace: ack::Pace,
 }
 
 type AppState = Arc<App>;
@@ -213,6 +229,7 @@ fn state(parts: Parts) -> AppState {
         questions,
         writing: Writing::default(),
         open: OpenDoor::default(),
+        ack_pace: ack::Pace::default(),
     })
 }
 
