@@ -54,8 +54,9 @@ pub(super) struct Checker<'a> {
     open_files: HashSet<PathBuf>,
     /// Every user's channels, each with its place.
     channels: Vec<Located<Channel>>,
-    /// The users to whom escalations lead, each with its place.
-    escalated: Vec<Located<String>>,
+    /// The users to whom escalations lead, each with its place, and whether by channels of
+    /// their own.
+    escalated: Vec<(Located<String>, bool)>,
     /// Where each server and each user was first named.
     names: HashMap<(&'static str, String), Place>,
 }

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod events;
 mod hub;
+mod incidents;
 mod install;
 mod invite;
 mod join;
@@ -106,6 +107,8 @@ enum Command {
     Query(query::Query),
     /// Show who would be told of a server, when and how
     Route(route::Route),
+    /// List a hub's incidents, acknowledge them and write notes to them
+    Incidents(incidents::Incidents),
     /// Check and test files of rules
     Rule(rule::Rule),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
@@ -153,6 +156,7 @@ impl Arguments {
             Command::Notify(notify) => notify.run(),
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),
+            Command::Incidents(incidents) => incidents.run(),
             Command::Rule(rule) => rule.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),

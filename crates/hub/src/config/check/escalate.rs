@@ -48,7 +48,7 @@ impl Checker<'_> {
         let channels = self.channels(table.channels);
         let severity = self.severity(table.severity);
         if let Some(user) = &user {
-            self.escalated.push(user.clone());
+            self.escalated.push((user.clone(), channels.as_ref().is_some_and(Vec::is_empty)));
         }
         Some(Stage {
             after: after?,
@@ -72,10 +72,10 @@ impl Checker<'_> {
     /// Once all users are known: whether those are, to whom escalations lead.
     pub(super) fn check_escalations(&mut self, users: &[(User, Place)]) {
         let names: Vec<&str> = users.iter().map(|(user, _)| user.name.as_str()).collect();
-        for named in std::mem::take(&mut self.escalated) {
+        for (named, by_own) in std::mem::take(&mut self.escalated) {
             match users.iter().find(|(user, _)| user.name == named.value) {
                 None => self.problems.push(unknown(&named, &names)),
-                Some((user, _)) if !user.has_channel() => {
+                Some((user, _)) if by_own && !user.has_channel() => {
                     let what = format!("user {:?} has no channel to be told by", user.name);
                     self.warnings.push(named.problem(what).hint("add channels to that user"));
                 }
