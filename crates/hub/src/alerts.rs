@@ -12,6 +12,7 @@ mod subject;
 mod take;
 mod take_up;
 mod tell;
+mod tended;
 mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering};

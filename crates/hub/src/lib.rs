@@ -18,6 +18,8 @@
 //! stored before.
 
 mod accounts;
+mod ack_links;
+mod acks;
 mod address;
 mod admin;
 mod adopt;
@@ -34,6 +36,7 @@ mod dial;
 mod disk;
 mod doctor;
 mod enrolment;
+mod escalate;
 mod events;
 mod fallback;
 mod fleet;

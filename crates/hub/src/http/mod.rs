@@ -2,6 +2,8 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod ack;
+mod acknowledge;
 mod asker;
 mod changer;
 mod channels;
@@ -50,6 +52,8 @@ use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
@@ -87,7 +91,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 26] = [
+const ROUTES: [Route; 29] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -108,6 +112,15 @@ const ROUTES: [Route; 26] = [
     ("/api/incidents/{id}", || get(incidents::one)),
     ("/api/silences", || get(silences::list).post(silences::make)),
     ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
+    ("/api/incidents/{id}/acknowledge", || {
+        post(acknowledge::acknowledge)
+            .delete(acknowledge::take_back)
+            .layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/api/incidents/{id}/notes", || {
+        post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -154,6 +167,9 @@ pub(crate) struct Parts {
     pub(crate) silences: Arc<Silences>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
+    /// Who looks after what, and the links by which letters let their users say so.
+    pub(crate) acks: Acks,
+    pub(crate) ack_links: Arc<AckLinks>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
@@ -175,6 +191,7 @@ struct App {
     questions: Questions,
     writing: Writing,
     open: OpenDoor,
+    ack_pace: ack::Pace,
 }
 
 type AppState = Arc<App>;
@@ -224,6 +241,7 @@ fn state(parts: Parts) -> AppState {
         questions,
         writing: Writing::default(),
         open: OpenDoor::default(),
+        ack_pace: ack::Pace::default(),
     })
 }
 

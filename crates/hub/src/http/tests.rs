@@ -1,6 +1,7 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod acknowledge;
 mod alerts;
 mod bombs;
 mod changer;
@@ -37,11 +38,13 @@ use watchfire_store::Store;
 use super::install::Installer;
 use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::agents::Agents;
 use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
@@ -173,6 +176,11 @@ impl House {
             muting,
             silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
+            acks: Acks::new(store.clone(), {
+                let events = events.clone();
+                Arc::new(move |incident| events.tell(Event::of(incident)))
+            }),
+            ack_links: Arc::new(ack_links()),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
@@ -263,6 +271,12 @@ impl Answer {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
+}
+
+/// The links that letters of this hub would hold.
+fn ack_links() -> AckLinks {
+    let users = [("ann", Role::Viewer), ("olga", Role::Operator)];
+    AckLinks::new(&TokenKey::from_bytes([9; 32]), "https://hub.test:5100/watch", users)
 }
 
 fn account(name: &str, role: Role, scope: Scope) -> Account {
