@@ -6,6 +6,7 @@
 //! template or an outside string is bad, a plainer message comes out instead.
 
 mod alerts;
+mod around;
 mod cause;
 mod clean;
 mod correct;
@@ -34,7 +35,8 @@ mod view;
 #[cfg(test)]
 mod fixtures;
 
-pub use alerts::{AlertFacts, ToldAlert, alert_content};
+pub use alerts::{AlertFacts, ToldAlert, alert_content, alert_content_with};
+pub use around::{Around, Change, Curve, CurveKind, curves};
 pub use cause::cause;
 pub use clean::clean;
 pub use correct::{Aftermath, Correction, Kept, correct};

@@ -321,7 +321,9 @@ impl Letters {
             last_status: reading.status.as_ref().map(|(_, status)| status.as_ref()),
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
+            around: None,
             link: &link,
+            acknowledge: None,
             time_zone: &user.time_zone,
         };
         let (words, words_if_first) = self.words;
