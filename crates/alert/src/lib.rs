@@ -49,8 +49,8 @@ pub use message::{Facts, content, content_if_first};
 pub use message_id::message_id;
 pub use neighbour::nearest;
 pub use note::{
-    CutOffFacts, FlapFacts, GroupFacts, GroupKind, GroupMember, cut_off_content, flap_content,
-    group_content,
+    CutOffFacts, EscalatedFacts, EscalatedMember, FlapFacts, GroupFacts, GroupKind, GroupMember,
+    cut_off_content, escalated_content, flap_content, group_content,
 };
 pub use others::{for_reader, other_server};
 pub use presence::PresenceMachine;

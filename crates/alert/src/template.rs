@@ -61,8 +61,8 @@ const BUILT_IN: [(&str, &str); 8] = [
             "foot.html"
         ),
     ),
-    ("note.txt", pieces!("note.txt")),
-    ("note.html", pieces!("head.html", "facts.html", "note.html", "foot.html")),
+    ("note.txt", pieces!("note.txt", "foot.txt")),
+    ("note.html", pieces!("head.html", "facts.html", "note.html", "buttons.html", "foot.html")),
     ("report.txt", pieces!("report.txt")),
     ("report.html", pieces!("head.html", "report.html", "foot.html")),
 ];

@@ -83,6 +83,7 @@ impl Badge {
     pub(crate) const UP: Self = Self { word: "UP", colour: "#1a7f37" };
     pub(crate) const WAS_DOWN: Self = Self { word: "WAS DOWN", colour: "#1a7f37" };
     pub(crate) const FLAPPING: Self = Self { word: "FLAPPING", colour: "#7a5c00" };
+    pub(crate) const ESCALATED: Self = Self { word: "ESCALATED", colour: "#c5221f" };
     pub(crate) const HUB_CUT_OFF: Self = Self { word: "HUB CUT OFF", colour: "#c5221f" };
     pub(crate) const HUB_BACK: Self = Self { word: "HUB BACK", colour: "#1a7f37" };
 

@@ -21,6 +21,7 @@ use watchfire_store::{Store, StoredAgent, StoredLeaving};
 use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
+use crate::alerts::{AlertDesk, Tools};
 use crate::archive::Archive;
 use crate::config::{HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE};
@@ -220,6 +221,16 @@ impl Hub {
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
         let muting = Arc::new(Muting::new(config.maintenance));
+        let alerts = Arc::new(AlertDesk::new(Tools {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            muting: muting.clone(),
+            events: events.clone(),
+            courier: arrived.clone(),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+        }));
         let desk = Arc::new(desk.with_muting(muting.clone()));
         let admins = admins(&config.users);
         let daily = Daily {
@@ -253,6 +264,7 @@ impl Hub {
         let mut tasks = vec![
             task::critical("watch", end.clone(), watching),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
+            critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
         let page = page_limits(fleet.places(), &config.trusted_proxies);
@@ -333,6 +345,7 @@ impl Hub {
             hand_overs,
             recipients: recipients.into(),
             muting,
+            alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
@@ -387,6 +400,7 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
+            escalated: Vec::new(),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })

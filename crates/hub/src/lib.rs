@@ -23,6 +23,7 @@ mod admin;
 mod adopt;
 mod aftermath;
 mod agents;
+mod alerts;
 mod archive;
 mod backup;
 mod config;

@@ -22,6 +22,7 @@ struct Case {
     processes: Option<ProcessTable>,
     around: Option<Around>,
     link: String,
+    acknowledge: Option<String>,
 }
 
 impl Case {
@@ -38,7 +39,7 @@ impl Case {
             last_processes: self.processes.as_ref(),
             around: self.around.as_ref(),
             link: &self.link,
-            acknowledge: None,
+            acknowledge: self.acknowledge.as_deref(),
             time_zone,
         }
     }
@@ -68,6 +69,7 @@ fn trouble(to: Presence, saw: &[(i64, Sight)]) -> Case {
         processes: Some(processes()),
         around: None,
         link: "https://hub.example.org/incidents/7".to_owned(),
+        acknowledge: None,
     }
 }
 
@@ -104,7 +106,9 @@ fn a_correction_says_what_is_known_now() {
 
 #[test]
 fn golden_down() {
-    let content = down().content();
+    let mut case = down();
+    case.acknowledge = Some("https://hub.example.org/ack?s=7.1.2.YWRh.c2ln".to_owned());
+    let content = case.content();
     assert_eq!(content.subject, "[DOWN] web-1: nothing at its address answers");
     golden("down", &content);
 }

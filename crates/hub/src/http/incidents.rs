@@ -94,6 +94,8 @@ pub(super) async fn one(
     let incident = reader.incident(&incident);
     Ok(Json(IncidentDetail {
         row: IncidentRow::from(&incident),
+        family: Vec::new(),
+        alerts: Vec::new(),
         timeline: reader.timeline(timeline).iter().map(TimelineRow::from).collect(),
         notifications,
     }))
@@ -122,8 +124,12 @@ impl App {
         }
     }
 
-    /// Incidents of servers that the config has no more are for nobody.
+    /// Incidents of servers that the config has no more are for nobody. Those of alerts that are
+    /// about no server have labels of their own.
     fn may_see(&self, caller: &Caller, incident: &Incident) -> bool {
+        if let Some(labels) = &incident.labels {
+            return caller.sees(labels);
+        }
         let fleet = &self.parts.fleet;
         let index = fleet.index(&incident.server);
         index.is_some_and(|index| caller.sees(&fleet.config(index).server.labels))

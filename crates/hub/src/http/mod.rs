@@ -51,6 +51,7 @@ use watchfire_store::Store;
 use crate::accounts::Account;
 use crate::address::host_and_port;
 use crate::agents::Agents;
+use crate::alerts::AlertDesk;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -140,6 +141,8 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// What fires.
+    pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.

@@ -35,6 +35,7 @@ use super::install::Installer;
 use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
 use crate::agents::Agents;
+use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
@@ -84,6 +85,20 @@ struct Answer {
 struct Seat {
     cookie: String,
     csrf: String,
+}
+
+/// What fires: nothing yet.
+fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDesk> {
+    Arc::new(AlertDesk::new(Tools {
+        fleet: fleet.clone(),
+        store: store.clone(),
+        recipients: Vec::new(),
+        muting: Arc::default(),
+        events: events.clone(),
+        courier: Arc::default(),
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub.test".to_owned(),
+    }))
 }
 
 impl House {
@@ -147,6 +162,7 @@ impl House {
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
             muting: Arc::default(),
+            alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
