@@ -23,6 +23,7 @@ mod neighbour;
 mod note;
 mod opinion;
 mod others;
+mod own;
 mod presence;
 mod report;
 pub mod rules;
@@ -53,6 +54,7 @@ pub use note::{
     cut_off_content, escalated_content, flap_content, group_content,
 };
 pub use others::{for_reader, other_server};
+pub use own::{OwnWords, Worded};
 pub use presence::PresenceMachine;
 pub use report::{ReportRow, report};
 pub use storm::{Gather, STORM_WAIT, gather};

@@ -126,7 +126,7 @@ fn tight(text: &str) -> String {
     text.chars().map(keep).collect()
 }
 
-fn plain_html(plain: &str) -> String {
+pub(crate) fn plain_html(plain: &str) -> String {
     format!("<!doctype html>\n<pre style=\"white-space:pre-wrap\">{}</pre>\n", HtmlEscape(plain))
 }
 

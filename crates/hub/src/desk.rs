@@ -29,6 +29,7 @@ use watchfire_api::hub::IncidentRow;
 use watchfire_model::{Incident, IncidentState, Moment, ServerName, Transition};
 use watchfire_store::{Batch, Store, StoreError};
 
+use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
@@ -98,6 +99,12 @@ impl Desk {
     /// The same desk, that tells nothing of what is muted.
     pub(crate) fn with_muting(mut self, muting: Arc<Muting>) -> Self {
         self.letters.muting = muting;
+        self
+    }
+
+    /// The same desk, whose letters show the time before their news.
+    pub(crate) fn with_around(mut self, around: Arc<Surroundings>) -> Self {
+        self.letters.around = around;
         self
     }
 

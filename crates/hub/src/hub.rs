@@ -23,6 +23,7 @@ use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::alerts::{AlertDesk, Tools};
 use crate::archive::Archive;
+use crate::around::Surroundings;
 use crate::config::{HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE};
 use crate::daily::Daily;
@@ -231,7 +232,8 @@ impl Hub {
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
         }));
-        let desk = Arc::new(desk.with_muting(muting.clone()));
+        let around = Arc::new(Surroundings::default());
+        let desk = Arc::new(desk.with_muting(muting.clone()).with_around(around.clone()));
         let admins = admins(&config.users);
         let daily = Daily {
             fleet: fleet.clone(),
@@ -288,6 +290,11 @@ impl Hub {
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
+        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
+            let (around, archive, clock, shutdown) = reading.clone();
+            around.read(archive, clock, shutdown)
+        }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);

@@ -14,6 +14,7 @@ use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
+use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
@@ -62,6 +63,8 @@ pub(super) struct Letters {
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
     pub(super) begun: Arc<Begun>,
+    /// What is known of the time before the news.
+    pub(super) around: Arc<Surroundings>,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -80,7 +83,8 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        Self { fleet, recipients, public_url, hub_id, begun, muting, words, group_words }
+        let around = Arc::default();
+        Self { fleet, recipients, public_url, hub_id, begun, around, muting, words, group_words }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -307,6 +311,7 @@ impl Letters {
         };
         let config = self.fleet.config(index);
         let reading = self.fleet.reading_before(index, news.at);
+        let around = self.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
         let facts = Facts {
             kind: news.kind,
@@ -321,7 +326,7 @@ impl Letters {
             last_status: reading.status.as_ref().map(|(_, status)| status.as_ref()),
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
-            around: None,
+            around: around.as_deref(),
             link: &link,
             acknowledge: None,
             time_zone: &user.time_zone,
