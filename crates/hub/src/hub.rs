@@ -27,6 +27,7 @@ use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
 use crate::config::{Fallback, HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
+use crate::around::Surroundings;
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
@@ -252,7 +253,9 @@ impl Hub {
         let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
         let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
-        let desk = Arc::new(desk.with_ack_links(ack_links.clone()));
+        let around = Arc::new(Surroundings::default());
+        let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
+        let desk = Arc::new(desk);
         let on_change = on_change(&desk, &alerts, &events);
         let escalator = Escalator {
             fleet: fleet.clone(),
@@ -341,6 +344,11 @@ impl Hub {
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
+        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
+            let (around, archive, clock, shutdown) = reading.clone();
+            around.read(archive, clock, shutdown)
+        }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);

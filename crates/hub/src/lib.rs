@@ -27,6 +27,7 @@ mod aftermath;
 mod agents;
 mod alerts;
 mod archive;
+mod around;
 mod backup;
 mod config;
 mod courier;
