@@ -13,7 +13,7 @@ use crate::channel::WebChannel;
 use crate::channel::from_file::FromFile;
 use crate::channel::guard::{self, Allowed, Way};
 use crate::channel::list::Kind;
-use crate::channel::route::{Route, is_mail, route};
+use crate::channel::route::{Route, bad, is_mail, route};
 use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -150,6 +150,7 @@ impl Notifier {
         match route {
             Route::Own(own) => {
                 self.own.check(kind, channel)?;
+                own.check().map_err(|why| bad(kind, &why))?;
                 Ok(format!("{}: {}", kind.name, own.does()))
             }
             Route::Web(web) => self.describe_web(kind, web.as_ref()),
@@ -167,11 +168,7 @@ impl Notifier {
             server: None,
             is_over: true,
         });
-        let request = request.map_err(|why| ChannelError::BadUrl {
-            channel: kind.name,
-            why,
-            shapes: kind.shapes,
-        })?;
+        let request = request.map_err(|why| bad(kind, &why))?;
         let (_, way) = self.sender.checked(&request)?;
         let way = match way {
             Way::Direct => "over TLS",

@@ -119,6 +119,14 @@ pub(crate) trait OwnChannel: fmt::Debug + Send + Sync {
         limits: Timeouts,
     ) -> Sending<'a>;
 
+    /// Whether it can be used at all, as far as that is known beforehand.
+    ///
+    /// # Errors
+    /// In words without a secret.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// What it does, without a secret: `runs /usr/local/bin/tell`.
     fn does(&self) -> String;
 }

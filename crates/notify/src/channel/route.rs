@@ -52,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<(&'static Kind, Address), ChannelError>
     Ok((kind, address))
 }
 
-pub(super) fn bad(kind: &Kind, why: &str) -> ChannelError {
+pub(crate) fn bad(kind: &Kind, why: &str) -> ChannelError {
     ChannelError::BadUrl { channel: kind.name, why: clean::line(why), shapes: kind.shapes }
 }
 
