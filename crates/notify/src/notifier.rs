@@ -147,9 +147,9 @@ impl Notifier {
             return Ok(format!("mail to {to}"));
         }
         let (kind, route) = route(channel.as_str())?;
+        self.own.check((kind, &route), channel)?;
         match route {
             Route::Own(own) => {
-                self.own.check(kind, channel)?;
                 own.check().map_err(|why| bad(kind, &why))?;
                 Ok(format!("{}: {}", kind.name, own.does()))
             }
@@ -215,12 +215,10 @@ impl Notifier {
         }
         let url = channel.as_str();
         let (kind, route) = route(url)?;
+        self.own.check((kind, &route), channel)?;
         Ok(match route {
             Route::Web(web) => self.sender.send(web.as_ref(), url, message).await,
-            Route::Own(own) => {
-                self.own.check(kind, channel)?;
-                own.send(message, &self.clock, self.timeouts).await
-            }
+            Route::Own(own) => own.send(message, &self.clock, self.timeouts).await,
         })
     }
 

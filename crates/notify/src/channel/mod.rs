@@ -103,6 +103,12 @@ pub(crate) trait WebChannel: fmt::Debug + Send + Sync {
         by_status(answer)
     }
 
+    /// What it can besides telling, where it can: find out what an answer holds, or ask by `GET`,
+    /// which makes many a service give or do something.
+    fn only_from_file(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whom it reaches, without a secret: `chat 12345`.
     fn target(&self) -> Option<String> {
         None

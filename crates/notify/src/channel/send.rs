@@ -159,11 +159,13 @@ impl Sender {
     async fn answer(&self, request: Request) -> Result<Answer, DeliveryOutcome> {
         let (url, way) = self.checked(&request).map_err(|error| refused(&error))?;
         let client = self.client(way).map_err(|error| not_now(&error.to_string()))?;
+        let is_providers = answers::is_providers(&url);
         let response = builder(client, url, request).send().await.map_err(no_answer)?;
-        received(response, MAX_ANSWER_BYTES).await.map_err(|error| {
+        let answer = received(response, MAX_ANSWER_BYTES).await.map_err(|error| {
             let why = error_words(&error.without_url());
             DeliveryOutcome::Retry { why: clean::line(&why), maybe_accepted: true }
-        })
+        })?;
+        Ok(Answer { is_providers, ..answer })
     }
 
     /// The client for a way. One that could not be made is tried anew next time.
