@@ -32,6 +32,15 @@ pub enum ChannelError {
         /// What is special about it.
         what: &'static str,
     },
+    /// The proxy that the environment names is of a kind that is not understood.
+    #[error(
+        "the environment names a proxy of {scheme}://: SOCKS is not supported, only http:// and \
+         https:// are; set HTTPS_PROXY to one, or NO_PROXY"
+    )]
+    Proxy {
+        /// How its URL begins.
+        scheme: String,
+    },
     /// The channel can do more than tell, and the hub's config file does not name it.
     #[error("{channel} channels {what}: only the hub's own config file may name such a one")]
     OnlyFromFile {

@@ -257,6 +257,25 @@ async fn a_proxy_gets_names_as_they_are_and_nothing_that_is_special() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_not_understood_is_told_beforehand() {
+    let clock = Clock::system();
+    let matcher = Matcher::builder().all("socks5://127.0.0.1:9").no("direct.example.org").build();
+    let by = Proxy::all("http://127.0.0.1:9").unwrap();
+    let resolver = Resolver::system(LONG, clock.clone());
+    let sender = Sender::new(PATIENT, resolver, clock).by(matcher, by);
+    let checked = |url: &str| {
+        let content = content("x", "");
+        let request = channel(url).request(&outgoing(&content)).unwrap();
+        sender.checked(&request).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let why = checked("gotifys://push.example.org/HUNTER2").unwrap_err();
+    assert!(why.contains("socks5") && why.contains("SOCKS is not supported"), "{why}");
+    assert_eq!(checked("gotifys://direct.example.org/HUNTER2"), Ok(()));
+    let (was, why) = word(send(&sender, "gotifys://push.example.org/HUNTER2").await);
+    assert!(was == "retry" && why.contains("SOCKS"), "{was} {why}");
+}
+
+#[tokio::test]
 async fn a_webhook_is_signed_over_the_bytes_that_arrive() {
     let stub = Stub::start();
     let url = format!("webhook+http://{}/in/?secret=HUNTER2&+X-Team=ops&Room=1", stub.addr());
