@@ -221,11 +221,11 @@ impl Courier {
             if shutdown.is_requested() {
                 return ended(None);
             }
-            // A copy: what is left out for its budget's sake has still its part in the letter.
-            let mut narrowed = lane.clone();
-            self.spent.narrow(&mut narrowed, self.clock.now());
-            let rests = |channel: &Channel| self.notifier.rests(channel);
-            let step = next_step(&narrowed, self.clock.now(), backoff::jitter(), rests);
+            let now = self.clock.now();
+            let rests = |letter: &Notification, channel: &Channel| {
+                self.notifier.rests(channel).max(self.spent.rests(channel, letter.kind, now))
+            };
+            let step = next_step(&lane, now, backoff::jitter(), rests);
             if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
                 self.take_back(first).await?;
                 continue;
@@ -236,7 +236,10 @@ impl Courier {
                     return Ok(Ended { seen, until, tries, out_of_turn: true });
                 }
                 Step::Empty => return ended(None),
-                Step::Wait { until } => return ended(Some(until)),
+                Step::Wait { until } => {
+                    self.note_budget(&lane, now);
+                    return ended(Some(until));
+                }
                 Step::Dead(id) => {
                     let found = lane.into_iter().find(|(one, _)| one.id == id);
                     let found =
@@ -248,7 +251,6 @@ impl Courier {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
                     if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
-                        self.log_budget(&found, &channel);
                         return ended(Some(until));
                     }
                     let also = others.iter().map(|other| owed::copy(&found, other)).collect();
@@ -307,16 +309,17 @@ impl Courier {
         Ok(())
     }
 
-    fn log_budget(&self, what: &Notification, channel: &Channel) {
-        let (id, user, channel) = (what.id.0, what.user.as_str(), channel.scheme());
-        let in_all = self.spent.held_back();
-        tracing::warn!(
-            notification = id,
-            user,
-            channel,
-            in_all,
-            "the budget of a channel is spent: a message waits"
-        );
+    /// Says so where a letter waits because the budget of its channels is spent.
+    fn note_budget(&self, lane: &[(Notification, Vec<Delivery>)], now: Moment) {
+        let waits = |(letter, _): &&(Notification, Vec<Delivery>)| {
+            letter.state == NotificationState::Pending
+        };
+        let Some((letter, _)) = lane.iter().find(waits) else { return };
+        let is_spent = |channel: &&Channel| self.spent.rests(channel, letter.kind, now).is_some();
+        let Some(channel) = letter.channels.iter().find(is_spent) else { return };
+        let in_all = self.spent.count_held_back();
+        let (notification, user, channel) = (letter.id.0, letter.user.as_str(), channel.scheme());
+        tracing::warn!(notification, user, channel, in_all, "a channel's budget is spent");
     }
 
     /// Something has left the outbox: other lanes of its user may have waited for it.

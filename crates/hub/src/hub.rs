@@ -11,7 +11,7 @@ use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::{Channel, Incident, ServerName};
-use watchfire_notify::{FromFile, Notifier};
+use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
@@ -21,9 +21,9 @@ use watchfire_store::{Store, StoredAgent, StoredLeaving};
 use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
-use crate::alerts::{AlertDesk, Tools};
+use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
-use crate::config::{HubConfig, Service, User};
+use crate::config::{Fallback, HubConfig, Service, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
@@ -31,12 +31,14 @@ use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
+use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
@@ -229,7 +231,11 @@ impl Hub {
         };
         let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
-        let alerts = Arc::new(AlertDesk::new(Tools {
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
+        let returns = Arc::new(Returns::default());
+        let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
             store: self.store.clone(),
             recipients: recipients.clone(),
@@ -238,8 +244,9 @@ impl Hub {
             courier: arrived.clone(),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
-        }));
-        let desk = Arc::new(desk.with_muting(muting.clone()));
+        });
+        let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let desk = Arc::new(desk.with_muting(muting.clone()).with_returns(returns));
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(
             self.store.clone(),
@@ -248,6 +255,9 @@ impl Hub {
             arrived.clone(),
         );
         let self_tests = Arc::new(self_tests);
+        let missed = (desk.clone(), admins.clone());
+        let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
+        let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -283,6 +293,7 @@ impl Hub {
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -328,6 +339,9 @@ impl Hub {
         let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
         let enrolment = Arc::new(enrolment);
         sessions.set_renewal(Box::new(enrolment.clone()));
+        sessions.set_fallback(Box::new(fallbacks.clone()));
+        let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
+        tasks.push(task::spawn("fallback", handing_out));
         tasks.push(task::spawn_restarting("agents", clock.clone(), {
             let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
             move || agents.clone().keep(clock.clone(), shutdown.clone())
@@ -362,6 +376,7 @@ impl Hub {
             recipients: recipients.into(),
             muting,
             self_tests,
+            silences,
             alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
@@ -379,6 +394,12 @@ impl Hub {
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
     }
+}
+
+/// Whom agents tell when this hub is gone, as the config says.
+fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
+    let allow = allowed.hosts().iter().map(ToString::to_string).collect();
+    config.map(|fallback| Terms::new(fallback, allow, hub))
 }
 
 /// What agents told and what senders pushed, each for one user's scope.

@@ -85,7 +85,7 @@ enum Plan<'a> {
 /// in `references` counts as sent. No try of this lane may be under way: a
 /// delivery without an end is one in which the hub died.
 ///
-/// `rests` says for how long a channel is left alone, where it is: it is not tried until then,
+/// `rests` says for how long a channel is left alone by a notification, where it is: it is not tried until then,
 /// and the next one need not wait for it.
 ///
 /// `jitter`, from 0 to 1, shortens pauses by up to a quarter, so that many
@@ -98,7 +98,7 @@ pub fn next_step(
     lane: &[(Notification, Vec<Delivery>)],
     now: Moment,
     jitter: f64,
-    rests: impl Fn(&Channel) -> Option<Duration>,
+    rests: impl Fn(&Notification, &Channel) -> Option<Duration>,
 ) -> Step {
     let Some(head) = lane.iter().position(is_open) else { return Step::Empty };
     let (at, merges) = collapsed(lane, head, now).unwrap_or((head, Vec::new()));
@@ -186,7 +186,7 @@ fn plan<'a>(
     notification: &'a Notification,
     tries: &[Delivery],
     (now, jitter): (Moment, f64),
-    rests: impl Fn(&Channel) -> Option<Duration>,
+    rests: impl Fn(&Notification, &Channel) -> Option<Duration>,
 ) -> Plan<'a> {
     if let Some(wait) = asleep(notification, tries, now) {
         return Plan::Later(wait);
@@ -207,7 +207,7 @@ fn plan<'a>(
     for channel in usable {
         let own: Vec<&Delivery> = tries.iter().filter(|t| t.channel == *channel).collect();
         let wait = if own.is_empty() { opens_in } else { pause_left(&own, now, jitter) };
-        let rest = rests(channel);
+        let rest = rests(notification, channel);
         let wait = wait.max(rest.unwrap_or_default());
         // Strictly sooner: of two that are due, the preferred one goes first.
         if wait < soonest.0 {

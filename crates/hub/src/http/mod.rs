@@ -3,7 +3,6 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
-#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
 mod changer;
 mod channels;
 mod client;
@@ -24,6 +23,7 @@ mod route;
 mod rows;
 mod servers;
 mod session;
+mod silences;
 mod stream;
 mod token;
 
@@ -62,6 +62,7 @@ use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -86,7 +87,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 24] = [
+const ROUTES: [Route; 26] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -105,6 +106,8 @@ const ROUTES: [Route; 24] = [
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/silences", || get(silences::list).post(silences::make)),
+    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -148,6 +151,7 @@ pub(crate) struct Parts {
     pub(crate) muting: Arc<Muting>,
     /// Sends tests by channels.
     pub(crate) self_tests: Arc<SelfTests>,
+    pub(crate) silences: Arc<Silences>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.

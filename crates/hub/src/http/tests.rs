@@ -1,6 +1,7 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod alerts;
 mod bombs;
 mod changer;
 mod channels;
@@ -12,6 +13,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod silences;
 mod stream;
 
 use std::net::SocketAddr;
@@ -43,9 +45,11 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -135,6 +139,8 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
+        let muting = Arc::new(Muting::default());
+        let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -163,8 +169,9 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
-            muting: Arc::default(),
             self_tests: self_tests(&store),
+            muting,
+            silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,

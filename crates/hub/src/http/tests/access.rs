@@ -16,7 +16,7 @@ const OPEN: [&str; 8] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 24] = [
+const VIEWER: [(&str, u16, u16); 26] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -38,6 +38,9 @@ const VIEWER: [(&str, u16, u16); 24] = [
     ("/api/processes", 400, 400),
     ("/api/incidents", 200, 200),
     ("/api/incidents/{id}", 200, 404),
+    ("/api/silences", 200, 200),
+    // Nobody has silenced anything; see the tests of silences.
+    ("/api/silences/{id}", 404, 404),
     ("/api/events", 200, 200),
     ("/enrol", 405, 405),
     // They are asked without TLS here; see the tests of each.
