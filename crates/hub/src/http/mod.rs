@@ -2,6 +2,7 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod alertmanager;
 mod asker;
 mod changer;
 mod channels;
@@ -63,6 +64,7 @@ use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
+use alertmanager::Posting;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -174,6 +176,7 @@ struct App {
     recall: Recall,
     questions: Questions,
     writing: Writing,
+    posting: Posting,
     open: OpenDoor,
 }
 
@@ -223,13 +226,14 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         writing: Writing::default(),
+        posting: Posting::default(),
         open: OpenDoor::default(),
     })
 }
 
 fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
-    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES).chain(&alertmanager::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)

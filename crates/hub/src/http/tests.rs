@@ -1,6 +1,7 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod alertmanager;
 mod bombs;
 mod changer;
 mod channels;
@@ -294,7 +295,7 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES.iter().chain(&super::prometheus::ROUTES).chain(&super::alertmanager::ROUTES).map(|(path, _)| *path).chain(files)
 }
 
 /// Tests of channels: `ann` has one, and nobody else has any.
