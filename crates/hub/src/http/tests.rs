@@ -2,6 +2,7 @@
 
 mod access;
 mod alertmanager;
+mod alerts;
 mod bombs;
 mod changer;
 mod channels;
