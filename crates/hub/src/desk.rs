@@ -111,7 +111,6 @@ impl Desk {
         self
     }
 
-<<<<<<< HEAD
     /// The same desk, that writes down which servers came back.
     pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
         self.returns = returns;
@@ -127,7 +126,6 @@ impl Desk {
     /// The same desk, whose letters show the time before their news.
     pub(crate) fn with_around(mut self, around: Arc<Surroundings>) -> Self {
         self.letters.around = around;
->>>>>>> h-messages
         self
     }
 

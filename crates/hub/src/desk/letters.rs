@@ -87,7 +87,6 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-<<<<<<< HEAD
         let (ack_links, around) = (None, Arc::default());
         Self {
             fleet,
@@ -101,7 +100,6 @@ impl Letters {
             words,
             group_words,
         }
->>>>>>> h-messages
     }
 
     /// One notification to each user who is to be told. The beginning goes to

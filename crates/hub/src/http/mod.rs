@@ -4,6 +4,7 @@
 
 mod ack;
 mod acknowledge;
+mod alertmanager;
 mod asker;
 mod changer;
 mod channels;
@@ -67,6 +68,7 @@ use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
+use alertmanager::Posting;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -190,6 +192,7 @@ struct App {
     recall: Recall,
     questions: Questions,
     writing: Writing,
+    posting: Posting,
     open: OpenDoor,
     ack_pace: ack::Pace,
 }
@@ -240,6 +243,7 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         writing: Writing::default(),
+        posting: Posting::default(),
         open: OpenDoor::default(),
         ack_pace: ack::Pace::default(),
     })
@@ -247,7 +251,7 @@ fn state(parts: Parts) -> AppState {
 
 fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
-    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES).chain(&alertmanager::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)

@@ -2,6 +2,7 @@
 
 mod access;
 mod acknowledge;
+mod alertmanager;
 mod alerts;
 mod bombs;
 mod changer;
@@ -309,7 +310,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES
+        .iter()
+        .chain(&super::prometheus::ROUTES)
+        .chain(&super::alertmanager::ROUTES)
+        .map(|(path, _)| *path)
+        .chain(files)
 }
 
 /// Tests of channels: `ann` has one, and nobody else has any.
