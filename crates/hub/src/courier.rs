@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_model::{
-    Channel, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState, ServerName,
+    Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
+    ServerName,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
@@ -15,16 +16,23 @@ use watchfire_store::{About, Batch, LaneKey, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
+pub use self::budget::Budget;
+use self::budget::{HOUR, Spent};
 use self::lanes::{Ended, Lanes};
+pub(crate) use self::undelivered::Undelivered;
 use crate::terminal::{self, Terminal};
 
 mod begun;
+mod budget;
 mod lanes;
+mod undelivered;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
 const READ_ANEW: Duration = Duration::from_secs(30);
 /// The pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Messages of the last hour that a start counts.
+const MAX_TAKEN_OVER: usize = 20_000;
 /// How long the end waits for the deliveries under way. What is cut off in the
 /// middle may have been accepted and is sent again after the next start.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +49,9 @@ pub(crate) struct Courier {
     /// A lane's work has ended: it is empty, or it waits for another try.
     done: Notify,
     lanes: Mutex<Lanes>,
+    /// What went by each channel of late.
+    spent: Spent,
+    undelivered: Undelivered,
 }
 
 /// What a try is to send.
@@ -70,12 +81,27 @@ impl Courier {
             begun,
             done: Notify::new(),
             lanes: Mutex::default(),
+            spent: Spent::default(),
+            undelivered: Undelivered::default(),
         }
+    }
+
+    /// The same courier, with this much for each channel.
+    pub(crate) fn with_budget(mut self, budget: Budget) -> Self {
+        self.spent = Spent::new(budget);
+        self
+    }
+
+    /// The same courier, that lets others know what it cannot deliver.
+    pub(crate) fn telling(mut self, undelivered: Undelivered) -> Self {
+        self.undelivered = undelivered;
+        self
     }
 
     /// Works until the end is asked for, and then until what is under way has
     /// ended and is recorded, but for no longer than [`END_PATIENCE`].
     pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        self.take_over_spent().await;
         let mut read_at = self.clock.now();
         while !shutdown.is_requested() {
             if read_at.monotonic <= self.clock.now().monotonic {
@@ -100,6 +126,17 @@ impl Courier {
             if let Err(why) = self.take_back(first).await {
                 tracing::warn!(why, "a try that was not made cannot be taken back");
             }
+        }
+    }
+
+    /// What was sent before a restart counts: one that starts again and again must not send
+    /// without end.
+    async fn take_over_spent(&self) {
+        let now = self.clock.now();
+        let since_ms = now.before(HOUR).unix_ms;
+        match self.stored(move |store| store.sent_since(since_ms, MAX_TAKEN_OVER)).await {
+            Ok(sent) => self.spent.take_over(&sent, now),
+            Err(why) => tracing::warn!(why, "what was sent in the last hour is not known"),
         }
     }
 
@@ -181,6 +218,7 @@ impl Courier {
             if shutdown.is_requested() {
                 return ended(None);
             }
+            self.spent.narrow(&mut lane, self.clock.now());
             let step = next_step(&lane, self.clock.now(), backoff::jitter());
             if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
                 self.take_back(first).await?;
@@ -193,10 +231,19 @@ impl Courier {
                 }
                 Step::Empty => return ended(None),
                 Step::Wait { until } => return ended(Some(until)),
-                Step::Dead(id) => self.give_up(id, &key.user).await?,
+                Step::Dead(id) => {
+                    let found = lane.into_iter().find(|(one, _)| one.id == id);
+                    let found =
+                        found.ok_or("the schedule gave up a notification of another lane")?;
+                    self.give_up(&found.0, &found.1).await?;
+                }
                 Step::Send { notification, channel, first, merges } => {
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
+                    if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
+                        self.log_budget(&found, &channel);
+                        return ended(Some(until));
+                    }
                     let this = Try { notification, channel, first, merges, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
@@ -223,6 +270,9 @@ impl Courier {
         log_outcome(what, &this.channel, &outcome);
         let ended = self.clock.now();
         let is_taken = matches!(outcome, DeliveryOutcome::Accepted { .. });
+        if !may_have_gone(&outcome) {
+            self.spent.give_back(&this.channel);
+        }
         let write = move |store: &Store| {
             store.write(|batch| {
                 batch.end_delivery(delivery, ended, &outcome)?;
@@ -244,6 +294,18 @@ impl Courier {
             self.make_way(&what.user);
         }
         Ok(())
+    }
+
+    fn log_budget(&self, what: &Notification, channel: &Channel) {
+        let (id, user, channel) = (what.id.0, what.user.as_str(), channel.scheme());
+        let in_all = self.spent.held_back();
+        tracing::warn!(
+            notification = id,
+            user,
+            channel,
+            in_all,
+            "the budget of a channel is spent: a message waits"
+        );
     }
 
     /// Something has left the outbox: other lanes of its user may have waited for it.
@@ -288,11 +350,27 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(self: &Arc<Self>, id: NotificationId, user: &str) -> Result<(), String> {
-        tracing::error!(notification = id.0, "every channel refused a notification for good");
-        let dead = NotificationState::Dead;
-        self.stored(move |store| store.write(|batch| batch.set_state(id, dead))).await?;
-        self.make_way(user);
+    /// Nobody takes it. In the same transaction it is written down who else is told.
+    async fn give_up(
+        self: &Arc<Self>,
+        dead: &Notification,
+        tries: &[Delivery],
+    ) -> Result<(), String> {
+        let id = dead.id;
+        let letters = self.undelivered.letters(dead, tries, self.clock.now());
+        let told = letters.len();
+        tracing::error!(
+            notification = id.0,
+            told,
+            "every channel refused a notification for good; so many others are told of it"
+        );
+        let write = move |batch: &Batch<'_>| {
+            batch.set_state(id, NotificationState::Dead)?;
+            letters.iter().try_for_each(|letter| batch.enqueue(letter).map(|_| ()))
+        };
+        self.stored(move |store| store.write(write)).await?;
+        self.make_way(&dead.user);
+        self.arrived.notify_one();
         Ok(())
     }
 
@@ -310,6 +388,14 @@ impl Courier {
 
     fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn may_have_gone(outcome: &DeliveryOutcome) -> bool {
+    match outcome {
+        DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
+        DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
+        DeliveryOutcome::Refused { .. } => false,
     }
 }
 

@@ -36,8 +36,8 @@ use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use plain::lines;
-pub(crate) use routes::severity;
+pub(crate) use plain::lines as plain_lines;
+pub(crate) use routes::{any_channels, severity};
 pub(crate) use tell::carefully;
 
 /// The desk: the only writer of incidents.

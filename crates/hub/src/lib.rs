@@ -51,6 +51,7 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod self_test;
 mod session;
 mod shown;
 mod stall;
@@ -70,9 +71,11 @@ pub use config::{
     Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
     WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
+pub use self_test::WeekTime;
 pub use shown::Shown;
 pub use trial::{Trial, Tried};

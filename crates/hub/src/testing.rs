@@ -66,6 +66,7 @@ pub(crate) fn recipient(name: &str, scope: Scope) -> Recipient {
         scope,
         channels: vec![Channel::new("terminal:")],
         ways: Vec::new(),
+        escalated: Vec::new(),
         awake: Default::default(),
         time_zone: TimeZone::UTC,
     }

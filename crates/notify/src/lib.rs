@@ -28,7 +28,7 @@ pub mod web;
 pub use channel::expand::expand;
 pub use channel::from_file::FromFile;
 pub use channel::guard::{Allowed, AllowedHost};
-pub use channel::list::schemes;
+pub use channel::list::{is_text_message, schemes};
 pub use error::ChannelError;
 pub use notifier::Notifier;
 pub use outgoing::Outgoing;

@@ -81,5 +81,5 @@ pub use prune::Pruned;
 pub use reserve::RESERVE_BYTES;
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
-pub use tries::{DeliveryId, MAX_TRIES_KEPT};
+pub use tries::{DeliveryId, MAX_TRIES_KEPT, Sent};
 pub use users::StoredUser;

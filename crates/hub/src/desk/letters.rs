@@ -322,6 +322,7 @@ impl Letters {
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
             link: &link,
+            acknowledge: None,
             time_zone: &user.time_zone,
         };
         let (words, words_if_first) = self.words;
