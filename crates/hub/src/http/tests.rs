@@ -1,6 +1,7 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod alerts;
 mod bombs;
 mod changer;
 mod channels;
