@@ -12,7 +12,7 @@ use watchfire_model::{
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{About, Batch, LaneKey, PendingLane, Store};
+use watchfire_store::{About, Batch, LaneKey, NewNotification, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
@@ -25,6 +25,7 @@ use crate::terminal::{self, Terminal};
 mod begun;
 mod budget;
 mod lanes;
+pub(crate) mod owed;
 mod undelivered;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
@@ -60,6 +61,8 @@ struct Try {
     channel: Channel,
     first: bool,
     merges: Vec<NotificationId>,
+    /// The letter again, to those who are to have it besides once it is taken.
+    also: Vec<NewNotification>,
     /// Its record, when the desk has written that.
     begun: Option<First>,
 }
@@ -218,8 +221,11 @@ impl Courier {
             if shutdown.is_requested() {
                 return ended(None);
             }
-            self.spent.narrow(&mut lane, self.clock.now());
-            let step = next_step(&lane, self.clock.now(), backoff::jitter());
+            let now = self.clock.now();
+            let rests = |letter: &Notification, channel: &Channel| {
+                self.notifier.rests(channel).max(self.spent.rests(channel, letter.kind, now))
+            };
+            let step = next_step(&lane, now, backoff::jitter(), rests);
             if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
                 self.take_back(first).await?;
                 continue;
@@ -230,7 +236,10 @@ impl Courier {
                     return Ok(Ended { seen, until, tries, out_of_turn: true });
                 }
                 Step::Empty => return ended(None),
-                Step::Wait { until } => return ended(Some(until)),
+                Step::Wait { until } => {
+                    self.note_budget(&lane, now);
+                    return ended(Some(until));
+                }
                 Step::Dead(id) => {
                     let found = lane.into_iter().find(|(one, _)| one.id == id);
                     let found =
@@ -238,13 +247,14 @@ impl Courier {
                     self.give_up(&found.0, &found.1).await?;
                 }
                 Step::Send { notification, channel, first, merges } => {
+                    let others = watchfire_notify::owed(&lane, notification, &channel);
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
                     if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
-                        self.log_budget(&found, &channel);
                         return ended(Some(until));
                     }
-                    let this = Try { notification, channel, first, merges, begun };
+                    let also = others.iter().map(|other| owed::copy(&found, other)).collect();
+                    let this = Try { notification, channel, first, merges, also, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -281,6 +291,9 @@ impl Courier {
                     for merged in &this.merges {
                         batch.set_state(*merged, NotificationState::Merged)?;
                     }
+                    for copy in &this.also {
+                        batch.enqueue(copy)?;
+                    }
                 }
                 Ok(())
             })
@@ -296,16 +309,17 @@ impl Courier {
         Ok(())
     }
 
-    fn log_budget(&self, what: &Notification, channel: &Channel) {
-        let (id, user, channel) = (what.id.0, what.user.as_str(), channel.scheme());
-        let in_all = self.spent.held_back();
-        tracing::warn!(
-            notification = id,
-            user,
-            channel,
-            in_all,
-            "the budget of a channel is spent: a message waits"
-        );
+    /// Says so where a letter waits because the budget of its channels is spent.
+    fn note_budget(&self, lane: &[(Notification, Vec<Delivery>)], now: Moment) {
+        let waits = |(letter, _): &&(Notification, Vec<Delivery>)| {
+            letter.state == NotificationState::Pending
+        };
+        let Some((letter, _)) = lane.iter().find(waits) else { return };
+        let is_spent = |channel: &&Channel| self.spent.rests(channel, letter.kind, now).is_some();
+        let Some(channel) = letter.channels.iter().find(is_spent) else { return };
+        let in_all = self.spent.count_held_back();
+        let (notification, user, channel) = (letter.id.0, letter.user.as_str(), channel.scheme());
+        tracing::warn!(notification, user, channel, in_all, "a channel's budget is spent");
     }
 
     /// Something has left the outbox: other lanes of its user may have waited for it.

@@ -8,6 +8,7 @@ mod due;
 mod flaps;
 mod gone;
 mod letters;
+mod missed;
 mod mute;
 mod plain;
 mod reconcile;
@@ -36,7 +37,7 @@ use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use plain::lines as plain_lines;
+pub(crate) use plain::lines;
 pub(crate) use routes::{any_channels, severity};
 pub(crate) use tell::carefully;
 

@@ -35,6 +35,7 @@ mod disk;
 mod doctor;
 mod enrolment;
 mod events;
+mod fallback;
 mod fleet;
 mod folder_lock;
 mod heartbeat;
@@ -54,6 +55,7 @@ mod report;
 mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
@@ -68,8 +70,8 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
-    WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
+    User, WatchedServer, show,
 };
 pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};

@@ -17,7 +17,7 @@ pub const MAX_FAMILY: usize = 200;
 /// What [`IncidentFilter::default`] asks for.
 const USUAL_PAGE: usize = 100;
 
-const SELECT: &str = "SELECT id, server, presence, cause, silence_mono_ns, silence_unix_ms, \
+pub(crate) const SELECT: &str = "SELECT id, server, presence, cause, silence_mono_ns, silence_unix_ms, \
      judged_mono_ns, judged_unix_ms, hub_stalled_ns, closed_mono_ns, closed_unix_ms, kind, severity, \
      part_of, labels, acknowledged_by, acknowledged_unix_ms FROM incident";
 
@@ -372,7 +372,7 @@ fn family(
     Ok(query.query_and_then([id.0, most], incident)?.collect())
 }
 
-fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
+pub(crate) fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
     let by: Option<String> = row.get(15)?;
     let acknowledged = match by {
         Some(by) => Some(Acknowledged { by, at_unix_ms: row.get(16)? }),

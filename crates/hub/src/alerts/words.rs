@@ -6,7 +6,7 @@ use watchfire_model::{Content, IncidentId, Moment, NotificationKind, Server};
 use super::Tools;
 use super::book::Alert;
 use super::change::{FLAPS, name_of};
-use crate::desk::{carefully, plain_lines};
+use crate::desk::{carefully, lines as plain_lines};
 
 /// How many alerts the plainest letter names.
 const NAMED: usize = 20;

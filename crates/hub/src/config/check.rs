@@ -2,6 +2,7 @@
 //! all are told together.
 
 mod disk;
+mod fallback;
 mod heartbeat;
 mod mail;
 mod notify;
@@ -98,6 +99,10 @@ impl<'a> Checker<'a> {
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
         let (allowed, budget) = self.notify(file.notify);
+        let fallback = match file.fallback {
+            Some(table) => self.fallback(table, &allowed).map(Some),
+            None => Some(None),
+        };
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -135,6 +140,7 @@ impl<'a> Checker<'a> {
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,
+                fallback: fallback?,
                 warnings: self.warnings,
             })
         };

@@ -1,6 +1,7 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
 mod check;
+mod fallback;
 mod file;
 mod heartbeat;
 mod service;
@@ -26,6 +27,7 @@ use watchfire_runtime::net::Network;
 use crate::courier::Budget;
 use crate::self_test::WeekTime;
 
+pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
@@ -72,6 +74,8 @@ pub struct HubConfig {
     pub read_from: Option<Service>,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// Whom the agents tell when the hub is gone.
+    pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use watchfire_model::{Channel, Delivery, Moment, Notification, NotificationKind};
+use watchfire_model::{Channel, Moment, NotificationKind};
 use watchfire_notify::is_text_message;
 use watchfire_store::Sent;
 
@@ -42,7 +42,7 @@ impl Default for Budget {
 pub(super) struct Spent {
     budget: Budget,
     sent: Mutex<HashMap<Channel, VecDeque<Duration>>>,
-    /// How often a message had to wait or to go another way.
+    /// How often a message had to wait.
     held_back: AtomicU64,
 }
 
@@ -66,16 +66,15 @@ impl Spent {
         }
     }
 
-    /// Leaves of each letter that waits the channels whose budget has room for it, unless none
-    /// has.
-    pub(super) fn narrow(&self, lane: &mut [(Notification, Vec<Delivery>)], now: Moment) {
-        let known = self.lock();
-        for (letter, _) in lane {
-            let room = |channel: &Channel| self.full_until(&known, channel, letter.kind, now);
-            if letter.channels.iter().any(|channel| room(channel).is_none()) {
-                letter.channels.retain(|channel| room(channel).is_none());
-            }
-        }
+    /// For how long the channel's budget has no room for such a letter; `None` when it has.
+    pub(super) fn rests(
+        &self,
+        channel: &Channel,
+        kind: NotificationKind,
+        now: Moment,
+    ) -> Option<Duration> {
+        let until = self.full_until(&self.lock(), channel, kind, now)?;
+        Some(until.since(now))
     }
 
     /// Takes one message of the channel's budget, or says when there is one.
@@ -90,7 +89,6 @@ impl Spent {
         }
         let mut known = self.lock();
         if let Some(until) = self.full_until(&known, channel, kind, now) {
-            self.held_back.fetch_add(1, Ordering::Relaxed);
             return Err(until);
         }
         forget(&mut known, now);
@@ -105,9 +103,9 @@ impl Spent {
         }
     }
 
-    /// How often a message had to wait or to go another way.
-    pub(super) fn held_back(&self) -> u64 {
-        self.held_back.load(Ordering::Relaxed)
+    /// Counts a message that has to wait, and says how many that were.
+    pub(super) fn count_held_back(&self) -> u64 {
+        self.held_back.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// When the budget of a channel has room for such a letter; `None` when it has some now.
@@ -160,32 +158,12 @@ fn forget(known: &mut HashMap<Channel, VecDeque<Duration>>, now: Moment) {
 
 #[cfg(test)]
 mod tests {
-    use watchfire_model::{Content, NotificationId, NotificationState};
-
     use super::*;
 
     const TEXT: &str = "twilio://AC1:token@+15550001/+15550002";
 
     fn at(seconds: u64) -> Moment {
         Moment { monotonic: Duration::from_secs(100_000 + seconds), unix_ms: 0 }
-    }
-
-    fn letter(channels: &[&Channel]) -> Notification {
-        Notification {
-            id: NotificationId(1),
-            incident: None,
-            thread: None,
-            user: "ada".to_owned(),
-            kind: NotificationKind::Down,
-            channels: channels.iter().copied().cloned().collect(),
-            content: Content::default(),
-            content_if_first: None,
-            message_id: "one@hub.test".to_owned(),
-            references: Vec::new(),
-            created: at(0),
-            not_before_ms: None,
-            state: NotificationState::Pending,
-        }
     }
 
     /// How many messages of a kind go out, tried once a second.
@@ -198,7 +176,6 @@ mod tests {
     fn a_flood_is_held_and_a_new_trouble_comes_through() {
         let spent = Spent::new(Budget { texts: 30, others: 600 });
         assert_eq!(count(&spent, NotificationKind::Flapping, 0..600), 24);
-        assert_eq!(spent.held_back(), 576);
         assert_eq!(count(&spent, NotificationKind::Down, 600..700), 6);
         // A mailbox has a budget of its own, and the terminal none.
         let mail = Channel::new("mailto:ada@example.org");
@@ -213,6 +190,9 @@ mod tests {
         let channel = Channel::new(TEXT);
         assert_eq!(count(&spent, NotificationKind::Changed, 0..10), 4);
         let until = spent.take(&channel, NotificationKind::Changed, at(10)).unwrap_err();
+        let rests = |kind| spent.rests(&channel, kind, at(10));
+        assert_eq!(rests(NotificationKind::Changed), Some(HOUR - Duration::from_secs(10)));
+        assert_eq!(rests(NotificationKind::Down), None);
         assert_eq!(until.monotonic, at(0).monotonic + HOUR);
         let before = Moment { monotonic: until.monotonic - Duration::from_millis(1), unix_ms: 0 };
         assert!(spent.take(&channel, NotificationKind::Changed, before).is_err());
@@ -221,22 +201,6 @@ mod tests {
         // What did not go out is not spent.
         spent.give_back(&channel);
         assert!(spent.take(&channel, NotificationKind::Changed, until).is_ok());
-    }
-
-    #[test]
-    fn a_letter_goes_by_the_channels_with_room_unless_there_is_none() {
-        let spent = Spent::new(Budget { texts: 1, others: 1 });
-        let (text, mail) = (Channel::new(TEXT), Channel::new("mailto:ada@example.org"));
-        let letter = letter(&[&text, &mail]);
-        let mut lane = [(letter.clone(), Vec::new())];
-        spent.narrow(&mut lane, at(0));
-        assert_eq!(lane[0].0.channels, letter.channels);
-        spent.take(&text, NotificationKind::Down, at(0)).unwrap();
-        spent.narrow(&mut lane, at(0));
-        assert_eq!(lane[0].0.channels, [mail.clone()]);
-        spent.take(&mail, NotificationKind::Down, at(0)).unwrap();
-        spent.narrow(&mut lane, at(0));
-        assert_eq!(lane[0].0.channels, [mail]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use watchfire_model::{Delivery, NotificationKind};
-use watchfire_notify::{MailServer, MailSettings};
+use watchfire_notify::{Allowed, MailServer, MailSettings};
 use watchfire_runtime::{ManualClock, ShutdownHandle, task::Task};
 use watchfire_store::{IncidentFilter, NewNotification};
 use watchfire_testkit::http::{Answer, Request, Stub};
@@ -57,6 +57,8 @@ impl Office {
         let mail = MailSettings { from: "hub@hub.test".to_owned(), server };
         let (clock, hand) = manual_clock();
         let notifier = Notifier::new(Some(mail), clock.clone()).expect("good settings");
+        let here = vec!["127.0.0.1".parse().expect("an address")];
+        let notifier = notifier.allowing(Allowed::new(here));
         let (shutdown, end) = Shutdown::new();
         let courier = Courier::new(store.clone(), notifier, clock, Arc::default(), begun.clone());
         let courier = Arc::new(courier.with_budget(budget).telling(undelivered));
@@ -552,4 +554,39 @@ async fn what_every_channel_refuses_goes_by_another_one_of_its_user() {
     let other = until("it is told by another way", delivered).await;
     assert_eq!(other.kind, NotificationKind::ChannelDead);
     assert!(other.content.text.contains("not delivered by mailto"), "{}", other.content.text);
+}
+
+/// The mail did not go while the trouble was told, so the Alertmanager was told: its alert must not
+/// stay when the mail goes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_the_incident_hears_of_its_end_though_another_channel_takes_that() {
+    let (office, keeper) = (Office::new(Answer::reply(400, "{}"), |_| {}), Stub::start());
+    keeper.always(Answer::reply(200, ""));
+    let both = [mailto("ann"), format!("alertmanager://{}", keeper.addr())];
+    let mut down = trouble(&office.store, "a-1", "ann");
+    down.channels = both.iter().map(|url| Channel::new(url)).collect();
+    let id = office.put(&down);
+    office.until_state(id, NotificationState::Delivered).await;
+    office.stub.always(accepted());
+    let kind = NotificationKind::Recovered;
+    let mut back = letter(down.incident, "ann", kind, &[&both[0], &both[1]], "up");
+    back.references = vec![down.message_id.clone()];
+    let back = office.put(&back);
+    office.until_state(back, NotificationState::Delivered).await;
+    let requests = keeper.wait_for(2, PATIENCE);
+    let incident = |request: &Request| {
+        let alerts: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+        alerts[0]["labels"]["incident"].clone()
+    };
+    assert_eq!(incident(&requests[0]), incident(&requests[1]));
+    let alerts: serde_json::Value = serde_json::from_slice(&requests[1].body).expect("JSON");
+    assert!(alerts[0].get("startsAt").is_none(), "it is the end: {alerts}");
+    let mails: Vec<String> = office.stub.requests().iter().map(message_id_of).collect();
+    assert_eq!(mails.last().map(String::as_str), Some("<up@hub.test>"));
+    // It is one letter more, to the Alertmanager alone, and nothing follows from it.
+    let letters = office.store.notifications_of(down.incident.expect("it has one"));
+    let copies: Vec<_> = letters.expect("readable").into_iter().filter(owed::is_copy).collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    assert_eq!(copies[0].channels, [Channel::new(&both[1])]);
+    office.until_state(copies[0].id, NotificationState::Delivered).await;
 }

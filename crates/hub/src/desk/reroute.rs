@@ -10,6 +10,7 @@ use super::book::Route;
 use super::letters::Letters;
 use super::routes::{again, of_hub, severity};
 use super::{Desk, without};
+use crate::courier::owed::is_copy;
 
 /// Letters that are looked at in one transaction.
 const PAGE: usize = 500;
@@ -56,6 +57,10 @@ impl Letters {
         letter: &Notification,
     ) -> Result<Option<Route>, StoreError> {
         let Some(user) = self.recipient(&letter.user) else { return Ok(None) };
+        if is_copy(letter) && !letter.channels.iter().any(|channel| user.uses(channel)) {
+            // Whoever else there is has it already.
+            return Ok(None);
+        }
         let now = self.fleet.now();
         let Some(id) = letter.incident else {
             // Of several servers, or of the hub: only what could wait was ever put off.

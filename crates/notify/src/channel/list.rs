@@ -3,7 +3,7 @@
 
 use watchfire_model::Channel;
 
-use super::{Address, OwnChannel, WebChannel};
+use super::{Address, OwnChannel, WebChannel, route};
 use super::{
     alertmanager, apprise_json, bird, exec, messagebird, modem, opsgenie, pagerduty, plivo,
     sms_gateway, twilio, vonage, webhook,
@@ -30,6 +30,8 @@ pub(crate) struct Kind {
     pub(crate) targets: fn(&Address) -> Option<usize>,
     /// True for a URL that names its targets after `to=` alone; its path means something else.
     pub(crate) is_listed: bool,
+    /// True where a trouble opens an incident that only its end closes.
+    pub(crate) keeps_incidents: bool,
     /// True for a URL that the provider itself hands out, which begins with `https://`.
     pub(crate) is_native: fn(&Address) -> bool,
     /// True where each message is a text message to a telephone, which costs money.
@@ -50,7 +52,8 @@ pub(crate) const KINDS: &[Kind] = &[
         &["alertmanager", "alertmanagers"],
         alertmanager::SHAPES,
         alertmanager::parse,
-    ),
+    )
+    .keeps_incidents(),
     Kind::web("Apprise's JSON", &["json", "jsons"], apprise_json::SHAPES, apprise_json::parse),
     Kind::web("Bird", &["bird"], bird::SHAPES, bird::parse).targets(bird::targets).texts(),
     Kind::web("Discord", &["discord"], discord::SHAPES, discord::parse).native(discord::is_native),
@@ -75,8 +78,8 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::web("ntfy", &["ntfy", "ntfys"], ntfy::SHAPES, ntfy::parse)
         .targets(ntfy::targets)
         .native(ntfy::is_native),
-    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse),
-    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse),
+    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse).keeps_incidents(),
+    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse).keeps_incidents(),
     Kind::web("Plivo", &["plivo"], plivo::SHAPES, plivo::parse).targets(plivo::targets).texts(),
     Kind::web("Pushover", &["pover", "pushover"], pushover::SHAPES, pushover::parse),
     Kind::web(
@@ -119,8 +122,13 @@ pub fn schemes() -> Vec<&'static str> {
 /// Whether each message by this channel is a text message to a telephone, which costs money.
 #[must_use]
 pub fn is_text_message(channel: &Channel) -> bool {
-    let scheme = channel.scheme().to_ascii_lowercase();
-    KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&scheme.as_str()))
+    let lower = Channel::new(&channel.as_str().to_ascii_lowercase());
+    KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&lower.scheme()))
+}
+
+/// Whether a trouble that this channel is told of stays open there until it is told the end.
+pub(crate) fn keeps_incidents(channel: &Channel) -> bool {
+    route::read(channel.as_str()).is_ok_and(|(kind, _)| kind.keeps_incidents)
 }
 
 impl Kind {
@@ -157,6 +165,7 @@ impl Kind {
             parse,
             targets: no_targets,
             is_listed: false,
+            keeps_incidents: false,
             is_native: never_native,
             is_text: false,
         }
@@ -177,6 +186,12 @@ impl Kind {
     /// The kind, whose messages are text messages.
     const fn texts(mut self) -> Self {
         self.is_text = true;
+        self
+    }
+
+    /// The kind, whose provider keeps incidents.
+    const fn keeps_incidents(mut self) -> Self {
+        self.keeps_incidents = true;
         self
     }
 
