@@ -50,6 +50,7 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod rules;
 mod session;
 mod shown;
 mod stall;
@@ -66,8 +67,8 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
-    WatchedServer, show,
+    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
+    ServiceLogin, User, WatchedServer, show,
 };
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};

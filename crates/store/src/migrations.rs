@@ -20,6 +20,7 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0003.sql"),
         include_str!("migrations/0004.sql"),
         include_str!("migrations/0005.sql"),
+        include_str!("migrations/0007.sql"),
     ],
     application_id: 0x5746_6972,
 };

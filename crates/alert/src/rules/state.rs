@@ -138,6 +138,17 @@ impl GroupState {
     /// Evaluates all rules at a moment in Unix milliseconds, later than the one before. What a
     /// rule gives is there for those behind it.
     pub fn evaluate(&mut self, at_ms: i64, scene: &Scene<'_>) -> Evaluation {
+        self.evaluate_each(at_ms, scene, &mut |_| {})
+    }
+
+    /// The same, and tells the number of each rule once it is evaluated: so that whoever has a
+    /// clock can say how long it took.
+    pub fn evaluate_each(
+        &mut self,
+        at_ms: i64,
+        scene: &Scene<'_>,
+        done: &mut dyn FnMut(usize),
+    ) -> Evaluation {
         let series_at_ms = at_ms.saturating_sub(self.group.query_offset_ms.unwrap_or(0));
         let (grace_until_ms, limit) = (self.grace_until_ms, self.group.limit);
         let turn = Turn { at_ms, series_at_ms, grace_until_ms, limit };
@@ -151,6 +162,7 @@ impl GroupState {
             let change = |(change, alert)| AlertChange { rule: number, change, alert };
             evaluation.alerts.extend(given.changes.into_iter().map(change));
             evaluation.errors.extend(given.error.map(|why| (number, why)));
+            done(number);
         }
         self.evaluated_at_ms = Some(at_ms);
         evaluation.series = written.series;

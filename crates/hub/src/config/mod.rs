@@ -3,6 +3,7 @@
 mod check;
 mod file;
 mod heartbeat;
+mod rules;
 mod service;
 mod show;
 mod warn;
@@ -24,6 +25,7 @@ use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
 pub use heartbeat::Heartbeat;
+pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};
@@ -67,6 +69,8 @@ pub struct HubConfig {
     pub read_from: Option<Service>,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// The rules that are evaluated.
+    pub rules: RuleFiles,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }

@@ -57,6 +57,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -144,6 +145,8 @@ pub(crate) struct Parts {
     pub(crate) open_on_loopback: bool,
     /// Whether the hub's own disk has room.
     pub(crate) disk: Arc<Disk>,
+    /// Rules and their alerts.
+    pub(crate) rules: Board,
 }
 
 struct App {

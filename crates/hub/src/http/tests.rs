@@ -42,6 +42,7 @@ use crate::historian::Historian;
 use crate::identity::HubIdentity;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -148,6 +149,7 @@ impl House {
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
+            rules: Board::default(),
         };
         change(&mut parts);
         let app = router(parts);

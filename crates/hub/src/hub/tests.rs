@@ -24,6 +24,7 @@ fn config(folder: &Path) -> HubConfig {
         users: Vec::new(),
         mail: None,
         allowed: watchfire_notify::Allowed::default(),
+        rules: Default::default(),
         warnings: Vec::new(),
     }
 }
