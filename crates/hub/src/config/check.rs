@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         };
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let allowed = self.allowed(file.notify);
+        let (allowed, budget) = self.notify(file.notify);
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -133,6 +133,7 @@ impl<'a> Checker<'a> {
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,
+                budget,
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,

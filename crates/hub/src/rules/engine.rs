@@ -1,10 +1,12 @@
 //! Starts, changes and ends the groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use watchfire_alert::rules::{AlertRow, Group, GroupState, Outage};
+use watchfire_alert::rules::{
+    AlertRow, Group, GroupState, Outage, USUAL_INTERVAL_MS, usual_grace_ms,
+};
 use watchfire_model::ABSENT;
 use watchfire_runtime::config::Problem;
 use watchfire_runtime::task::Task;
@@ -13,9 +15,10 @@ use watchfire_store::{PushedSamples, StoredRuleState};
 
 use super::board::{Board, Key, Watched, key};
 use super::keep;
-use super::runner::{Common, Parts, Runner, grace_ms};
-use super::schedule::{Schedule, USUAL_INTERVAL_MS};
-use super::sink::{Round, source};
+use super::runner::{Common, Parts, Runner};
+use super::schedule::Schedule;
+use super::sink::{SOURCES, source};
+use crate::alerts::Round;
 use crate::config::RuleFiles;
 
 /// How long a group is waited for that is to stop. Its evaluation notices in a moment.
@@ -100,6 +103,21 @@ impl Engine {
             let (file, group) = keep::parts(&gone);
             self.say_goodbye(file, group, shutdown).await;
         }
+        // Those that were kept no more, and were not heard either.
+        let known: BTreeSet<String> =
+            self.running.keys().map(|(file, group)| source(file, group)).collect();
+        for gone in self.common.parts.sink.sources() {
+            if gone.starts_with(SOURCES) && !known.contains(&gone) {
+                self.nothing_of(gone, shutdown).await;
+            }
+        }
+    }
+
+    /// Says that nothing of a source fires any more. True when it was heard.
+    async fn nothing_of(&self, source: String, shutdown: &Shutdown) -> bool {
+        let now = self.common.parts.clock.now();
+        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms: now.unix_ms };
+        self.common.hand_on(&round, now.after(FAREWELL), shutdown).await
     }
 
     /// Reads the files again. When something is wrong with one, everything goes on as it was.
@@ -206,10 +224,7 @@ impl Engine {
     /// name, so that the next start says it again.
     async fn say_goodbye(&self, file: &str, group: &str, shutdown: &Shutdown) {
         let parts = &self.common.parts;
-        let now = parts.clock.now();
-        let source = source(file, group);
-        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms: now.unix_ms };
-        if !self.common.hand_on(&round, now.after(FAREWELL), shutdown).await {
+        if !self.nothing_of(source(file, group), shutdown).await {
             return;
         }
         let (store, name) = (parts.store.clone(), format!("{file}\n{group}"));
@@ -225,7 +240,7 @@ impl Engine {
 }
 
 fn restored(group: &Arc<Group>, rows: Vec<AlertRow>, from_ms: i64, now_ms: i64) -> GroupState {
-    let grace_ms = grace_ms(interval_ms(group));
+    let grace_ms = usual_grace_ms(interval_ms(group));
     let outage = Outage { from_ms, until_ms: now_ms, grace_ms };
     // What no rule looks after any more is over with the first round, which does not name it.
     GroupState::restored(group.clone(), rows, outage).0

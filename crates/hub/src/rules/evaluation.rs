@@ -11,6 +11,7 @@ use watchfire_promql::Limits;
 use watchfire_runtime::{Clock, Shutdown};
 
 use super::board::Timed;
+use super::sink::AlertSink;
 
 /// Makes the source that questions are asked of.
 pub(crate) type SourceOf = Arc<dyn Fn() -> Box<dyn SeriesSource> + Send + Sync>;
@@ -28,6 +29,7 @@ pub(super) struct Work {
     pub(super) state: Arc<GroupState>,
     pub(super) at_ms: i64,
     pub(super) source: SourceOf,
+    pub(super) sink: Arc<dyn AlertSink>,
     pub(super) external_labels: LabelSet,
     pub(super) external_url: String,
     pub(super) clock: Clock,
@@ -63,6 +65,7 @@ impl Work {
             limits,
             template_limits: go_template::Limits::default(),
             out_of_time: &out_of_time,
+            is_known: &|labels| self.sink.is_known(labels),
             external_labels: &self.external_labels,
             external_url: &self.external_url,
         };
@@ -75,7 +78,6 @@ impl Work {
             last = now;
         });
         let whole = Timed { began_unix_ms: began.unix_ms, took: last.since(began) };
-        drop(self.turn);
         Done { state, evaluation, whole, rules }
     }
 }

@@ -28,4 +28,4 @@ pub(crate) use board::{Board, Reloads, Snapshot, Timed, Watched};
 pub(crate) use engine::Engine;
 pub(crate) use evaluation::SourceOf;
 pub(crate) use runner::Parts;
-pub(crate) use sink::{AlertSink, Firing, Round, Unheard};
+pub(crate) use sink::AlertSink;

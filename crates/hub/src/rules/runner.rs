@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use watchfire_alert::rules::{Evaluation, GroupState, Outage};
+use watchfire_alert::rules::Evaluation;
 use watchfire_model::{LabelSet, Moment};
 use watchfire_runtime::backoff::Backoff;
 use watchfire_runtime::{Clock, Shutdown, task};
@@ -16,7 +16,8 @@ use super::board::{Snapshot, Watched, add};
 use super::evaluation::{self, Done, SourceOf, Work};
 use super::keep;
 use super::schedule::Schedule;
-use super::sink::{AlertSink, Round, round};
+use super::sink::{AlertSink, round};
+use crate::alerts::Round;
 use crate::dial::Rarely;
 use crate::pushed::{Outcome, Pushes, RULES};
 
@@ -27,8 +28,6 @@ const AT_A_TIME: usize = 2;
 const GRACE: Duration = Duration::from_secs(1);
 /// How often the alerts of a group are stored when nothing happens to them.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
-/// The clock on the wall was set when it went so much more or less far than the other one.
-const JUMP_MS: i64 = 2_000;
 /// What fires is handed on again so soon after it failed, and later each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -74,8 +73,6 @@ pub(super) struct Runner {
 /// What a group remembers from turn to turn.
 #[derive(Default)]
 struct Memory {
-    /// When it was last evaluated.
-    before: Option<Moment>,
     /// When its alerts were last stored.
     kept: Option<Moment>,
     /// Whether the last round that was taken named nothing.
@@ -185,9 +182,7 @@ impl Runner {
 
     async fn turn(&self, at_ms: i64, turn: OwnedSemaphorePermit, memory: &mut Memory) {
         let now = self.common.parts.clock.now();
-        let state = self.state_at(at_ms, now, memory);
-        memory.before = Some(now);
-        let Some(done) = self.evaluated(state, at_ms, turn).await else { return };
+        let Some(done) = self.evaluated(at_ms, turn).await else { return };
         let changed = !done.evaluation.alerts.is_empty();
         let evaluation = self.publish(done);
         let left = u64::try_from(self.schedule.next(at_ms).saturating_sub(now.unix_ms));
@@ -203,37 +198,21 @@ impl Runner {
         self.hear(waiting, samples, until).await;
     }
 
-    /// The state that is evaluated. When the clock on the wall was set since the last time, nobody
-    /// looked in the time that it passed over: what is pending must not fire by that.
-    fn state_at(&self, at_ms: i64, now: Moment, memory: &Memory) -> Arc<GroupState> {
-        let state = self.watched.snapshot().state;
-        let Some(before) = memory.before else { return state };
-        let passed = i64::try_from(now.since(before).as_millis()).unwrap_or(i64::MAX);
-        let jumped = now.unix_ms.saturating_sub(before.unix_ms).saturating_sub(passed);
-        if jumped.saturating_abs() < JUMP_MS {
-            return state;
-        }
-        let from_ms = at_ms.saturating_sub(jumped.max(0));
-        let outage =
-            Outage { from_ms, until_ms: at_ms, grace_ms: grace_ms(self.schedule.interval_ms()) };
-        let (state, _) = GroupState::restored(state.group().clone(), state.rows(), outage);
-        Arc::new(state)
-    }
-
     /// Nothing when it came to nothing: then all is as it was.
     async fn evaluated(
         &self,
-        state: Arc<GroupState>,
         at_ms: i64,
         turn: OwnedSemaphorePermit,
     ) -> Option<Done> {
         let parts = &self.common.parts;
+        let state = self.watched.snapshot().state;
         let rules = state.group().rules.len() as u64;
         let time = evaluation::time(self.schedule.interval_ms());
         let work = Work {
             state,
             at_ms,
             source: parts.source.clone(),
+            sink: parts.sink.clone(),
             external_labels: parts.external_labels.clone(),
             external_url: parts.public_url.clone(),
             clock: parts.clock.clone(),
@@ -379,9 +358,4 @@ impl Runner {
             self.keep(memory).await;
         }
     }
-}
-
-/// For how long nothing of a group counts as over because it is not found, after nobody looked.
-pub(super) fn grace_ms(interval_ms: i64) -> i64 {
-    interval_ms.max(60_000).saturating_mul(2)
 }

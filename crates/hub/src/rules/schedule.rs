@@ -1,8 +1,5 @@
 //! When a group has its turns.
 
-/// How often a group is evaluated that says nothing about it, in milliseconds.
-pub(super) const USUAL_INTERVAL_MS: i64 = 15_000;
-
 /// The turns of a group: moments evenly apart, in Unix milliseconds. Where they begin follows from
 /// the group's name, so that groups of one interval are not all evaluated at once, and that a group
 /// has the same turns after a restart.

@@ -1,50 +1,45 @@
 //! What fires, as it is handed on.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use watchfire_alert::rules::{Alert, AlertState, GroupState, Rule};
 use watchfire_model::LabelSet;
 
-/// All alerts of one source that fire at a moment.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Round {
-    /// `rules/FILE/GROUP`
-    pub(crate) source: String,
-    pub(crate) alerts: Vec<Firing>,
-    /// What is not named is over.
-    pub(crate) is_whole: bool,
-    pub(crate) at_ms: i64,
-}
+use crate::alerts::{AlertDesk, Firing, Round};
 
-/// An alert that fires. Moments are Unix milliseconds.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Firing {
-    /// With `alertname`.
-    pub(crate) labels: LabelSet,
-    pub(crate) annotations: Vec<(String, String)>,
-    pub(crate) value: Option<f64>,
-    pub(crate) starts_ms: i64,
-    /// Over then, unless it is named again before.
-    pub(crate) ends_ms: Option<i64>,
-    pub(crate) generator_url: String,
-}
-
-/// Takes what fires. What it said `Ok` to is durable.
+/// Takes what fires.
 pub(crate) trait AlertSink: Send + Sync {
+    /// What it said `Ok` to is durable.
     fn take(&self, round: Round) -> BoxFuture<'_, Result<(), String>>;
+
+    /// The sources of which something fires.
+    fn sources(&self) -> Vec<String>;
+
+    /// Whether an alert with these labels would be found if it were there.
+    fn is_known(&self, labels: &LabelSet) -> bool;
 }
 
-/// Takes it and tells nobody.
-pub(crate) struct Unheard;
+impl AlertSink for Arc<AlertDesk> {
+    fn take(&self, round: Round) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { AlertDesk::take(self, round).await.map_err(|error| error.to_string()) })
+    }
 
-impl AlertSink for Unheard {
-    fn take(&self, _: Round) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
+    fn sources(&self) -> Vec<String> {
+        AlertDesk::sources(self)
+    }
+
+    fn is_known(&self, labels: &LabelSet) -> bool {
+        self.knows_of(labels)
     }
 }
 
+/// What the names of groups as sources of alerts begin with.
+pub(super) const SOURCES: &str = "rules/";
+
 /// The name of a group as a source of alerts.
 pub(super) fn source(file: &str, group: &str) -> String {
-    format!("rules/{file}/{group}")
+    format!("{SOURCES}{file}/{group}")
 }
 
 /// What fires of a group. Its alerts have no end of their own: they go on until a round does not

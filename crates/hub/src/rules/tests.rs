@@ -22,6 +22,7 @@ use watchfire_store::{History, Store, StoredRuleState};
 
 use super::schedule::Schedule;
 use super::*;
+use crate::alerts::{Firing, Round};
 use crate::config::RuleFiles;
 use crate::historian::Historian;
 use crate::pushed::{Pushes, Senders};
@@ -63,6 +64,14 @@ impl AlertSink for Ears {
         }
         let answer = if refused { Err("no room".to_owned()) } else { Ok(()) };
         Box::pin(std::future::ready(answer))
+    }
+
+    fn sources(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn is_known(&self, _: &LabelSet) -> bool {
+        true
     }
 }
 

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use watchfire_alert::rules::{
     ALERT_NAME_LABEL, Alert, AlertState, BUILT_IN_FILE, Group, Health, Rule, RuleKind,
 };
-use watchfire_model::{LabelSet, Labels, Scope, ServerName};
+use watchfire_model::{LabelSet, Scope};
 
 use super::super::json::scientific;
 use super::wanted::Wanted;
+use crate::alerts::{labels_of, server_of};
 use crate::fleet::Fleet;
 use crate::http::asker::Asker;
 use crate::rules::{Snapshot, Timed, Watched};
@@ -101,9 +102,10 @@ impl<'a> Eyes<'a> {
         if self.see_all() {
             return true;
         }
-        match server_of(self.fleet, labels) {
+        let server = server_of(self.fleet, labels);
+        match server.as_ref().and_then(|server| self.fleet.index(server)) {
             Some(index) => self.scope.holds(&self.fleet.config(index).server.labels),
-            None => self.scope.holds(&plain(labels)),
+            None => self.scope.holds(&labels_of(self.fleet, None, labels)),
         }
     }
 
@@ -111,25 +113,6 @@ impl<'a> Eyes<'a> {
     fn see_rule(&self, group: &Group) -> bool {
         self.see_all() || *group.file == *BUILT_IN_FILE
     }
-}
-
-/// The server that an alert is about.
-fn server_of(fleet: &Fleet, labels: &LabelSet) -> Option<usize> {
-    let index = |name: &str| fleet.index(&ServerName::new(name).ok()?);
-    let named = ["server", "instance", "host", "hostname"].map(|label| labels.get(label));
-    named.into_iter().filter(|value| !value.is_empty()).find_map(|value| {
-        let without_port = || value.rsplit_once(':').and_then(|(host, _)| index(host));
-        index(value).or_else(without_port)
-    })
-}
-
-/// Labels as a scope is asked about them. What no scope could name is left out.
-fn plain(labels: &LabelSet) -> Labels {
-    let mut plain = Labels::new();
-    for (name, value) in labels.iter() {
-        let _ = plain.insert(name, value);
-    }
-    plain
 }
 
 /// A group with the rules that are wanted and may be seen; nothing when there are none.
