@@ -8,6 +8,7 @@ pub mod agent;
 pub mod channels;
 pub mod enrol;
 pub mod exposition;
+pub mod fallback;
 pub mod hub;
 pub mod past;
 pub mod remote_write;

@@ -8,6 +8,7 @@ mod due;
 mod flaps;
 mod gone;
 mod letters;
+mod missed;
 mod mute;
 mod plain;
 mod reconcile;

@@ -12,7 +12,7 @@ use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::{Channel, Incident, LabelSet, ServerName};
-use watchfire_notify::{FromFile, Notifier};
+use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
@@ -24,7 +24,7 @@ use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
-use crate::config::{HubConfig, User};
+use crate::config::{Fallback, HubConfig, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
@@ -32,6 +32,7 @@ use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
+use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
@@ -264,6 +265,9 @@ impl Hub {
             arrived.clone(),
         );
         let self_tests = Arc::new(self_tests);
+        let missed = (desk.clone(), admins.clone());
+        let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
+        let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -357,6 +361,9 @@ impl Hub {
         let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
         let enrolment = Arc::new(enrolment);
         sessions.set_renewal(Box::new(enrolment.clone()));
+        sessions.set_fallback(Box::new(fallbacks.clone()));
+        let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
+        tasks.push(task::spawn("fallback", handing_out));
         tasks.push(task::spawn_restarting("agents", clock.clone(), {
             let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
             move || agents.clone().keep(clock.clone(), shutdown.clone())
@@ -410,6 +417,12 @@ impl Hub {
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
     }
+}
+
+/// Whom agents tell when this hub is gone, as the config says.
+fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
+    let allow = allowed.hosts().iter().map(ToString::to_string).collect();
+    config.map(|fallback| Terms::new(fallback, allow, hub))
 }
 
 /// Without mail, whoever has no other channel is told on the terminal.

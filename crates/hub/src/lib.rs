@@ -35,6 +35,7 @@ mod disk;
 mod doctor;
 mod enrolment;
 mod events;
+mod fallback;
 mod fleet;
 mod folder_lock;
 mod heartbeat;
@@ -70,7 +71,7 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
     ServiceLogin, User, WatchedServer, show,
 };
 pub use courier::Budget;

@@ -12,6 +12,8 @@ use watchfire_model::{
     NotificationState,
 };
 
+use crate::channel::list::is_text_message;
+
 mod owed;
 
 pub use owed::owed;
@@ -30,6 +32,9 @@ pub const LEAST_TRIES: u32 = 60;
 
 /// The pauses between tries on one channel, in seconds; the last one repeats.
 const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
+
+/// How often a text message is sent that may have come each time: each costs money, and wakes.
+const MOST_TEXTS: usize = 3;
 
 /// The longest that a notification waits for its user before the clocks are looked at again:
 /// one of them may be set.
@@ -191,7 +196,9 @@ fn plan<'a>(
             tries.iter().filter(|t| matches!(t.outcome, DeliveryOutcome::Refused { .. }));
         refused.any(|t| t.channel == *channel)
     };
-    let usable: Vec<&Channel> = notification.channels.iter().filter(|c| !refused(c)).collect();
+    let usable = notification.channels.iter();
+    let usable: Vec<&Channel> =
+        usable.filter(|channel| !refused(channel) && !is_worn_out(channel, tries)).collect();
     if usable.is_empty() || given_up(notification, tries, now) {
         return Plan::Never;
     }
@@ -217,6 +224,12 @@ fn plan<'a>(
         (Duration::ZERO, channel) => Plan::Now(channel),
         (wait, _) => Plan::Later(wait),
     }
+}
+
+/// Whether so many text messages may have come and been paid that one more is no help.
+fn is_worn_out(channel: &Channel, tries: &[Delivery]) -> bool {
+    let doubtful = tries.iter().filter(|one| one.channel == *channel && took(&one.outcome));
+    doubtful.count() >= MOST_TEXTS && is_text_message(channel)
 }
 
 /// How long its user sleeps on. The clock that says less counts: a clock on the wall that

@@ -2,6 +2,7 @@
 //! all are told together.
 
 mod disk;
+mod fallback;
 mod heartbeat;
 mod mail;
 mod notify;
@@ -100,6 +101,10 @@ impl<'a> Checker<'a> {
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
         let (allowed, budget) = self.notify(file.notify);
+        let fallback = match file.fallback {
+            Some(table) => self.fallback(table, &allowed).map(Some),
+            None => Some(None),
+        };
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -138,6 +143,7 @@ impl<'a> Checker<'a> {
                 read_from,
                 heartbeat: heartbeat?,
                 rules: rules?,
+                fallback: fallback?,
                 warnings: self.warnings,
             })
         };

@@ -32,6 +32,7 @@ pub(super) struct HubFile {
     pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
     pub(super) heartbeat: Option<HeartbeatTable>,
+    pub(super) fallback: Option<Spanned<FallbackTable>>,
     #[serde(default)]
     pub(super) remote_write: Vec<Spanned<RemoteWriteTable>>,
 }
@@ -142,6 +143,17 @@ pub(super) struct MailgunTable {
 pub(super) struct HeartbeatTable {
     pub(super) url: Spanned<String>,
     pub(super) every: Option<Spanned<String>>,
+}
+
+/// `[fallback]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FallbackTable {
+    pub(super) channel: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) after: Option<Spanned<String>>,
+    pub(super) after_stop: Option<Spanned<String>>,
 }
 
 /// `[history]`

@@ -1,6 +1,7 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
 mod check;
+mod fallback;
 mod file;
 mod heartbeat;
 mod rules;
@@ -27,6 +28,7 @@ use watchfire_runtime::net::Network;
 use crate::courier::Budget;
 use crate::self_test::WeekTime;
 
+pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
@@ -76,6 +78,8 @@ pub struct HubConfig {
     pub heartbeat: Option<Heartbeat>,
     /// The rules that are evaluated.
     pub rules: RuleFiles,
+    /// Whom the agents tell when the hub is gone.
+    pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }

@@ -116,6 +116,15 @@ fn show_services(text: &mut String, config: &HubConfig) {
         let every = duration(heartbeat.every);
         let _ = writeln!(text, "\n[heartbeat]\nurl = \"***\"\nevery = {every:?}");
     }
+    if let Some(fallback) = &config.fallback {
+        let (after, stop) = (duration(fallback.after), duration(fallback.after_stop));
+        let channels: Vec<String> =
+            fallback.channels.iter().map(|one| format!("{}:***", one.scheme())).collect();
+        let _ = writeln!(
+            text,
+            "\n[fallback]\nchannels = {channels:?}\nafter = {after:?}\nafter_stop = {stop:?}"
+        );
+    }
     if let Some(service) = &config.read_from {
         let _ = writeln!(text, "\n[history]\nread = {:?}", service.url);
         show_service_login(text, service);

@@ -42,6 +42,67 @@ impl Default for Budget {
 pub(super) struct Spent {
     budget: Budget,
     sent: Mutex<HashMap<Channel, VecDeque<Duration>>>,
+    /// How often a message had to wait.
+    held_back: AtomicU64,
+}
+
+impl Spent {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// Takes over what an earlier run of the hub sent.
+    pub(super) fn take_over(&self, sent: &[Sent], now: Moment) {
+        let mut known = self.lock();
+        for one in sent {
+            let ago = u64::try_from(now.unix_ms.saturating_sub(one.unix_ms)).unwrap_or(0);
+            let at = now.monotonic.saturating_sub(Duration::from_millis(ago));
+            if !terminal::is_terminal(&one.channel) && Duration::from_millis(ago) < HOUR {
+                known.entry(one.channel.clone()).or_default().push_back(at);
+            }
+        }
+        for times in known.values_mut() {
+            times.make_contiguous().sort_unstable();
+        }
+    }
+
+    /// For how long the channel's budget has no room for such a letter; `None` when it has.
+    pub(super) fn rests(
+        &self,
+        channel: &Channel,
+        kind: NotificationKind,
+        now: Moment,
+    ) -> Option<Duration> {
+        let until = self.full_until(&self.lock(), channel, kind, now)?;
+        Some(until.since(now))
+    }
+
+    /// Takes one message of the channel's budget, or says when there is one.
+    pub(super) fn take(
+        &self,
+        channel: &Channel,
+        kind: NotificationKind,
+        now: Moment,
+    ) -> Result<(), Moment> {
+        if terminal::is_terminal(channel) {
+            return Ok(());
+        }
+        let mut known = self.lock();
+        if let Some(until) = self.full_until(&known, channel, kind, now) {
+            return Err(until);
+        }
+        forget(&mut known, now);
+        known.entry(channel.clone()).or_default().push_back(now.monotonic);
+        Ok(())
+    }
+
+    /// Gives one message back that did not go out.
+    pub(super) fn give_back(&self, channel: &Channel) {
+        if let Some(times) = self.lock().get_mut(channel) {
+            times.pop_back();
+        }
+    }
+
     /// Counts a message that has to wait, and says how many that were.
     pub(super) fn count_held_back(&self) -> u64 {
         self.held_back.fetch_add(1, Ordering::Relaxed) + 1

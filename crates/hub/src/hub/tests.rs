@@ -20,6 +20,7 @@ fn config(folder: &Path) -> HubConfig {
         remote_writes: Vec::new(),
         read_from: None,
         heartbeat: None,
+        fallback: None,
         maintenance: Vec::new(),
         users: Vec::new(),
         mail: None,

@@ -28,4 +28,5 @@ pub(crate) use board::{Board, Reloads, Snapshot, Timed, Watched};
 pub(crate) use engine::Engine;
 pub(crate) use evaluation::SourceOf;
 pub(crate) use runner::Parts;
-pub(crate) use sink::AlertSink;
+#[cfg(test)]
+use sink::AlertSink;

@@ -199,11 +199,7 @@ impl Runner {
     }
 
     /// Nothing when it came to nothing: then all is as it was.
-    async fn evaluated(
-        &self,
-        at_ms: i64,
-        turn: OwnedSemaphorePermit,
-    ) -> Option<Done> {
+    async fn evaluated(&self, at_ms: i64, turn: OwnedSemaphorePermit) -> Option<Done> {
         let parts = &self.common.parts;
         let state = self.watched.snapshot().state;
         let rules = state.group().rules.len() as u64;

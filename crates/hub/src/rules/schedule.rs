@@ -16,7 +16,9 @@ impl Schedule {
         for byte in file.bytes().chain([0xff]).chain(group.bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
         }
-        // Of the upper half: its bits depend on all of the name.
+        // Names that differ in their last letter alone are near to each other until here.
+        hash = (hash ^ (hash >> 33)).wrapping_mul(MIX);
+        hash ^= hash >> 33;
         let offset_ms = i64::from((hash >> 32) as u32) % interval_ms;
         Self { interval_ms, offset_ms }
     }
@@ -46,6 +48,8 @@ impl Schedule {
 /// FNV-1a: the same on every machine and in every release.
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
+/// A step of MurmurHash3's end, by which each bit depends on all of the name.
+const MIX: u64 = 0xff51_afd7_ed55_8ccd;
 
 #[cfg(test)]
 mod tests {

@@ -122,8 +122,8 @@ pub fn schemes() -> Vec<&'static str> {
 /// Whether each message by this channel is a text message to a telephone, which costs money.
 #[must_use]
 pub fn is_text_message(channel: &Channel) -> bool {
-    let scheme = channel.scheme().to_ascii_lowercase();
-    KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&scheme.as_str()))
+    let lower = Channel::new(&channel.as_str().to_ascii_lowercase());
+    KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&lower.scheme()))
 }
 
 /// Whether a trouble that this channel is told of stays open there until it is told the end.

@@ -87,7 +87,7 @@ fn priority(text: &str) -> Result<&'static str, String> {
 impl Opsgenie {
     fn priority(&self, message: &Outgoing<'_>) -> &'static str {
         self.priority.unwrap_or(match message.kind {
-            NotificationKind::Report => "P5",
+            NotificationKind::Report | NotificationKind::SelfTest => "P5",
             // An end whose beginning nobody was told.
             _ if Act::of(message) == Act::Tell => "P3",
             NotificationKind::Flapping | NotificationKind::Corrected => "P3",

@@ -9,6 +9,7 @@ use crate::channel::act::{self, Act};
 use crate::channel::document::rfc3339;
 use crate::channel::list::Parsed;
 use crate::channel::text::{self, Limit, Words};
+use crate::channel::tone::Tone;
 use crate::channel::{Address, Request, WebChannel, accepted, answers, by_status};
 use crate::web::Answer;
 use crate::{Outgoing, clean};
@@ -175,7 +176,7 @@ impl WebChannel for PagerDuty {
 
 /// Nobody would see it among the changes, and it is all that is ever said of that trouble.
 fn is_first_word_of_an_end(message: &Outgoing<'_>) -> bool {
-    message.kind != NotificationKind::Report && message.references.is_empty()
+    Tone::of(message.kind) == Tone::Success && message.references.is_empty()
 }
 
 fn key(message: &Outgoing<'_>) -> String {

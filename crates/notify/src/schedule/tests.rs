@@ -227,6 +227,24 @@ fn while_a_channel_rests_the_next_one_has_its_turn_at_once() {
 }
 
 #[test]
+fn a_text_message_that_may_have_come_three_times_is_not_sent_a_fourth() {
+    let text = "twilio://ACxx:t@+14155550100/+4917012345678";
+    let doubtful = |channel: &str, count: u32| -> Vec<Delivery> {
+        (1..=count).map(|n| tried(1, channel, n, f64::from(n), retry(true))).collect()
+    };
+    let step = |channels: &[&str], tries: Vec<Delivery>| {
+        next_step(&[(note(1, 1, NotificationKind::Down, channels), tries)], at(3600.0), 0.0)
+    };
+    assert_eq!(step(&[text, A], doubtful(text, 2)), send(1, text, true, &[]));
+    assert_eq!(step(&[text, A], doubtful(text, 3)), send(1, A, true, &[]));
+    assert_eq!(step(&[text], doubtful(text, 3)), Step::Dead(NotificationId(1)));
+    // A mail costs nothing, and what surely did not come counts for nothing.
+    assert_eq!(step(&[A], doubtful(A, 9)), send(1, A, true, &[]));
+    let unsent = (1..=9).map(|n| tried(1, text, n, f64::from(n), retry(false))).collect();
+    assert_eq!(step(&[text], unsent), send(1, text, true, &[]));
+}
+
+#[test]
 fn a_try_in_which_the_hub_died_is_made_again_after_a_pause() {
     let lane = vec![(down(1), vec![tried(1, A, 1, 0.0, DeliveryOutcome::Unknown)])];
     assert_eq!(next_step(&lane, at(0.2), 0.0), wait(1.0));

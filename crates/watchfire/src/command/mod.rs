@@ -13,6 +13,7 @@ mod invite;
 mod join;
 mod login;
 mod logout;
+mod messenger;
 mod metrics;
 mod notify;
 mod of_hub;

@@ -15,7 +15,9 @@ fn sendable(room: &Room) -> Vec<NotificationKind> {
         letters.truncate(room.store.turn(&letters).expect("readable"));
         // What its desk wrote down of a first try is not sent yet.
         letters.iter_mut().for_each(|(_, tries)| tries.retain(|one| one.ended.is_some()));
-        if let Step::Send { notification, .. } = next_step(&letters, room.fleet.now(), 0.0) {
+        if let Step::Send { notification, .. } =
+            next_step(&letters, room.fleet.now(), 0.0, |_, _| None)
+        {
             sendable.extend(
                 letters.iter().filter(|(one, _)| one.id == notification).map(|(one, _)| one.kind),
             );
