@@ -204,6 +204,14 @@ impl AlertDesk {
         self.shown().sources()
     }
 
+    /// Whether an alert with these labels would be found if it were there: not so while its
+    /// server is away, or came back just now.
+    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
+        let fleet = &self.tools.fleet;
+        let Some(server) = server_of(fleet, labels) else { return true };
+        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
+    }
+
     /// How the desk does.
     pub(crate) fn counts(&self) -> AlertCounts {
         let shown = self.shown();

@@ -66,6 +66,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use alertmanager::Posting;
@@ -178,6 +179,8 @@ pub(crate) struct Parts {
     pub(crate) open_on_loopback: bool,
     /// Whether the hub's own disk has room.
     pub(crate) disk: Arc<Disk>,
+    /// Rules and their alerts.
+    pub(crate) rules: Board,
 }
 
 struct App {

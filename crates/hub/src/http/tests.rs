@@ -52,6 +52,7 @@ use crate::identity::HubIdentity;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
@@ -185,6 +186,7 @@ impl House {
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
+            rules: Board::default(),
         };
         change(&mut parts);
         let state = super::state(parts);
