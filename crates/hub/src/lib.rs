@@ -38,6 +38,7 @@ mod doctor;
 mod enrolment;
 mod escalate;
 mod events;
+mod fallback;
 mod fleet;
 mod folder_lock;
 mod heartbeat;
@@ -54,8 +55,10 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
@@ -70,12 +73,14 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
-    WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
+    User, WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
+pub use self_test::WeekTime;
 pub use shown::Shown;
 pub use trial::{Trial, Tried};

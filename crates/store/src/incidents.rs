@@ -203,6 +203,24 @@ impl Batch<'_> {
         Ok(query.query_row([server.as_str()], |row| row.get(0)).optional()?.map(IncidentId))
     }
 
+    /// The open incident of a kind about a server, or about what has such labels.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn open_incident_about(
+        &self,
+        server: &ServerName,
+        kind: IncidentKind,
+        labels: Option<&Labels>,
+    ) -> Result<Option<IncidentId>, StoreError> {
+        let sql = "SELECT id FROM incident WHERE server = ?1 AND kind = ?2 AND subject = ?3 \
+             AND closed_unix_ms IS NULL";
+        let subject = labels.map(labels_text).transpose()?.unwrap_or_default();
+        let mut query = self.connection.prepare_cached(sql)?;
+        let params = params![server.as_str(), kind.as_str(), subject];
+        Ok(query.query_row(params, |row| row.get(0)).optional()?.map(IncidentId))
+    }
+
     /// The first one of the incidents that a new one of the server's belongs to: those of `kind`
     /// that are open, or were closed at or after `since_unix_ms`.
     ///

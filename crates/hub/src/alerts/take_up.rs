@@ -9,6 +9,7 @@ use watchfire_store::{StoreError, StoredAlert};
 
 use super::book::{Alert, Book, Flap, Item, Told};
 use super::change::FLAP_WINDOW;
+use super::tell::REPEAT;
 use super::{AlertDesk, subject};
 
 /// How long an alert that an outside source must name again goes on after a start, whatever was
@@ -35,19 +36,39 @@ impl AlertDesk {
         for stored in store.alerts_since(since_ms)? {
             let told = told.remove(&stored.id).unwrap_or_default();
             remember(&mut book, &stored, &told, now);
-            if book.open.contains_key(&stored.facts.incident) {
-                book.put(self.alert(stored, told, now));
+            let alert = self.alert(stored, told, now);
+            if book.open.contains_key(&alert.incident) {
+                book.put(alert);
+            } else {
+                book.alerts.insert_mut(alert.id, Arc::new(alert));
             }
         }
         for news in store.alert_news()? {
             if book.alerts.contains_key(&news.alert) {
-                let item = Item { kind: news.kind, is_repeat: false, due: now.after(WAIT) };
-                let mut pool = book.news.get(news.user.as_str()).cloned().unwrap_or_default();
-                pool.insert_mut(news.alert, item);
-                book.news.insert_mut(news.user.as_str().into(), pool);
+                let item = Item { is_repeat: false, due: now.after(WAIT) };
+                book.wait(&news.user, news.alert, item);
             }
         }
+        // Those of incidents that are over were read for the sake of what came and went.
+        for id in book.alerts.keys().copied().collect::<Vec<i64>>() {
+            book.is_told(id);
+        }
+        self.repeat_later(&mut book, now);
         Ok(book)
+    }
+
+    /// What is critical and was told is told again in its time.
+    fn repeat_later(&self, book: &mut Book, now: Moment) {
+        for alert in book.alerts.values().cloned().collect::<Vec<_>>() {
+            for (user, told) in alert.told.iter().filter(|(_, told)| told.is_firing) {
+                let waits = book.news.get(user).is_some_and(|pool| pool.contains_key(&alert.id));
+                let due = told.at.after(REPEAT);
+                if alert.fires() && alert.severity == Severity::Critical && !waits {
+                    let due = if due.monotonic > now.monotonic { due } else { now.after(WAIT) };
+                    book.wait(user, alert.id, Item::repeat(due));
+                }
+            }
+        }
     }
 
     fn alert(&self, stored: StoredAlert, told: Vec<(Arc<str>, Told)>, now: Moment) -> Alert {

@@ -3,6 +3,7 @@
 
 mod disk;
 mod escalate;
+mod fallback;
 mod heartbeat;
 mod mail;
 mod notify;
@@ -102,7 +103,11 @@ impl<'a> Checker<'a> {
         };
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let allowed = self.allowed(file.notify);
+        let (allowed, budget) = self.notify(file.notify);
+        let fallback = match file.fallback {
+            Some(table) => self.fallback(table, &allowed).map(Some),
+            None => Some(None),
+        };
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -137,9 +142,11 @@ impl<'a> Checker<'a> {
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,
+                budget,
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,
+                fallback: fallback?,
                 warnings: self.warnings,
             })
         };

@@ -1,6 +1,7 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
 mod check;
+mod fallback;
 mod file;
 mod heartbeat;
 mod service;
@@ -23,6 +24,10 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+use crate::courier::Budget;
+use crate::self_test::WeekTime;
+
+pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
@@ -61,12 +66,16 @@ pub struct HubConfig {
     pub mail: Option<MailSettings>,
     /// Where channels may lead besides the public internet.
     pub allowed: Allowed,
+    /// How much may go by each channel.
+    pub budget: Budget,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
     pub read_from: Option<Service>,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// Whom the agents tell when the hub is gone.
+    pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -125,6 +134,8 @@ pub struct User {
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
+    /// When each channel of the user is tested.
+    pub self_test: Option<WeekTime>,
     /// The user's time zone.
     pub time_zone: TimeZone,
 }
@@ -143,6 +154,7 @@ impl User {
             escalation: Escalation::default(),
             awake: Awake::default(),
             report: None,
+            self_test: None,
             time_zone: TimeZone::system(),
         }
     }

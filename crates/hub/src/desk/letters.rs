@@ -16,6 +16,7 @@ use super::routes::{begins, goes_on};
 use super::{plain, without};
 use crate::ack_links::AckLinks;
 use crate::courier::Begun;
+use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::reader::Reader;
@@ -117,7 +118,7 @@ impl Letters {
             let letters: Vec<&Notification> = earlier
                 .iter()
                 .flatten()
-                .filter(|notification| notification.user == user.name)
+                .filter(|notification| notification.user == user.name && !is_copy(notification))
                 .collect();
             // What was taken back before it was sent told nothing.
             let tells = |letter: &&Notification| {

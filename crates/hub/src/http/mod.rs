@@ -6,6 +6,7 @@ mod ack;
 mod acknowledge;
 mod asker;
 mod changer;
+mod channels;
 mod client;
 mod enrol;
 mod events;
@@ -63,6 +64,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -87,7 +89,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 24] = [
+const ROUTES: [Route; 27] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -100,6 +102,9 @@ const ROUTES: [Route; 24] = [
     ("/api/servers/{name}/range", || get(past::range)),
     ("/api/servers/{name}/events", || get(past::events)),
     ("/api/servers/{name}/route", || get(route::route)),
+    ("/api/channels", || get(channels::list)),
+    ("/api/channels/{number}/test", || post(channels::test)),
+    ("/api/channels/tests/{id}", || get(channels::outcome)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
@@ -153,6 +158,8 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// Sends tests by channels.
+    pub(crate) self_tests: Arc<SelfTests>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
     /// Who looks after what, and the links by which letters let their users say so.

@@ -4,6 +4,7 @@ mod access;
 mod acknowledge;
 mod bombs;
 mod changer;
+mod channels;
 mod edges;
 mod enrol;
 mod install;
@@ -47,6 +48,7 @@ use crate::historian::Historian;
 use crate::identity::HubIdentity;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -165,6 +167,7 @@ impl House {
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
             muting: Arc::default(),
+            self_tests: self_tests(&store),
             alerts: alert_desk(&fleet, &store, &events),
             acks: Acks::new(store.clone(), {
                 let events = events.clone();
@@ -300,4 +303,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
     ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+}
+
+/// Tests of channels: `ann` has one, and nobody else has any.
+fn self_tests(store: &Store) -> Arc<SelfTests> {
+    let mut ann = crate::config::User::administrator("ann");
+    ann.channels = vec![watchfire_model::Channel::new("slack://a/b/secret")];
+    let names = ("http://hub.test".to_owned(), "hub.test".to_owned());
+    Arc::new(SelfTests::new(store.clone(), vec![ann], names, Arc::default()))
 }

@@ -14,6 +14,7 @@ mod invite;
 mod join;
 mod login;
 mod logout;
+mod messenger;
 mod metrics;
 mod notify;
 mod of_hub;

@@ -14,6 +14,7 @@ mod bare;
 mod crash;
 mod crowd;
 mod enrolment;
+mod fallback;
 mod fixture;
 mod frozen_hub;
 mod handing_over;
