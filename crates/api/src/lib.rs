@@ -13,4 +13,5 @@ pub mod hub;
 pub mod past;
 pub mod remote_write;
 pub mod route;
+pub mod silences;
 pub mod when;

@@ -39,7 +39,7 @@ use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use plain::lines;
+pub(crate) use plain::lines as plain_lines;
 pub(crate) use routes::{any_channels, severity};
 pub(crate) use tell::carefully;
 

@@ -41,6 +41,7 @@ use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
@@ -233,6 +234,11 @@ impl Hub {
         };
         let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
+        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
+        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
@@ -241,12 +247,11 @@ impl Hub {
             muting: muting.clone(),
             events: events.clone(),
             courier: arrived.clone(),
+            ack_links: Some(ack_links.clone()),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
-        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
-        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
         let desk = Arc::new(desk.with_ack_links(ack_links.clone()));
         let on_change = on_change(&desk, &alerts, &events);
@@ -257,6 +262,7 @@ impl Hub {
             plans: escalate::plans(&config.users),
             muting: muting.clone(),
             links: ack_links.clone(),
+            alerts: Some(alerts.clone()),
             on_change: on_change.clone(),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
@@ -315,6 +321,7 @@ impl Hub {
             }),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -397,6 +404,7 @@ impl Hub {
             recipients: recipients.into(),
             muting,
             self_tests,
+            silences,
             alerts,
             acks,
             ack_links,

@@ -22,7 +22,7 @@ use super::{App, AppState};
 /// How many incidents are listed when the caller does not say, and at most.
 const USUAL_LIMIT: usize = 100;
 /// In the place of a subject that may name servers which the caller may not know.
-const NOT_SHOWN: &str = "not shown: it may name servers that you may not see";
+pub(super) const NOT_SHOWN: &str = "not shown: it may name servers that you may not see";
 
 /// What `GET /api/incidents` may be asked.
 #[derive(Deserialize)]

@@ -25,6 +25,7 @@ mod route;
 mod rows;
 mod servers;
 mod session;
+mod silences;
 mod stream;
 mod token;
 
@@ -65,6 +66,7 @@ use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -89,7 +91,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 29] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -117,6 +119,8 @@ const ROUTES: [Route; 27] = [
         post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
     }),
     ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
+    ("/api/silences", || get(silences::list).post(silences::make)),
+    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -160,6 +164,7 @@ pub(crate) struct Parts {
     pub(crate) muting: Arc<Muting>,
     /// Sends tests by channels.
     pub(crate) self_tests: Arc<SelfTests>,
+    pub(crate) silences: Arc<Silences>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
     /// Who looks after what, and the links by which letters let their users say so.

@@ -2,6 +2,7 @@
 
 mod access;
 mod acknowledge;
+mod alerts;
 mod bombs;
 mod changer;
 mod channels;
@@ -13,6 +14,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod silences;
 mod stream;
 
 use std::net::SocketAddr;
@@ -46,9 +48,11 @@ use crate::events::{Event, Events};
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -101,6 +105,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         muting: Arc::default(),
         events: events.clone(),
         courier: Arc::default(),
+        ack_links: None,
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
     }))
@@ -138,6 +143,8 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
+        let muting = Arc::new(Muting::default());
+        let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -166,8 +173,9 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
-            muting: Arc::default(),
             self_tests: self_tests(&store),
+            muting,
+            silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
             acks: Acks::new(store.clone(), {
                 let events = events.clone();

@@ -28,6 +28,7 @@ mod restore;
 mod route;
 mod rule;
 mod server;
+mod silence;
 mod sim;
 mod stats;
 mod up;
@@ -112,6 +113,8 @@ enum Command {
     Incidents(incidents::Incidents),
     /// Check and test files of rules
     Rule(rule::Rule),
+    /// Mute servers and alerts of a hub for a while
+    Silence(silence::Silence),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
     Ps(ps::Ps),
     /// Show the state of this machine, or of a hub's server, now or at a past moment
@@ -159,6 +162,7 @@ impl Arguments {
             Command::Route(route) => route.run(),
             Command::Incidents(incidents) => incidents.run(),
             Command::Rule(rule) => rule.run(),
+            Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),

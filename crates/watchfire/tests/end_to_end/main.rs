@@ -27,6 +27,7 @@ mod network;
 mod pushing;
 mod rules;
 mod seed_calls;
+mod silencing;
 mod simulation;
 mod telling;
 mod three_ways;

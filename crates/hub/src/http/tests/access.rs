@@ -18,7 +18,7 @@ const OPEN: [&str; 9] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 27] = [
+const VIEWER: [(&str, u16, u16); 29] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -43,6 +43,9 @@ const VIEWER: [(&str, u16, u16); 27] = [
     ("/api/incidents/{id}/acknowledge", 405, 405),
     ("/api/incidents/{id}/notes", 405, 405),
     ("/ack", 404, 404),
+    ("/api/silences", 200, 200),
+    // Nobody has silenced anything; see the tests of silences.
+    ("/api/silences/{id}", 404, 404),
     ("/api/events", 200, 200),
     ("/enrol", 405, 405),
     // They are asked without TLS here; see the tests of each.
