@@ -24,6 +24,7 @@ use watchfire_model::{IncidentId, LabelSet, Moment, ServerName, Severity};
 use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
+use crate::ack_links::AckLinks;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
@@ -124,6 +125,8 @@ pub(crate) struct Tools {
     /// Wakes the courier.
     pub(crate) courier: Arc<Notify>,
     pub(crate) public_url: String,
+    /// The links by which users acknowledge.
+    pub(crate) ack_links: Option<Arc<AckLinks>>,
     /// Keeps the Message-IDs of two hubs apart.
     pub(crate) hub_id: String,
 }

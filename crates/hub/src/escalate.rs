@@ -24,6 +24,7 @@ use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::Store;
 
 use crate::ack_links::AckLinks;
+use crate::alerts::AlertDesk;
 use crate::config::User;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
@@ -40,6 +41,8 @@ pub(crate) struct Escalator {
     pub(crate) plans: HashMap<String, Escalation>,
     pub(crate) muting: Arc<Muting>,
     pub(crate) links: Arc<AckLinks>,
+    /// Knows which alerts are muted.
+    pub(crate) alerts: Option<Arc<AlertDesk>>,
     /// Tells the open pages.
     pub(crate) on_change: Arc<dyn Fn(&Incident) + Send + Sync>,
     pub(crate) public_url: String,

@@ -252,6 +252,8 @@ impl Hub {
         let silences =
             Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let silences = Arc::new(silences);
+        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
+        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
@@ -260,12 +262,11 @@ impl Hub {
             muting: muting.clone(),
             events: events.clone(),
             courier: arrived.clone(),
+            ack_links: Some(ack_links.clone()),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
-        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
-        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
         let around = Arc::new(Surroundings::default());
         let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
@@ -278,6 +279,7 @@ impl Hub {
             plans: escalate::plans(&config.users),
             muting: muting.clone(),
             links: ack_links.clone(),
+            alerts: Some(alerts.clone()),
             on_change: on_change.clone(),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use watchfire_alert::told::News;
 use watchfire_alert::{EscalatedFacts, EscalatedMember, Recipient, escalated_content, message_id};
 use watchfire_model::{
-    Channel, Content, Incident, IncidentId, IncidentState, Moment, NotificationKind,
+    Channel, Content, Incident, IncidentId, IncidentKind, IncidentState, Moment, NotificationKind,
     NotificationState, Severity, TimelineEntry, TimelineKind,
 };
 use watchfire_store::{Batch, NewNotification, StoreError, Teller, Thread};
@@ -118,8 +118,16 @@ impl Escalator {
         (!letter.channels.is_empty()).then_some((incident, letter))
     }
 
+    /// An incident of alerts is when all of its alerts are, be it because of their own labels.
     fn is_muted(&self, incident: &Incident, now: Moment) -> bool {
-        self.labels_of(incident).is_some_and(|labels| self.muting.of(&labels, now).is_some())
+        let Some(labels) = self.labels_of(incident) else { return false };
+        if incident.kind == IncidentKind::Presence {
+            return self.muting.of_server(&labels, now).is_some();
+        }
+        let alerts = self.alerts.iter().flat_map(|desk| desk.active());
+        let mut muted = alerts.filter(|alert| alert.incident == incident.id).peekable();
+        let all = muted.peek().is_some() && muted.all(|alert| alert.muted.is_some());
+        all || self.muting.of(&labels, now).is_some()
     }
 
     /// A letter has a thread of its own: it must not wait for those that reached nobody.

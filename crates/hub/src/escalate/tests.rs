@@ -53,6 +53,7 @@ fn with(stages: Vec<Stage>, maintenance: Vec<Maintenance>) -> House {
         plans: HashMap::from([("ada".to_owned(), Escalation { stages })]),
         muting: Arc::new(Muting::new(maintenance)),
         links: Arc::new(links),
+        alerts: None,
         on_change: Arc::new(|_| {}),
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub".to_owned(),

@@ -107,6 +107,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         muting: Arc::default(),
         events: events.clone(),
         courier: Arc::default(),
+        ack_links: None,
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
     }))
