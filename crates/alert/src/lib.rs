@@ -5,6 +5,7 @@
 //! can be repeated from a table of facts. Nothing here can lose an alert: where a
 //! template or an outside string is bad, a plainer message comes out instead.
 
+mod alerts;
 mod cause;
 mod clean;
 mod correct;
@@ -33,6 +34,7 @@ mod view;
 #[cfg(test)]
 mod fixtures;
 
+pub use alerts::{AlertFacts, ToldAlert, alert_content};
 pub use cause::cause;
 pub use clean::clean;
 pub use correct::{Aftermath, Correction, Kept, correct};
@@ -45,8 +47,8 @@ pub use message::{Facts, content, content_if_first};
 pub use message_id::message_id;
 pub use neighbour::nearest;
 pub use note::{
-    CutOffFacts, FlapFacts, GroupFacts, GroupKind, GroupMember, cut_off_content, flap_content,
-    group_content,
+    CutOffFacts, EscalatedFacts, EscalatedMember, FlapFacts, GroupFacts, GroupKind, GroupMember,
+    cut_off_content, escalated_content, flap_content, group_content,
 };
 pub use others::{for_reader, other_server};
 pub use presence::PresenceMachine;

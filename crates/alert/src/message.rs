@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub last_processes: Option<&'a ProcessTable>,
     /// The page of the incident.
     pub link: &'a str,
+    /// Where the user acknowledges it.
+    pub acknowledge: Option<&'a str>,
     /// The zone in which the user reads times.
     pub time_zone: &'a TimeZone,
 }
@@ -67,6 +69,7 @@ struct AlertView {
     processes_title: String,
     processes: Vec<Process>,
     link: Option<String>,
+    acknowledge: Option<String>,
 }
 
 impl View for AlertView {
@@ -84,6 +87,7 @@ impl View for AlertView {
             format!("{} (pid {}, {}): {} cpu, {}", p.name, p.pid, p.user, p.cpu, p.memory)
         }));
         lines.extend(self.link.clone());
+        lines.extend(self.acknowledge.as_ref().map(|link| format!("Acknowledge: {link}")));
         lines.join("\n") + "\n"
     }
 }
@@ -183,6 +187,7 @@ fn common(facts: &Facts<'_>, badge: Badge, event: &str) -> AlertView {
         processes_title: processes_title(facts, processes.len()),
         processes,
         link: view::link(facts.link),
+        acknowledge: facts.acknowledge.and_then(view::link),
     }
 }
 

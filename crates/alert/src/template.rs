@@ -15,6 +15,8 @@ pub(crate) enum Form {
     Report,
     /// Something about many servers or incidents.
     Note,
+    /// Alerts of rules.
+    Firing,
 }
 
 /// What a form needs of its facts beside the template.
@@ -34,9 +36,11 @@ macro_rules! pieces {
     ($($name:literal),+) => { concat!($(include_str!(concat!("../templates/", $name))),+) };
 }
 
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("alert.txt", pieces!("alert.txt")),
     ("alert.html", pieces!("head.html", "facts.html", "alert.html", "foot.html")),
+    ("firing.txt", pieces!("firing.txt")),
+    ("firing.html", pieces!("head.html", "facts.html", "firing.html", "foot.html")),
     ("note.txt", pieces!("note.txt")),
     ("note.html", pieces!("head.html", "facts.html", "note.html", "foot.html")),
     ("report.txt", pieces!("report.txt")),
@@ -76,6 +80,7 @@ impl Templates {
             Form::Alert => ("alert.txt", "alert.html"),
             Form::Report => ("report.txt", "report.html"),
             Form::Note => ("note.txt", "note.html"),
+            Form::Firing => ("firing.txt", "firing.html"),
         };
         let value = Value::from(Serde(view));
         Content {

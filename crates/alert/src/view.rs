@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use watchfire_model::{
-    Filesystem, Presence, ProcessRow, ProcessTable, Server, Status, TimelineEntry,
+    Filesystem, Presence, ProcessRow, ProcessTable, Server, Severity, Status, TimelineEntry,
 };
 
 use crate::{clean, human};
@@ -24,6 +24,8 @@ const MAX_VALUE: usize = 120;
 const MAX_WORD: usize = 40;
 /// The longest link; a cut link would lead elsewhere, so a longer one is left out.
 const MAX_LINK_BYTES: usize = 1000;
+/// The longest link that comes from a rule.
+const MAX_SHORT_LINK_BYTES: usize = 500;
 
 /// A fact with its name.
 #[derive(Debug, Serialize)]
@@ -69,8 +71,20 @@ impl Badge {
     pub(crate) const UP: Self = Self { word: "UP", colour: "#1a7f37" };
     pub(crate) const WAS_DOWN: Self = Self { word: "WAS DOWN", colour: "#1a7f37" };
     pub(crate) const FLAPPING: Self = Self { word: "FLAPPING", colour: "#7a5c00" };
+    pub(crate) const ESCALATED: Self = Self { word: "ESCALATED", colour: "#c5221f" };
     pub(crate) const HUB_CUT_OFF: Self = Self { word: "HUB CUT OFF", colour: "#c5221f" };
     pub(crate) const HUB_BACK: Self = Self { word: "HUB BACK", colour: "#1a7f37" };
+
+    pub(crate) const RESOLVED: Self = Self { word: "RESOLVED", colour: "#1a7f37" };
+
+    /// How bad an alert is.
+    pub(crate) fn graded(severity: Severity) -> Self {
+        match severity {
+            Severity::Critical => Self { word: "CRITICAL", colour: "#c5221f" },
+            Severity::Warning => Self { word: "WARNING", colour: "#a84300" },
+            Severity::Info => Self { word: "INFO", colour: "#24476b" },
+        }
+    }
 
     pub(crate) fn of(presence: Presence) -> Self {
         match presence {
@@ -103,6 +117,11 @@ pub(crate) fn link(link: &str) -> Option<String> {
     let to_page = link.starts_with("https://") || link.starts_with("http://");
     let whole = clean(link, MAX_LINK_BYTES) == link && !link.contains(char::is_whitespace);
     (to_page && whole).then(|| link.to_owned())
+}
+
+/// The same for a link that a rule names, which a mail's line must hold.
+pub(crate) fn short_link(outside: &str) -> Option<String> {
+    link(outside).filter(|link| link.len() <= MAX_SHORT_LINK_BYTES)
 }
 
 /// The last known cpu, memory, swap in use, fullest filesystem and load.

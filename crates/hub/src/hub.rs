@@ -21,9 +21,10 @@ use watchfire_store::{Store, StoredAgent, StoredLeaving};
 use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
+use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
 use crate::config::{Fallback, HubConfig, Service, User};
-use crate::courier::{Begun, Courier, END_PATIENCE};
+use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
@@ -35,6 +36,7 @@ use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
+use crate::self_test::SelfTests;
 use crate::shown::Shown;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
@@ -220,9 +222,35 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
+        let undelivered = Undelivered {
+            recipients: recipients.clone(),
+            admins: admins(&config.users),
+            hub_id: self.hub_id.clone(),
+            public_url: config.public_url.clone(),
+        };
+        let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
-        let desk = Arc::new(desk.with_muting(muting.clone()));
+        let returns = Arc::new(Returns::default());
+        let alerts = AlertDesk::new(Tools {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            muting: muting.clone(),
+            events: events.clone(),
+            courier: arrived.clone(),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+        });
+        let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let desk = Arc::new(desk.with_muting(muting.clone()).with_returns(returns));
         let admins = admins(&config.users);
+        let self_tests = SelfTests::new(
+            self.store.clone(),
+            config.users.clone(),
+            (config.public_url.clone(), self.hub_id.clone()),
+            arrived.clone(),
+        );
+        let self_tests = Arc::new(self_tests);
         let missed = (desk.clone(), admins.clone());
         let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
         let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
@@ -257,6 +285,8 @@ impl Hub {
         let mut tasks = vec![
             task::critical("watch", end.clone(), watching),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
+            critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
         let page = page_limits(fleet.places(), &config.trusted_proxies);
@@ -340,6 +370,8 @@ impl Hub {
             hand_overs,
             recipients: recipients.into(),
             muting,
+            self_tests,
+            alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
@@ -400,6 +432,7 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
+            escalated: Vec::new(),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })

@@ -23,6 +23,7 @@ mod admin;
 mod adopt;
 mod aftermath;
 mod agents;
+mod alerts;
 mod archive;
 mod backup;
 mod config;
@@ -51,8 +52,10 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
@@ -70,9 +73,11 @@ pub use config::{
     Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
     User, WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
+pub use self_test::WeekTime;
 pub use shown::Shown;
 pub use trial::{Trial, Tried};

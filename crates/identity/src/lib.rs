@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod enrol;
 pub mod limit;
+mod link;
 mod mac;
 pub mod password;
 pub mod proof;
@@ -19,8 +20,9 @@ mod scope;
 mod seal;
 pub mod token;
 
+pub use link::{LinkClaims, LinkError, LinkKey, MAX_MARK_BYTES};
 pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
-pub use role::{Action, Role, RoleError, authorize};
+pub use role::{Action, Role, RoleError, authorize, may_change};
 pub use scope::{Scope, ScopeError};
 pub use seal::{NotOpened, SEAL_ADDS_BYTES, SEAL_KEY_BYTES, SealKey};

@@ -19,6 +19,7 @@ struct Case {
     status_at: i64,
     processes: Option<ProcessTable>,
     link: String,
+    acknowledge: Option<String>,
 }
 
 impl Case {
@@ -34,6 +35,7 @@ impl Case {
             last_status_at: self.status.as_ref().map(|_| moment(self.status_at)),
             last_processes: self.processes.as_ref(),
             link: &self.link,
+            acknowledge: self.acknowledge.as_deref(),
             time_zone,
         }
     }
@@ -62,6 +64,7 @@ fn trouble(to: Presence, saw: &[(i64, Sight)]) -> Case {
         status_at: -400,
         processes: Some(processes()),
         link: "https://hub.example.org/incidents/7".to_owned(),
+        acknowledge: None,
     }
 }
 
@@ -98,7 +101,9 @@ fn a_correction_says_what_is_known_now() {
 
 #[test]
 fn golden_down() {
-    let content = down().content();
+    let mut case = down();
+    case.acknowledge = Some("https://hub.example.org/ack?s=7.1.2.YWRh.c2ln".to_owned());
+    let content = case.content();
     assert_eq!(content.subject, "[DOWN] web-1: nothing at its address answers");
     golden("down", &content);
 }

@@ -98,7 +98,7 @@ impl<'a> Checker<'a> {
         };
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let allowed = self.allowed(file.notify);
+        let (allowed, budget) = self.notify(file.notify);
         let fallback = match file.fallback {
             Some(table) => self.fallback(table, &allowed).map(Some),
             None => Some(None),
@@ -136,6 +136,7 @@ impl<'a> Checker<'a> {
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,
+                budget,
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,

@@ -75,6 +75,7 @@ pub(super) struct UserTable {
     #[serde(default)]
     pub(super) channels: Vec<Spanned<String>>,
     pub(super) report: Option<Spanned<String>>,
+    pub(super) self_test: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     pub(super) working: Option<Spanned<String>>,
     pub(super) quiet: Option<Spanned<String>>,
@@ -116,11 +117,13 @@ pub(super) struct MailTable {
 }
 
 /// `[notify]`
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NotifyTable {
     #[serde(default)]
     pub(super) allow: Vec<Spanned<String>>,
+    pub(super) texts_per_hour: Option<Spanned<i64>>,
+    pub(super) messages_per_hour: Option<Spanned<i64>>,
 }
 
 /// `mailgun = { … }`

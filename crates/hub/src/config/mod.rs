@@ -24,6 +24,9 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+use crate::courier::Budget;
+use crate::self_test::WeekTime;
+
 pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use service::{RemoteWrite, Service, ServiceLogin};
@@ -63,6 +66,8 @@ pub struct HubConfig {
     pub mail: Option<MailSettings>,
     /// Where channels may lead besides the public internet.
     pub allowed: Allowed,
+    /// How much may go by each channel.
+    pub budget: Budget,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
@@ -127,6 +132,8 @@ pub struct User {
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
+    /// When each channel of the user is tested.
+    pub self_test: Option<WeekTime>,
     /// The user's time zone.
     pub time_zone: TimeZone,
 }
@@ -144,6 +151,7 @@ impl User {
             ways: Vec::new(),
             awake: Awake::default(),
             report: None,
+            self_test: None,
             time_zone: TimeZone::system(),
         }
     }

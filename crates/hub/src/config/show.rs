@@ -8,6 +8,8 @@ use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
 
 use super::check::WORDS;
+use crate::self_test::DAYS;
+
 use super::{HubConfig, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
@@ -28,7 +30,7 @@ pub fn show(config: &HubConfig) -> String {
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
     show_mail(&mut text, config);
-    show_allowed(&mut text, config);
+    show_notify(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -92,11 +94,14 @@ fn show_mail(text: &mut String, config: &HubConfig) {
     };
 }
 
-fn show_allowed(text: &mut String, config: &HubConfig) {
+fn show_notify(text: &mut String, config: &HubConfig) {
     let hosts: Vec<String> = config.allowed.hosts().iter().map(AllowedHost::to_string).collect();
+    let _ = writeln!(text, "\n[notify]");
     if !hosts.is_empty() {
-        let _ = writeln!(text, "\n[notify]\nallow = {hosts:?}");
+        let _ = writeln!(text, "allow = {hosts:?}");
     }
+    let _ = writeln!(text, "texts_per_hour = {}", config.budget.texts);
+    let _ = writeln!(text, "messages_per_hour = {}", config.budget.others);
 }
 
 fn show_services(text: &mut String, config: &HubConfig) {
@@ -168,6 +173,11 @@ fn show_users(text: &mut String, config: &HubConfig) {
         show_told(text, user);
         if let Some(minutes) = user.report {
             let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
+        }
+        if let Some(at) = user.self_test {
+            let day = DAYS.iter().find(|(_, day)| *day == at.day).map_or("", |(word, _)| *word);
+            let (hours, minutes) = (at.minutes / 60, at.minutes % 60);
+            let _ = writeln!(text, "self_test = \"{day} {hours:02}:{minutes:02}\"");
         }
         if let Some(zone) = user.time_zone.iana_name() {
             let _ = writeln!(text, "time_zone = {zone:?}");

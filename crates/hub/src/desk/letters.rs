@@ -15,6 +15,7 @@ use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
 use crate::courier::Begun;
+use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::reader::Reader;
@@ -113,7 +114,7 @@ impl Letters {
             let letters: Vec<&Notification> = earlier
                 .iter()
                 .flatten()
-                .filter(|notification| notification.user == user.name)
+                .filter(|notification| notification.user == user.name && !is_copy(notification))
                 .collect();
             // What was taken back before it was sent told nothing.
             let tells = |letter: &&Notification| {
@@ -322,6 +323,7 @@ impl Letters {
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
             link: &link,
+            acknowledge: None,
             time_zone: &user.time_zone,
         };
         let (words, words_if_first) = self.words;

@@ -3,6 +3,9 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
+#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
+mod changer;
+mod channels;
 mod client;
 mod enrol;
 mod events;
@@ -49,6 +52,7 @@ use watchfire_store::Store;
 use crate::accounts::Account;
 use crate::address::host_and_port;
 use crate::agents::Agents;
+use crate::alerts::AlertDesk;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -57,6 +61,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -81,7 +86,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 24] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -94,6 +99,9 @@ const ROUTES: [Route; 21] = [
     ("/api/servers/{name}/range", || get(past::range)),
     ("/api/servers/{name}/events", || get(past::events)),
     ("/api/servers/{name}/route", || get(route::route)),
+    ("/api/channels", || get(channels::list)),
+    ("/api/channels/{number}/test", || post(channels::test)),
+    ("/api/channels/tests/{id}", || get(channels::outcome)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
@@ -138,6 +146,10 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// Sends tests by channels.
+    pub(crate) self_tests: Arc<SelfTests>,
+    /// What fires.
+    pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
@@ -190,9 +202,13 @@ pub(crate) fn answer(
 
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
+    routes(state(parts))
+}
+
+fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
-    let app = Arc::new(App {
+    Arc::new(App {
         parts,
         started,
         sessions: Sessions::default(),
@@ -204,7 +220,10 @@ pub(crate) fn router(parts: Parts) -> Router {
         questions,
         writing: Writing::default(),
         open: OpenDoor::default(),
-    });
+    })
+}
+
+fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
     let ours = ROUTES.iter().chain(&prometheus::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));

@@ -2,6 +2,8 @@
 
 mod access;
 mod bombs;
+mod changer;
+mod channels;
 mod edges;
 mod enrol;
 mod install;
@@ -31,9 +33,10 @@ use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
 use super::install::Installer;
-use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
+use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
 use crate::agents::Agents;
+use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
@@ -42,6 +45,7 @@ use crate::historian::Historian;
 use crate::identity::HubIdentity;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -56,6 +60,7 @@ static HASH: LazyLock<PasswordHash> =
 /// `ann` sees team a, `olga` too and who was told, `root` everything.
 struct House {
     app: Router,
+    state: AppState,
     fleet: Arc<Fleet>,
     store: Store,
     events: Events,
@@ -82,6 +87,20 @@ struct Answer {
 struct Seat {
     cookie: String,
     csrf: String,
+}
+
+/// What fires: nothing yet.
+fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDesk> {
+    Arc::new(AlertDesk::new(Tools {
+        fleet: fleet.clone(),
+        store: store.clone(),
+        recipients: Vec::new(),
+        muting: Arc::default(),
+        events: events.clone(),
+        courier: Arc::default(),
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub.test".to_owned(),
+    }))
 }
 
 impl House {
@@ -145,14 +164,17 @@ impl House {
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
             muting: Arc::default(),
+            self_tests: self_tests(&store),
+            alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
         };
         change(&mut parts);
-        let app = router(parts);
+        let state = super::state(parts);
         Self {
-            app,
+            app: super::routes(state.clone()),
+            state,
             fleet,
             store,
             events,
@@ -267,4 +289,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
     ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+}
+
+/// Tests of channels: `ann` has one, and nobody else has any.
+fn self_tests(store: &Store) -> Arc<SelfTests> {
+    let mut ann = crate::config::User::administrator("ann");
+    ann.channels = vec![watchfire_model::Channel::new("slack://a/b/secret")];
+    let names = ("http://hub.test".to_owned(), "hub.test".to_owned());
+    Arc::new(SelfTests::new(store.clone(), vec![ann], names, Arc::default()))
 }

@@ -8,6 +8,11 @@ type Lane = Vec<(Notification, Vec<Delivery>)>;
 const A: &str = "mailto:ada@example.org";
 const B: &str = "ntfy:b";
 
+/// The next step while no channel rests.
+fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
+    super::next_step(lane, now, jitter, |_, _| None)
+}
+
 fn at(seconds: f64) -> Moment {
     let start = Moment { monotonic: Duration::from_secs(1000), unix_ms: 1_700_000_000_000 };
     start.after(Duration::from_secs_f64(seconds))
@@ -194,6 +199,31 @@ fn after_thirty_seconds_the_next_channel_is_tried_too_and_they_take_turns() {
     assert_eq!(step(&tries, 40.0), send(1, A, true, &[]));
     tries.push(tried(1, A, 7, 40.0, retry(false)));
     assert_eq!(step(&tries, 40.0), send(1, B, true, &[]));
+}
+
+#[test]
+fn while_a_channel_rests_the_next_one_has_its_turn_at_once() {
+    let c = "ntfy:c";
+    let all = || note(1, 1, NotificationKind::Down, &[A, B, c]);
+    let step = |tries: &[Delivery], now: f64, resting: &[(&str, f64)]| {
+        super::next_step(&[(all(), tries.to_vec())], at(now), 0.0, |_, channel| {
+            let until = resting.iter().find(|(url, _)| *url == channel.as_str())?.1;
+            (until > now).then(|| Duration::from_secs_f64(until - now))
+        })
+    };
+    let turned_away = [tried(1, A, 1, 0.0, retry(false))];
+    assert_eq!(step(&turned_away, 0.0, &[(A, 10.0)]), send(1, B, true, &[]));
+    assert_eq!(step(&turned_away, 0.0, &[]), wait(1.0), "no rest, no other channel");
+    // It rests since before this one came: it has no try of it.
+    assert_eq!(step(&[], 0.0, &[(A, 10.0)]), send(1, B, true, &[]));
+    assert_eq!(step(&[], 0.0, &[(A, 10.0), (B, 600.0)]), send(1, c, true, &[]));
+    assert_eq!(step(&[], 0.0, &[(A, 10.0), (B, 600.0), (c, 5.0)]), wait(5.0));
+    assert_eq!(step(&[], 5.0, &[(A, 10.0), (B, 600.0), (c, 5.0)]), send(1, c, true, &[]));
+    // The second one failed as well: the third waits for its 30 s, the first for the end of its rest.
+    let both = [turned_away[0].clone(), tried(1, B, 2, 0.0, retry(false))];
+    assert_eq!(step(&both, 0.5, &[(A, 10.0)]), wait(1.0));
+    assert_eq!(step(&both, 12.0, &[(A, 10.0)]), send(1, A, true, &[]));
+    assert_eq!(step(&both, 30.0, &[(A, 600.0), (B, 600.0)]), send(1, c, true, &[]));
 }
 
 #[test]

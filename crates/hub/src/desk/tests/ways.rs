@@ -62,6 +62,19 @@ fn what_is_critical_goes_the_way_for_it_and_its_end_goes_there_too() {
 }
 
 #[test]
+fn what_follows_goes_where_the_letter_went_and_not_where_its_copy_did() {
+    let room = night(&["a-1"]);
+    room.record(&[down("a-1", 5000)]);
+    let letter = room.told("ann").remove(0);
+    let copy = crate::courier::owed::copy(&letter, &Channel::new("pagerduty://abc"));
+    room.store.write(|batch| batch.enqueue(&copy)).expect("the store works");
+    room.record(&[back("a-1", 65_000)]);
+    let told = room.told("ann");
+    let end = told.iter().find(|one| one.kind == NotificationKind::Recovered).expect("it is told");
+    assert_eq!((&end.channels, &end.references), (&letter.channels, &vec![letter.message_id]));
+}
+
+#[test]
 fn what_can_wait_waits_for_the_morning_and_has_no_try_before() {
     let room = night(&["a-minor"]);
     room.record(&[down("a-minor", 5000)]);

@@ -55,7 +55,8 @@ const PAGERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Messages of every meaning: what opens, what goes on, what ends, what is only told.
+/// Messages of every meaning: what opens, what goes on, what ends, what ends untold, what is only
+/// told.
 fn requests(channel: &dyn WebChannel) -> String {
     let mut text = String::new();
     let thread = ["down.7.ada@hub".to_owned()];
@@ -64,6 +65,7 @@ fn requests(channel: &dyn WebChannel) -> String {
         ("down", down(), NotificationKind::Down, &[][..]),
         ("changed, hostile", hostile(), NotificationKind::Changed, &thread[..]),
         ("recovered", recovered(), NotificationKind::Recovered, &thread[..]),
+        ("recovered, first", recovered(), NotificationKind::Recovered, &[][..]),
         ("one of many is back", recovered(), NotificationKind::Recovered, &group[..]),
         ("report", recovered(), NotificationKind::Report, &[][..]),
     ] {
