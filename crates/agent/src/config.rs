@@ -350,9 +350,10 @@ fn check_user_name(name: &Located<String>, earlier: &[User]) -> Result<(), Probl
 }
 
 fn scope(word: &Located<String>) -> Result<Scope, Problem> {
-    word.value.parse().map_err(|error: watchfire_identity::ScopeError| {
-        let known = Scope::ALL.map(Scope::as_str);
-        let problem = word.problem(error.to_string());
+    let read = Scope::OF_AGENTS.into_iter().find(|scope| scope.as_str() == word.value);
+    read.ok_or_else(|| {
+        let known = Scope::OF_AGENTS.map(Scope::as_str);
+        let problem = word.problem(format!("{:?} is no scope of an agent", word.value));
         match closest(&word.value, &known) {
             Some(close) => problem.hint(format!("did you mean {close:?}?")),
             None => problem.hint("choose from read, stream, run and metrics"),

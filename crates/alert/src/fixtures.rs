@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use watchfire_model::{
-    Content, Cpu, CpuLoad, Evidence, Filesystem, HostFacts, Incident, IncidentId, IncidentState,
-    Labels, Load, Memory, Moment, Presence, ProcessRow, ProcessTable, Server, ServerName, Sight,
-    Status, Transition,
+    Content, Cpu, CpuLoad, Evidence, Filesystem, HostFacts, Incident, IncidentId, IncidentKind,
+    IncidentState, Labels, Load, Memory, Moment, Presence, ProcessRow, ProcessTable, Server,
+    ServerName, Severity, Sight, Status, Transition,
 };
 
 /// 2025-11-22 02:12:40 UTC and `ms` more.
@@ -49,6 +49,11 @@ pub(crate) fn transition(from: Presence, to: Presence, evidence: Vec<Evidence>) 
 /// An open incident of web-1.
 pub(crate) fn incident(presence: Presence) -> Incident {
     Incident {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
+        acknowledged: None,
         id: IncidentId(7),
         server: ServerName::new("web-1").unwrap(),
         presence,

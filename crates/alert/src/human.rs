@@ -8,7 +8,8 @@ use watchfire_model::{Moment, Presence};
 
 /// `0.4 s`, `12 s`, `4 min 5 s`, `3 h 12 min`, `2 days 5 h`: two units at most, the
 /// smaller one cut off, never rounded up.
-pub(crate) fn duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => tenths(duration),
@@ -39,6 +40,37 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A value of a rule, to four digits that count: `0.04127`, `93.1`, `12840`, `1.5e12`.
+pub(crate) fn number(value: f64) -> String {
+    const LARGE: f64 = 1e9;
+    const SMALL: f64 = 1e-4;
+    let size = value.abs();
+    if !value.is_finite() {
+        return value.to_string();
+    }
+    if size >= LARGE || (size < SMALL && size > 0.0) {
+        return trimmed(&format!("{value:.3e}"));
+    }
+    let before = [10.0, 100.0, 1000.0].iter().take_while(|bound| size >= **bound).count();
+    // What is below one needs its zeros as well.
+    let zeros = [0.1, 0.01, 0.001].iter().take_while(|bound| size > 0.0 && size < **bound).count();
+    let places = (3_usize.saturating_sub(before)) + if size < 1.0 { zeros + 1 } else { 0 };
+    trimmed(&format!("{value:.places$}"))
+}
+
+/// Without the zeros that end a fraction.
+fn trimmed(number: &str) -> String {
+    let (digits, exponent) = match number.split_once('e') {
+        Some((digits, exponent)) => (digits, format!("e{exponent}")),
+        None => (number, String::new()),
+    };
+    let digits = match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.'),
+        false => digits,
+    };
+    format!("{digits}{exponent}")
+}
+
 /// `93.1 %`; `–` for what is no number.
 pub(crate) fn percent(percent: f64) -> String {
     if percent.is_finite() { format!("{percent:.1} %") } else { "–".to_owned() }
@@ -66,6 +98,17 @@ pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
     };
     let local = stamp.to_zoned(zone.clone());
     format!("{}.{}", local.strftime("%H:%M:%S"), local.millisecond() / 100)
+}
+
+/// `03:12` in the user's zone, and `21 Nov, 03:12` where that was not today.
+pub(crate) fn clock(moment: Moment, today: Moment, zone: &TimeZone) -> String {
+    let zoned = |moment: Moment| {
+        let stamp = Timestamp::from_millisecond(moment.unix_ms);
+        stamp.map(|stamp| stamp.to_zoned(zone.clone())).ok()
+    };
+    let Some(at) = zoned(moment) else { return "an unknown time".to_owned() };
+    let is_today = zoned(today).is_some_and(|today| today.date() == at.date());
+    at.strftime(if is_today { "%H:%M" } else { "%-d %b, %H:%M" }).to_string()
 }
 
 /// `22 Nov 2025` in the user's zone.
@@ -194,6 +237,37 @@ mod tests {
         }
         assert_eq!(percent(93.14), "93.1 %");
         assert_eq!(percent(f64::NAN), "–");
+    }
+
+    #[test]
+    fn values_are_short() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (-0.5, "-0.5"),
+            (0.041_273, "0.04127"),
+            (0.5, "0.5"),
+            (1.0, "1"),
+            (1.239_51, "1.24"),
+            (93.14, "93.14"),
+            (930.0, "930"),
+            (12_840.4, "12840"),
+            (1.5e12, "1.5e12"),
+            (0.000_012_3, "1.23e-5"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "inf"),
+            (f64::MAX, "1.798e308"),
+        ] {
+            assert_eq!(number(value), shown);
+        }
+    }
+
+    #[test]
+    fn a_clock_names_the_day_when_it_is_another() {
+        let at_ms = 1_763_777_565_249;
+        let day_ms = 86_400_000;
+        assert_eq!(clock(at(at_ms), at(at_ms + 60_000), &TimeZone::UTC), "02:12");
+        assert_eq!(clock(at(at_ms), at(at_ms + day_ms), &TimeZone::UTC), "22 Nov, 02:12");
+        assert_eq!(clock(at(i64::MAX), at(0), &TimeZone::UTC), "an unknown time");
     }
 
     #[test]

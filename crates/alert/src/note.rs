@@ -2,6 +2,7 @@
 //! flaps, and the hub that is cut off.
 
 mod cut_off;
+mod escalated;
 mod flapping;
 mod group;
 
@@ -12,6 +13,7 @@ use crate::template::View;
 use crate::view::{self, Badge, Row};
 
 pub use cut_off::{CutOffFacts, cut_off_content};
+pub use escalated::{EscalatedFacts, EscalatedMember, escalated_content};
 pub use flapping::{FlapFacts, flap_content};
 pub use group::{GroupFacts, GroupKind, GroupMember, group_content};
 
@@ -36,6 +38,7 @@ struct NoteView {
     sections: Vec<Section>,
     link_words: &'static str,
     link: Option<String>,
+    acknowledge: Option<String>,
 }
 
 /// A list under a heading.
@@ -60,6 +63,7 @@ impl View for NoteView {
             lines.extend(section.lines.iter().cloned());
         }
         lines.extend(self.link.clone());
+        lines.extend(self.acknowledge.as_ref().map(|link| format!("Acknowledge: {link}")));
         lines.retain(|line| !line.is_empty());
         lines.join("\n") + "\n"
     }

@@ -15,6 +15,8 @@ pub(crate) enum Form {
     Report,
     /// Something about many servers or incidents.
     Note,
+    /// Alerts of rules.
+    Firing,
 }
 
 /// What a form needs of its facts beside the template.
@@ -34,11 +36,33 @@ macro_rules! pieces {
     ($($name:literal),+) => { concat!($(include_str!(concat!("../templates/", $name))),+) };
 }
 
-const BUILT_IN: [(&str, &str); 6] = [
-    ("alert.txt", pieces!("alert.txt")),
-    ("alert.html", pieces!("head.html", "facts.html", "alert.html", "foot.html")),
-    ("note.txt", pieces!("note.txt")),
-    ("note.html", pieces!("head.html", "facts.html", "note.html", "foot.html")),
+const BUILT_IN: [(&str, &str); 8] = [
+    ("alert.txt", pieces!("alert.txt", "around.txt", "foot.txt")),
+    (
+        "alert.html",
+        pieces!(
+            "head.html",
+            "facts.html",
+            "alert.html",
+            "around.html",
+            "buttons.html",
+            "foot.html"
+        ),
+    ),
+    ("firing.txt", pieces!("firing.txt", "around.txt", "foot.txt")),
+    (
+        "firing.html",
+        pieces!(
+            "head.html",
+            "facts.html",
+            "firing.html",
+            "around.html",
+            "buttons.html",
+            "foot.html"
+        ),
+    ),
+    ("note.txt", pieces!("note.txt", "foot.txt")),
+    ("note.html", pieces!("head.html", "facts.html", "note.html", "buttons.html", "foot.html")),
     ("report.txt", pieces!("report.txt")),
     ("report.html", pieces!("head.html", "report.html", "foot.html")),
 ];
@@ -76,6 +100,7 @@ impl Templates {
             Form::Alert => ("alert.txt", "alert.html"),
             Form::Report => ("report.txt", "report.html"),
             Form::Note => ("note.txt", "note.html"),
+            Form::Firing => ("firing.txt", "firing.html"),
         };
         let value = Value::from(Serde(view));
         Content {
@@ -101,7 +126,7 @@ fn tight(text: &str) -> String {
     text.chars().map(keep).collect()
 }
 
-fn plain_html(plain: &str) -> String {
+pub(crate) fn plain_html(plain: &str) -> String {
     format!("<!doctype html>\n<pre style=\"white-space:pre-wrap\">{}</pre>\n", HtmlEscape(plain))
 }
 

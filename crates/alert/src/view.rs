@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use watchfire_model::{
-    Filesystem, Presence, ProcessRow, ProcessTable, Server, Status, TimelineEntry,
+    Filesystem, Presence, ProcessRow, ProcessTable, Server, Severity, Status, TimelineEntry,
 };
 
 use crate::{clean, human};
@@ -24,6 +24,8 @@ const MAX_VALUE: usize = 120;
 const MAX_WORD: usize = 40;
 /// The longest link; a cut link would lead elsewhere, so a longer one is left out.
 const MAX_LINK_BYTES: usize = 1000;
+/// The longest link that comes from a rule.
+const MAX_SHORT_LINK_BYTES: usize = 500;
 
 /// A fact with its name.
 #[derive(Debug, Serialize)]
@@ -55,6 +57,18 @@ pub(crate) struct Process {
     pub(crate) user: String,
     pub(crate) cpu: String,
     pub(crate) memory: String,
+    /// How it was an hour before; may be empty.
+    pub(crate) then: String,
+    #[serde(skip)]
+    pub(crate) start_time_ms: i64,
+}
+
+impl Process {
+    pub(crate) fn plain(&self) -> String {
+        let Self { pid, name, user, cpu, memory, then, .. } = self;
+        let then = if then.is_empty() { String::new() } else { format!("; {then}") };
+        format!("{name} (pid {pid}, {user}): {cpu} cpu, {memory}{then}")
+    }
 }
 
 /// A presence as a word and a colour; the word alone says everything.
@@ -69,8 +83,20 @@ impl Badge {
     pub(crate) const UP: Self = Self { word: "UP", colour: "#1a7f37" };
     pub(crate) const WAS_DOWN: Self = Self { word: "WAS DOWN", colour: "#1a7f37" };
     pub(crate) const FLAPPING: Self = Self { word: "FLAPPING", colour: "#7a5c00" };
+    pub(crate) const ESCALATED: Self = Self { word: "ESCALATED", colour: "#c5221f" };
     pub(crate) const HUB_CUT_OFF: Self = Self { word: "HUB CUT OFF", colour: "#c5221f" };
     pub(crate) const HUB_BACK: Self = Self { word: "HUB BACK", colour: "#1a7f37" };
+
+    pub(crate) const RESOLVED: Self = Self { word: "RESOLVED", colour: "#1a7f37" };
+
+    /// How bad an alert is.
+    pub(crate) fn graded(severity: Severity) -> Self {
+        match severity {
+            Severity::Critical => Self { word: "CRITICAL", colour: "#c5221f" },
+            Severity::Warning => Self { word: "WARNING", colour: "#a84300" },
+            Severity::Info => Self { word: "INFO", colour: "#24476b" },
+        }
+    }
 
     pub(crate) fn of(presence: Presence) -> Self {
         match presence {
@@ -105,6 +131,11 @@ pub(crate) fn link(link: &str) -> Option<String> {
     (to_page && whole).then(|| link.to_owned())
 }
 
+/// The same for a link that a rule names, which a mail's line must hold.
+pub(crate) fn short_link(outside: &str) -> Option<String> {
+    link(outside).filter(|link| link.len() <= MAX_SHORT_LINK_BYTES)
+}
+
 /// The last known cpu, memory, swap in use, fullest filesystem and load.
 pub(crate) fn gauges(status: &Status) -> Vec<Gauge> {
     let mut gauges = vec![cpu(status), memory(status)];
@@ -120,6 +151,13 @@ pub(crate) fn top_processes(table: &ProcessTable) -> Vec<Process> {
     let used = |row: &ProcessRow| row.cpu_percent.filter(|p| p.is_finite()).unwrap_or(-1.0);
     rows.sort_by(|a, b| used(b).total_cmp(&used(a)).then(a.pid.cmp(&b.pid)));
     rows.into_iter().take(MAX_PROCESSES).map(process).collect()
+}
+
+/// How many processes are shown, of how many.
+pub(crate) fn processes_title(table: &ProcessTable, shown: usize) -> String {
+    let listed = table.processes.len();
+    let total = usize::try_from(table.total).unwrap_or(usize::MAX).max(listed);
+    if total > shown { format!("Top {shown} of {total} processes") } else { "Processes".to_owned() }
 }
 
 /// The timeline's lines; from a long one the first and the last.
@@ -200,6 +238,8 @@ fn process(row: &ProcessRow) -> Process {
         user: clean(&row.user, MAX_WORD),
         cpu: row.cpu_percent.map_or_else(|| "–".to_owned(), human::percent),
         memory: human::bytes(row.rss_bytes),
+        then: String::new(),
+        start_time_ms: row.start_time_ms,
     }
 }
 

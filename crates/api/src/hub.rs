@@ -162,9 +162,17 @@ pub struct IncidentList {
 pub struct IncidentRow {
     /// The number.
     pub id: i64,
-    /// The server.
+    /// `presence` for a server that does not answer, `alerts` for alerts that fire.
+    pub kind: String,
+    /// `critical`, `warning` or `info`: how bad it is, or was at its worst.
+    pub severity: String,
+    /// The first incident of those that belong together, unless it is this one.
+    pub part_of: Option<i64>,
+    /// Who looks after it.
+    pub acknowledged: Option<AcknowledgedRow>,
+    /// The server; the name of the alert where that is about no server.
     pub server: String,
-    /// The verdict.
+    /// The verdict; `up` for one of alerts.
     pub presence: String,
     /// One sentence that says what happened.
     pub cause: String,
@@ -186,16 +194,59 @@ pub struct IncidentRow {
     pub closed_monotonic_ms: Option<f64>,
 }
 
-/// The answer of `GET /api/incidents/{id}`.
+/// Who looks after an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgedRow {
+    /// The user.
+    pub by: String,
+    /// Since when.
+    pub at_unix_ms: i64,
+}
+
+/// The answer of `GET /api/incidents/{id}`: of all incidents that belong together, as far as
+/// the one who asks may know of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IncidentDetail {
     /// The row of the list.
     #[serde(flatten)]
     pub row: IncidentRow,
+    /// The others that belong to it, oldest first.
+    #[serde(default)]
+    pub family: Vec<IncidentRow>,
+    /// The alerts that fire or fired, oldest first.
+    #[serde(default)]
+    pub alerts: Vec<AlertRow>,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineRow>,
     /// Who was told, and how that went.
     pub notifications: Vec<NotificationRow>,
+}
+
+/// One alert of an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertRow {
+    /// The number.
+    pub id: i64,
+    /// The incident that it is in.
+    pub incident: i64,
+    /// Who says that it fires: `rules/FILE/GROUP`, or `api`.
+    pub source: String,
+    /// Its labels, `alertname` among them.
+    pub labels: BTreeMap<String, String>,
+    /// What is said of it.
+    pub annotations: BTreeMap<String, String>,
+    /// The value that made it fire.
+    pub value: Option<f64>,
+    /// `critical`, `warning` or `info`.
+    pub severity: String,
+    /// Since when it fires.
+    pub starts_unix_ms: i64,
+    /// When it was over.
+    pub over_unix_ms: Option<i64>,
+    /// Where it comes from.
+    pub generator_url: String,
+    /// Why nobody is told of it now.
+    pub muted: Option<String>,
 }
 
 /// One line of a timeline.
@@ -203,7 +254,7 @@ pub struct IncidentDetail {
 pub struct TimelineRow {
     /// When.
     pub at_unix_ms: i64,
-    /// `last_sign`, `observed`, `judged` or `recovered`.
+    /// `last_sign`, `observed`, `judged`, `recovered`, `fired`, `resolved` and the like.
     pub kind: String,
     /// In words.
     pub text: String,
@@ -216,7 +267,7 @@ pub struct NotificationRow {
     pub id: i64,
     /// Who is told.
     pub user: String,
-    /// `down`, `changed`, `recovered` or `report`.
+    /// `down`, `changed`, `recovered`, `firing`, `resolved`, `report` and the like.
     pub kind: String,
     /// `pending`, `held`, `delivered`, `merged` or `dead`.
     pub state: String,
@@ -257,6 +308,13 @@ impl From<&Incident> for IncidentRow {
         };
         Self {
             id: incident.id.0,
+            kind: incident.kind.as_str().to_owned(),
+            severity: incident.severity.as_str().to_owned(),
+            part_of: incident.part_of.map(|first| first.0),
+            acknowledged: incident
+                .acknowledged
+                .as_ref()
+                .map(|one| AcknowledgedRow { by: one.by.clone(), at_unix_ms: one.at_unix_ms }),
             server: incident.server.to_string(),
             presence: incident.presence.to_string(),
             cause: incident.cause.clone(),

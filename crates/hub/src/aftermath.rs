@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use watchfire_alert::{Correction, correct};
-use watchfire_model::{Incident, IncidentId, IncidentState, Moment, ServerName};
+use watchfire_model::{Incident, IncidentId, IncidentKind, IncidentState, Moment, ServerName};
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{IncidentFilter, Store, StoreError};
 
@@ -165,6 +165,7 @@ fn look_into(
 ) -> Result<Found, StoreError> {
     let filter = IncidentFilter {
         server: Some(aftermath.server.clone()),
+        kind: Some(IncidentKind::Presence),
         limit: LOOKED_THROUGH,
         ..IncidentFilter::default()
     };

@@ -1,8 +1,9 @@
 mod data;
 mod error;
+mod sources;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,35 +11,45 @@ use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, ServerName};
-use watchfire_notify::{FromFile, Notifier};
+use watchfire_model::{Channel, Incident, IncidentKind, LabelSet, ServerName};
+use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
-use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, memory, task};
+use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory, task};
 use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
+use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
-use crate::config::{HubConfig, Service, User};
-use crate::courier::{Begun, Courier, END_PATIENCE};
+use crate::around::Surroundings;
+use crate::config::{Fallback, HubConfig, User};
+use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::escalate::{self, Escalator};
+use crate::events::{Event, Events};
+use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
-use crate::pushed::{Pushes, Senders, United};
+use crate::pushed::{Pushes, Senders};
+use crate::rules::{self, Board};
+use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
+use sources::{elsewhere, of_everything, sources};
 
 pub(crate) use data::kept_join_address;
 pub use error::HubError;
@@ -47,6 +58,8 @@ pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
+/// How long it waits for groups of rules to be stored.
+const RULES_END: Duration = Duration::from_secs(1);
 /// How long it waits for what is being sealed, which is sealed after the next start else.
 const SEAL_END: Duration = Duration::from_secs(1);
 /// How long it waits for what was pushed. What is not stored then, senders push again.
@@ -76,6 +89,7 @@ pub struct Hub {
     shown: Shown,
     token_key: TokenKey,
     open_on_loopback: bool,
+    hangups: Option<Hangups>,
     lock: FolderLock,
 }
 
@@ -148,6 +162,7 @@ impl Hub {
             shown: Shown::default(),
             token_key,
             open_on_loopback: false,
+            hangups: None,
             lock,
         })
     }
@@ -163,6 +178,13 @@ impl Hub {
         }
         self.open_on_loopback = true;
         Ok(self)
+    }
+
+    /// Reads the files of rules again at each hangup.
+    #[must_use]
+    pub fn reloading_on(mut self, hangups: Hangups) -> Self {
+        self.hangups = Some(hangups);
+        self
     }
 
     /// Where the hub listens.
@@ -206,7 +228,7 @@ impl Hub {
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let begun = Arc::new(Begun::default());
-        let recipients = recipients(&config.users);
+        let recipients = recipients(&config.users, &config.users);
         let letters = (recipients.clone(), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
@@ -219,14 +241,68 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
+        let undelivered = Undelivered {
+            recipients: recipients.clone(),
+            admins: admins(&config.users),
+            hub_id: self.hub_id.clone(),
+            public_url: config.public_url.clone(),
+        };
+        let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
-        let desk = Arc::new(desk.with_muting(muting.clone()));
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
+        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
+        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
+        let returns = Arc::new(Returns::default());
+        let alerts = AlertDesk::new(Tools {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            muting: muting.clone(),
+            events: events.clone(),
+            courier: arrived.clone(),
+            ack_links: Some(ack_links.clone()),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+        });
+        let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let desk = desk.with_muting(muting.clone()).with_returns(returns);
+        let around = Arc::new(Surroundings::default());
+        let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
+        let desk = Arc::new(desk);
+        let on_change = on_change(&desk, &alerts, &events);
+        let escalator = Escalator {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            plans: escalate::plans(&config.users),
+            muting: muting.clone(),
+            links: ack_links.clone(),
+            alerts: Some(alerts.clone()),
+            on_change: on_change.clone(),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+            courier: arrived.clone(),
+            known: Mutex::default(),
+        };
+        let acks = Acks::new(self.store.clone(), on_change);
         let admins = admins(&config.users);
+        let self_tests = SelfTests::new(
+            self.store.clone(),
+            config.users.clone(),
+            (config.public_url.clone(), self.hub_id.clone()),
+            arrived.clone(),
+        );
+        let self_tests = Arc::new(self_tests);
+        let missed = (desk.clone(), admins.clone());
+        let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
+        let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
             users: config.users,
-            public_url: config.public_url,
+            public_url: config.public_url.clone(),
             hub_id: self.hub_id,
             courier: arrived,
         };
@@ -253,8 +329,16 @@ impl Hub {
         let mut tasks = vec![
             task::critical("watch", end.clone(), watching),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
+            critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn_restarting("escalations", clock.clone(), {
+                let (escalator, clock) = (Arc::new(escalator), clock.clone());
+                let shutdown = shutdown.clone();
+                move || escalator.clone().run(clock.clone(), shutdown.clone())
+            }),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -276,7 +360,25 @@ impl Hub {
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
+        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
+            let (around, archive, clock, shutdown) = reading.clone();
+            around.read(archive, clock, shutdown)
+        }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
+        let sources = sources(archive.clone(), senders.clone());
+        let board = Board::default();
+        let parts = rules::Parts {
+            source: of_everything(sources.clone()),
+            pushes: pushes.clone(),
+            store: self.store.clone(),
+            sink: Arc::new(alerts.clone()),
+            clock: clock.clone(),
+            external_labels: LabelSet::empty(),
+            public_url: config.public_url,
+        };
+        let engine = rules::Engine::new(config.rules, parts, board.clone());
+        let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
         tasks.extend(handing_over);
@@ -300,6 +402,9 @@ impl Hub {
         let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
         let enrolment = Arc::new(enrolment);
         sessions.set_renewal(Box::new(enrolment.clone()));
+        sessions.set_fallback(Box::new(fallbacks.clone()));
+        let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
+        tasks.push(task::spawn("fallback", handing_out));
         tasks.push(task::spawn_restarting("agents", clock.clone(), {
             let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
             move || agents.clone().keep(clock.clone(), shutdown.clone())
@@ -324,8 +429,8 @@ impl Hub {
             enrolment,
             installer: http::Installer::new(self.join_address),
             on_stream,
-            past: http::Past::new(Arc::new(archive.clone()), clock.clone()),
-            sources: sources(archive, senders.clone()),
+            past: http::Past::new(Arc::new(archive), clock.clone()),
+            sources,
             elsewhere,
             question_limits: http::QuestionLimits::default(),
             senders,
@@ -333,9 +438,15 @@ impl Hub {
             hand_overs,
             recipients: recipients.into(),
             muting,
+            self_tests,
+            silences,
+            alerts,
+            acks,
+            ack_links,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
+            rules: board,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
@@ -345,24 +456,17 @@ impl Hub {
         let _ = clock.within(COURIER_END, courier.join()).await;
         let _ = clock.within(FAREWELL, door.all_left()).await;
         running.end(&clock).await;
+        let _ = clock.within(RULES_END, ruling.join()).await;
         let _ = clock.within(SEAL_END, sealing.join()).await;
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
     }
 }
 
-/// What agents told and what senders pushed, each for one user's scope.
-fn sources(archive: Archive, senders: Senders) -> http::Sources {
-    Arc::new(move |scope| {
-        let pushed = archive.pushed(senders.of(scope));
-        Box::new(United(archive.source(scope), pushed))
-    })
-}
-
-/// Who answers questions instead. Where that cannot be, the hub answers from what it has.
-fn elsewhere(service: Service, clock: &Clock) -> Option<http::Elsewhere> {
-    let made = http::Elsewhere::new(service, clock.clone());
-    made.inspect_err(|error| tracing::error!(%error, "the history is read here alone")).ok()
+/// Whom agents tell when this hub is gone, as the config says.
+fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
+    let allow = allowed.hosts().iter().map(ToString::to_string).collect();
+    config.map(|fallback| Terms::new(fallback, allow, hub))
 }
 
 /// Without mail, whoever has no other channel is told on the terminal.
@@ -376,10 +480,11 @@ fn tell_on_terminal(users: &mut [User]) {
 fn admins(users: &[User]) -> Vec<Recipient> {
     let reached = || users.iter().filter(|user| user.has_channel());
     let admins: Vec<&User> = reached().filter(|user| user.role == Role::Admin).collect();
-    if admins.is_empty() { recipients(reached()) } else { recipients(admins) }
+    if admins.is_empty() { recipients(reached(), users) } else { recipients(admins, users) }
 }
 
-fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
+/// As far as being told is concerned; `all` may have escalations that lead to them.
+fn recipients<'a>(users: impl IntoIterator<Item = &'a User>, all: &[User]) -> Vec<Recipient> {
     users
         .into_iter()
         .map(|user| Recipient {
@@ -387,10 +492,27 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
+            escalated: escalate::channels_to(&user.name, all),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })
         .collect()
+}
+
+/// Tells the desks and the open pages that somebody looks after an incident, or wrote to it.
+fn on_change(
+    desk: &Arc<Desk>,
+    alerts: &Arc<AlertDesk>,
+    events: &Events,
+) -> Arc<dyn Fn(&Incident) + Send + Sync> {
+    let (desk, alerts, events) = (desk.clone(), alerts.clone(), events.clone());
+    Arc::new(move |incident| {
+        match incident.kind {
+            IncidentKind::Presence => desk.tended(incident),
+            IncidentKind::Alerts => alerts.tended(incident),
+        }
+        events.tell(Event::of(incident));
+    })
 }
 
 #[cfg(test)]

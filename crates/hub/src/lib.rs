@@ -18,12 +18,16 @@
 //! stored before.
 
 mod accounts;
+mod ack_links;
+mod acks;
 mod address;
 mod admin;
 mod adopt;
 mod aftermath;
 mod agents;
+mod alerts;
 mod archive;
+mod around;
 mod backup;
 mod config;
 mod courier;
@@ -33,7 +37,9 @@ mod dial;
 mod disk;
 mod doctor;
 mod enrolment;
+mod escalate;
 mod events;
+mod fallback;
 mod fleet;
 mod folder_lock;
 mod heartbeat;
@@ -50,8 +56,11 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod rules;
+mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
@@ -66,12 +75,14 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
-    WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
+    ServiceLogin, User, WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
+pub use self_test::WeekTime;
 pub use shown::Shown;
 pub use trial::{Trial, Tried};

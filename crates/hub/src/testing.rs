@@ -1,13 +1,14 @@
 //! What several test modules of this crate build on.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_model::{
-    Channel, Content, Evidence, Incident, IncidentId, Labels, Moment, NotificationKind, Presence,
-    Scope, Selector, Server, ServerName, Sight, Transition,
+    Channel, Content, Evidence, Incident, IncidentId, IncidentKind, Labels, Moment,
+    NotificationKind, Presence, Scope, Selector, Server, ServerName, Severity, Sight, Transition,
 };
 use watchfire_runtime::{Clock, ManualClock, Secret};
 use watchfire_store::{NewIncidentRow, NewNotification, Store};
@@ -65,6 +66,7 @@ pub(crate) fn recipient(name: &str, scope: Scope) -> Recipient {
         scope,
         channels: vec![Channel::new("terminal:")],
         ways: Vec::new(),
+        escalated: Vec::new(),
         awake: Default::default(),
         time_zone: TimeZone::UTC,
     }
@@ -88,6 +90,10 @@ pub(crate) fn change(server: &str, from: Presence, to: Presence, ms: u64) -> Tra
 /// Opens an incident of `server` in the store, judged at `ms`.
 pub(crate) fn open_incident(store: &Store, server: &str, ms: u64) -> IncidentId {
     let row = NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: name(server),
         presence: Presence::Down,
         cause: format!("{server} is silent"),
@@ -96,6 +102,25 @@ pub(crate) fn open_incident(store: &Store, server: &str, ms: u64) -> IncidentId 
         hub_stalled: Duration::ZERO,
     };
     store.write(|batch| batch.open_incident(&row)).expect("the store works")
+}
+
+/// An open incident of `server`, as [`open_incident`] stores it.
+pub(crate) fn open_row(server: &str, id: i64, ms: u64) -> Incident {
+    Incident {
+        id: IncidentId(id),
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        server: name(server),
+        labels: None,
+        acknowledged: None,
+        presence: Presence::Down,
+        cause: format!("{server} is silent"),
+        silence_began: Some(moment(ms)),
+        judged: moment(ms),
+        hub_stalled: Duration::ZERO,
+        state: watchfire_model::IncidentState::Open,
+    }
 }
 
 /// A notification for `user` on `channels` whose words are its message id.
@@ -124,6 +149,27 @@ pub(crate) fn letter(
         references: Vec::new(),
         created: moment(0),
     }
+}
+
+/// Changes the first `from` in the database of `folder` to `to`, whose last handle is `store`.
+pub(crate) fn damage(store: Store, folder: &Path, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    // A commit of this size makes SQLite move all pages from its WAL to the file.
+    let filler = vec![0; 8 << 20];
+    store.write(|batch| batch.put_secret("filler", &filler)).expect("the store works");
+    drop(store);
+    for beside in ["watchfire.db-wal", "watchfire.db-shm"] {
+        let removed = std::fs::remove_file(folder.join(beside));
+        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        assert!(removed.as_ref().err().is_none_or(gone), "{removed:?}");
+    }
+    let path = folder.join("watchfire.db");
+    let mut bytes = std::fs::read(&path).expect("it is there");
+    let mut places = bytes.windows(from.len()).enumerate();
+    let found = places.find(|(_, window)| *window == from.as_bytes());
+    let place = found.expect("it is in the file").0;
+    bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    std::fs::write(&path, bytes).expect("it can be written");
 }
 
 /// Lets the other tasks of this runtime come to their next wait.

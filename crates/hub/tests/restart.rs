@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use watchfire_hub::{Hub, HubConfig};
-use watchfire_model::{IncidentState, Moment, Presence, ServerName, TimelineEntry, TimelineKind};
+use watchfire_model::{
+    IncidentKind, IncidentState, Moment, Presence, ServerName, Severity, TimelineEntry,
+    TimelineKind,
+};
 use watchfire_runtime::Clock;
 use watchfire_runtime::config::{Outside, Overrides, Source};
 use watchfire_store::{IncidentFilter, NewIncidentRow, Store};
@@ -25,6 +28,10 @@ fn config(folder: &Path, servers: &[&str]) -> HubConfig {
 
 fn open_incident(store: &Store, server: &str) {
     let row = NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: ServerName::new(server).expect("a good name"),
         presence: Presence::Down,
         cause: "silent".to_owned(),

@@ -21,6 +21,12 @@ pub enum Action {
     ViewIncidents,
     /// See how others were told as well: their addresses, and what providers said.
     ViewDeliveries,
+    /// Acknowledge incidents of one's scope, and write notes to them.
+    Acknowledge,
+    /// Make and end silences of servers of one's scope.
+    Silence,
+    /// Say that alerts fire which concern servers of one's scope.
+    PostAlerts,
 }
 
 /// A word that names no role.
@@ -34,9 +40,19 @@ pub struct RoleError(pub String);
 pub fn authorize(role: Role, action: Action) -> bool {
     let needed = match action {
         Action::ViewFleet | Action::ViewIncidents => Role::Viewer,
-        Action::ViewDeliveries => Role::Operator,
+        Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
+            Role::Operator
+        }
     };
     role >= needed
+}
+
+/// True when a user of `role` may do anything besides looking: only then a token may change.
+#[must_use]
+pub fn may_change(role: Role) -> bool {
+    [Action::Acknowledge, Action::Silence, Action::PostAlerts]
+        .iter()
+        .any(|action| authorize(role, *action))
 }
 
 impl Role {
@@ -89,9 +105,13 @@ mod tests {
             (Action::ViewFleet, [true, true, true]),
             (Action::ViewIncidents, [true, true, true]),
             (Action::ViewDeliveries, [false, true, true]),
+            (Action::Acknowledge, [false, true, true]),
+            (Action::Silence, [false, true, true]),
+            (Action::PostAlerts, [false, true, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| authorize(role, action)), expected, "{action:?}");
         }
+        assert_eq!(Role::ALL.map(may_change), [false, true, true]);
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a token opens on an agent.
+/// What a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Status, processes and metrics.
@@ -12,16 +12,20 @@ pub enum Scope {
     Run,
     /// The metrics alone, which say nothing of single processes.
     Metrics,
+    /// Changes on a hub, as far as the user's role lets.
+    Change,
 }
 
 /// A word that names no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no scope: use read, stream, run or metrics")]
+#[error("{0:?} is no scope: use read, stream, run or metrics; on a hub read or change")]
 pub struct ScopeError(pub String);
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 4] = [Self::Read, Self::Stream, Self::Run, Self::Metrics];
+    pub const ALL: [Scope; 5] = [Self::Read, Self::Stream, Self::Run, Self::Metrics, Self::Change];
+    /// Those that mean something to an agent.
+    pub const OF_AGENTS: [Scope; 4] = [Self::Read, Self::Stream, Self::Run, Self::Metrics];
 
     /// The word used in the config and in tokens.
     #[must_use]
@@ -31,6 +35,7 @@ impl Scope {
             Self::Stream => "stream",
             Self::Run => "run",
             Self::Metrics => "metrics",
+            Self::Change => "change",
         }
     }
 }

@@ -22,7 +22,9 @@ mod status;
 mod tick;
 
 pub use event::{Event, EventKind, OomVictim};
-pub use incident::{Incident, IncidentId, IncidentState, TimelineEntry, TimelineKind};
+pub use incident::{
+    Acknowledged, Incident, IncidentId, IncidentKind, IncidentState, TimelineEntry, TimelineKind,
+};
 pub use label::{LabelError, Labels};
 pub use matcher::{MatchOp, Matcher, Scope, Selector, SelectorError};
 pub use moment::Moment;

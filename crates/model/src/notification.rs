@@ -29,11 +29,21 @@ pub enum NotificationKind {
     DiskFull,
     /// The hub's own disk has room again.
     DiskRoom,
+    /// Alerts fire.
+    Firing,
+    /// Alerts that were told are over.
+    Resolved,
+    /// Nobody looked after an incident, so others are told.
+    Escalated,
+    /// A channel takes nothing any more.
+    ChannelDead,
+    /// The hub tries a channel of its own accord.
+    SelfTest,
 }
 
 impl NotificationKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [NotificationKind; 10] = [
+    pub const ALL: [NotificationKind; 15] = [
         Self::Down,
         Self::Changed,
         Self::Recovered,
@@ -44,6 +54,11 @@ impl NotificationKind {
         Self::HubBack,
         Self::DiskFull,
         Self::DiskRoom,
+        Self::Firing,
+        Self::Resolved,
+        Self::Escalated,
+        Self::ChannelDead,
+        Self::SelfTest,
     ];
 
     /// The word used in JSON and in the database.
@@ -60,9 +75,17 @@ impl NotificationKind {
             Self::HubBack => "hub_back",
             Self::DiskFull => "disk_full",
             Self::DiskRoom => "disk_room",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::Escalated => "escalated",
+            Self::ChannelDead => "channel_dead",
+            Self::SelfTest => "self_test",
         }
     }
 }
+
+/// The longest scheme of a channel.
+const MAX_SCHEME_BYTES: usize = 21;
 
 /// A way to reach a user, as the config gives it: `mailto:ada@example.org`.
 ///
@@ -83,11 +106,24 @@ impl Channel {
         &self.0
     }
 
-    /// The part before the first colon: `mailto`.
+    /// The part before the first colon: `mailto`; `none` where what stands there is no scheme.
+    /// It may be shown to anybody: of a token that somebody pasted alone nothing is.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        self.0.split(':').next().unwrap_or("")
+        match self.0.trim_start().split_once(':') {
+            Some((scheme, _)) if is_scheme(scheme) => scheme,
+            _ => "none",
+        }
     }
+}
+
+/// RFC 3986, section 3.1, in lower case and no longer than any that there is: a token that has a
+/// colon in it is hardly ever so short and so plain.
+fn is_scheme(text: &str) -> bool {
+    let mut rest = text.bytes();
+    rest.next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.len() <= MAX_SCHEME_BYTES
+        && rest.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b))
 }
 
 impl fmt::Debug for Channel {
@@ -212,4 +248,30 @@ pub struct Delivery {
     pub ended: Option<Moment>,
     /// How it ended.
     pub outcome: DeliveryOutcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_without_a_scheme_shows_nothing_of_itself() {
+        let scheme = |url: &str| Channel::new(url).scheme().to_owned();
+        assert_eq!(scheme("mailto:ada@example.org"), "mailto");
+        assert_eq!(scheme("sms+https://h/?to=1"), "sms+https");
+        assert_eq!(scheme(" tgram://123:AAx/1"), "tgram");
+        for secret in [
+            "xoxb-123-456-hidden",
+            "123456789:AAhidden",
+            "Hidden:x",
+            "hidden_token:x",
+            "hiddenhiddenhiddenhidden:x",
+            "//hidden@host/",
+            ":hidden",
+            "",
+        ] {
+            assert_eq!(scheme(secret), "none", "{secret}");
+            assert_eq!(format!("{:?}", Channel::new(secret)), "Channel(none:…)");
+        }
+    }
 }

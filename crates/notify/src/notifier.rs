@@ -13,7 +13,7 @@ use crate::channel::WebChannel;
 use crate::channel::from_file::FromFile;
 use crate::channel::guard::{self, Allowed, Way};
 use crate::channel::list::Kind;
-use crate::channel::route::{Route, route};
+use crate::channel::route::{Route, bad, is_mail, route};
 use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -147,9 +147,10 @@ impl Notifier {
             return Ok(format!("mail to {to}"));
         }
         let (kind, route) = route(channel.as_str())?;
+        self.own.check((kind, &route), channel)?;
         match route {
             Route::Own(own) => {
-                self.own.check(kind, channel)?;
+                own.check().map_err(|why| bad(kind, &why))?;
                 Ok(format!("{}: {}", kind.name, own.does()))
             }
             Route::Web(web) => self.describe_web(kind, web.as_ref()),
@@ -167,11 +168,7 @@ impl Notifier {
             server: None,
             is_over: true,
         });
-        let request = request.map_err(|why| ChannelError::BadUrl {
-            channel: kind.name,
-            why,
-            shapes: kind.shapes,
-        })?;
+        let request = request.map_err(|why| bad(kind, &why))?;
         let (_, way) = self.sender.checked(&request)?;
         let way = match way {
             Way::Direct => "over TLS",
@@ -182,6 +179,13 @@ impl Notifier {
         let (method, host) = (request.method.as_str(), guard::host_of(&request.url));
         let target = web.target().map(|target| format!(", to {}", clean::line(&target)));
         Ok(format!("{}: {method} to {host} {way}{}", kind.name, target.unwrap_or_default()))
+    }
+
+    /// For how long `channel` is left alone from now on: its provider asked for that, or turned a
+    /// message away. Meanwhile it is the next channel's turn.
+    #[must_use]
+    pub fn rests(&self, channel: &Channel) -> Option<Duration> {
+        self.sender.rests(channel.as_str())
     }
 
     /// Hands `message` to `channel` and says what came of it. It ends within
@@ -211,12 +215,10 @@ impl Notifier {
         }
         let url = channel.as_str();
         let (kind, route) = route(url)?;
+        self.own.check((kind, &route), channel)?;
         Ok(match route {
             Route::Web(web) => self.sender.send(web.as_ref(), url, message).await,
-            Route::Own(own) => {
-                self.own.check(kind, channel)?;
-                own.send(message, &self.clock, self.timeouts).await
-            }
+            Route::Own(own) => own.send(message, &self.clock, self.timeouts).await,
         })
     }
 
@@ -224,10 +226,6 @@ impl Notifier {
         let to = mailto::address(channel.as_str())?;
         Ok((self.mail.as_ref().ok_or(ChannelError::MailNotConfigured)?, to))
     }
-}
-
-fn is_mail(channel: &Channel) -> bool {
-    channel.scheme().eq_ignore_ascii_case("mailto")
 }
 
 impl Mail {
@@ -348,6 +346,9 @@ mod tests {
         assert!(check("nonsense:123").contains("this version has mailto, "));
         assert!(check("pager:123").contains("write pagerduty://"));
         assert!(check("").contains("this version has mailto, "));
+        assert!(check("xoxb-1-2-hidden").starts_with("no channel \"none\""));
+        assert!(check("123456:AAhidden").starts_with("no channel \"none\""));
+        assert!(check("MailTo:ada@example.org").contains("[mail]"));
         assert!(check("tgrams://123:AAx/1").contains("write tgram://BOT_TOKEN/CHAT"));
         assert!(check("https://example.org/x").contains("https://hooks.slack.com/"));
         assert!(check("https://example.org/x").contains("webhook+https://HOST/PATH"));

@@ -25,6 +25,7 @@
 //! so are the files (0600), and deleted rows are overwritten.
 
 mod agents;
+mod alerts;
 mod backup;
 mod batch;
 pub mod block;
@@ -33,6 +34,7 @@ mod connections;
 mod doctor;
 mod enrol;
 mod error;
+mod escalations;
 mod findings;
 mod folder;
 mod held;
@@ -45,7 +47,9 @@ mod outbox;
 mod prune;
 mod reserve;
 mod row;
+mod rule_state;
 mod secrets;
+mod silences;
 mod store;
 mod timeline;
 mod tries;
@@ -53,11 +57,13 @@ mod turn;
 mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
+pub use alerts::{AlertNews, AlertRow, AlertTold, MAX_ALERTS_SHOWN, StoredAlert};
 pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
 pub use doctor::{examine_history, examine_store};
 pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
+pub use escalations::{FirstTold, StageDone};
 pub use findings::Findings;
 pub use folder::set_aside;
 pub use held::Teller;
@@ -71,13 +77,15 @@ pub use history::{
     Picked, Push, Pushed, PushedId, PushedSamples, PushedSpan, Reach, Run, Sealable, Sealed,
     SealedEvents, Sealing, StoredChunk, StoredEvent, Stretch, Told, Verified, Waiting,
 };
-pub use incidents::{IncidentFilter, MAX_PAGE, NewIncidentRow};
+pub use incidents::{IncidentFilter, MAX_FAMILY, MAX_PAGE, NewIncidentRow};
 pub use lanes::{LaneAbout, LaneKey, MAX_LANES, PendingLane};
 pub use leaving::StoredLeaving;
 pub use outbox::{About, NewNotification, Thread};
 pub use prune::Pruned;
 pub use reserve::RESERVE_BYTES;
+pub use rule_state::{MAX_RULE_STATE_BYTES, MAX_RULE_STATES, StoredRuleState};
+pub use silences::{MAX_SILENCES, SILENCE_KEPT_MS, StoredSilence};
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
-pub use tries::{DeliveryId, MAX_TRIES_KEPT};
+pub use tries::{DeliveryId, MAX_TRIES_KEPT, Sent};
 pub use users::StoredUser;

@@ -20,6 +20,10 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0003.sql"),
         include_str!("migrations/0004.sql"),
         include_str!("migrations/0005.sql"),
+        include_str!("migrations/0006.sql"),
+        include_str!("migrations/0007.sql"),
+        include_str!("migrations/0008.sql"),
+        include_str!("migrations/0009.sql"),
     ],
     application_id: 0x5746_6972,
 };

@@ -4,6 +4,7 @@ use watchfire_model::{
     NotificationState, ServerName,
 };
 
+use crate::alerts::thread_fires;
 use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
@@ -105,6 +106,15 @@ impl Store {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rest = "WHERE state = 'pending' AND id > ?1 ORDER BY id LIMIT ?2";
         self.read(|connection| readable(select(connection, rest, [after.0, most])?, "notification"))
+    }
+
+    /// One notification, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn notification(&self, id: NotificationId) -> Result<Option<Notification>, StoreError> {
+        let rows = self.read(|connection| select(connection, "WHERE id = ?1", [id.0]))?;
+        rows.into_iter().next().transpose()
     }
 
     /// What a notification is about, as things stand now; of one that is not there, nothing.
@@ -321,8 +331,11 @@ impl Batch<'_> {
 fn goes_on(connection: &Connection, first: NotificationId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
          ON incident.id = notification.incident \
-         WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL)";
-    Ok(connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?)
+         WHERE notification.thread = ?1 AND incident.closed_unix_ms IS NULL \
+         AND incident.kind = 'presence')";
+    let goes_on: bool = connection.prepare_cached(sql)?.query_row([first.0], |row| row.get(0))?;
+    // An incident of alerts may go on for others than those that this thread told.
+    Ok(goes_on || thread_fires(connection, first)?)
 }
 
 /// The notifications that `rest`, the end of the SQL, asks for.

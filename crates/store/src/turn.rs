@@ -7,7 +7,8 @@ use crate::{Batch, Store, StoreError};
 
 /// Whether `?1` has to wait. Most users have nothing else pending, which the first
 /// `EXISTS` sees; the second one goes from the servers that `?1` is about, over their
-/// incidents, to what told the user of these.
+/// incidents of the same kind, to what told the user of these: an alert holds up no word that a
+/// server does not answer.
 const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM notification AS this
     WHERE this.id = ?1
     AND EXISTS (
@@ -16,7 +17,7 @@ const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM notification AS this
     AND EXISTS (
         SELECT 1 FROM notification AS part
         CROSS JOIN incident AS about ON about.id = part.incident
-        CROSS JOIN incident AS other ON other.server = about.server
+        CROSS JOIN incident AS other ON other.server = about.server AND other.kind = about.kind
         CROSS JOIN notification AS told ON told.user = this.user AND told.incident = other.id
         CROSS JOIN notification AS older ON older.id = coalesce(told.told_by, told.id)
         WHERE (part.id = ?1 OR part.told_by = ?1)

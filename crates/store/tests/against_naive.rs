@@ -10,8 +10,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use watchfire_model::{
-    Channel, Content, DeliveryOutcome, IncidentId, Moment, NotificationId, NotificationKind,
-    NotificationState, Presence, ServerName, TimelineEntry, TimelineKind,
+    Channel, Content, DeliveryOutcome, IncidentId, IncidentKind, Moment, NotificationId,
+    NotificationKind, NotificationState, Presence, ServerName, Severity, TimelineEntry,
+    TimelineKind,
 };
 use watchfire_store::{
     Batch, DeliveryId, IncidentFilter, NewIncidentRow, NewNotification, Store, StoreError, Teller,
@@ -91,6 +92,10 @@ fn open() -> impl Strategy<Value = Op> {
     (name(), presence, text(), option::of(moment()), moment(), 0..=i64::MAX as u64).prop_map(
         |(name, presence, cause, silence_began, judged, stalled)| {
             Op::Open(NewIncidentRow {
+                kind: IncidentKind::Presence,
+                severity: Severity::Critical,
+                part_of: None,
+                labels: None,
                 server: server(name),
                 presence,
                 cause,
@@ -172,6 +177,7 @@ fn step() -> impl Strategy<Value = Step> {
         .prop_map(|(open_only, name, before_id, limit)| IncidentFilter {
             open_only,
             server: name.map(server),
+            kind: None,
             before_id,
             limit,
         });

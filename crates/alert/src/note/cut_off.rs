@@ -62,6 +62,7 @@ pub(super) fn view(facts: &CutOffFacts<'_>) -> NoteView {
         }],
         link_words: "Open the fleet",
         link: view::link(facts.link),
+        acknowledge: None,
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn view(facts: &FlapFacts<'_>) -> NoteView {
         sections: Vec::new(),
         link_words: "Open the newest incident",
         link: view::link(facts.link),
+        acknowledge: None,
     }
 }
 

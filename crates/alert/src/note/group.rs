@@ -79,6 +79,7 @@ pub(super) fn view(facts: &GroupFacts<'_>) -> NoteView {
         },
         link_words: "Open the incidents",
         link: view::link(facts.link),
+        acknowledge: None,
     }
 }
 

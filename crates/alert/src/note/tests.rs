@@ -220,3 +220,50 @@ fn the_plain_fallback_names_the_servers_too() {
         assert!(plain.contains(fact), "{fact:?} is missing in\n{plain}");
     }
 }
+
+fn escalated(members: &[EscalatedMember<'_>], acknowledge: Option<&str>) -> Content {
+    escalated_content(&EscalatedFacts {
+        members,
+        told: &["ada", "bob"],
+        waited: Duration::from_secs(600),
+        link: "https://hub.example.org/#/incident/7",
+        acknowledge,
+        time_zone: &berlin(),
+    })
+}
+
+#[test]
+fn golden_escalated() {
+    let cause = "Nothing at its address answers.";
+    let one = EscalatedMember { name: "web-1", cause, since: moment(0) };
+    let content = escalated(&[one], Some("https://hub.example.org/ack?s=7.1.2.Ym9i.c2ln"));
+    assert_eq!(content.subject, "[ESCALATED] web-1: nobody looks after it for 10 min");
+    golden("escalated", &content);
+}
+
+#[test]
+fn many_that_nobody_looks_after_are_named_and_then_counted() {
+    let names: Vec<String> = (1..=25).map(|n| format!("web-{n:02}")).collect();
+    let members: Vec<_> = names
+        .iter()
+        .map(|name| EscalatedMember { name, cause: "<b>\u{202e}gone</b>", since: moment(0) })
+        .collect();
+    let content = escalated(&members, None);
+    assert!(content.subject.starts_with("[ESCALATED] web-01, web-02, web-03 and 22 more: nobody"));
+    for words in
+        ["25 incidents that nobody", "web-20", "and 5 more on the page", "ada, bob, 10 min"]
+    {
+        assert!(content.text.contains(words), "{words}: {}", content.text);
+    }
+    assert!(!content.text.contains("web-21") && !content.text.contains("Acknowledge"));
+    assert!(!content.html.contains("<b>") && !content.html.contains('\u{202e}'));
+    let plain = escalated::view(&EscalatedFacts {
+        members: &members[..1],
+        told: &[],
+        waited: Duration::ZERO,
+        link: "https://hub.example.org/",
+        acknowledge: Some("https://hub.example.org/ack?s=1"),
+        time_zone: &TimeZone::UTC,
+    });
+    assert!(plain.plain().contains("Acknowledge: https://hub.example.org/ack?s=1"));
+}

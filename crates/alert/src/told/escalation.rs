@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use watchfire_model::Channel;
+use watchfire_model::{Channel, Severity};
 
 /// Who is told when nobody takes care of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,22 +18,24 @@ pub struct Stage {
     pub user: Option<String>,
     /// The channels to use instead of that user's own; empty for those.
     pub channels: Vec<Channel>,
+    /// How bad an incident must be at least.
+    pub severity: Severity,
 }
 
-/// The stages that are due and not gone through: how many there are by now, and when the next
-/// one is. `told` ago the user was first told; `done` stages were gone through.
+/// The stages that are due and not gone through, by their places: those of an incident that bad
+/// whose user was first told `told` ago, but for the `done` ones.
 ///
 /// After a long absence of the hub several may be due: they are told together, in order.
 #[must_use]
-pub fn due_stage(
+pub fn due_stages(
     escalation: &Escalation,
+    severity: Severity,
     told: Duration,
-    done: usize,
-) -> (&[Stage], Option<Duration>) {
-    let stages = &escalation.stages;
-    let due = stages.iter().take_while(|stage| stage.after <= told).count();
-    let next = stages.get(due.max(done)).map(|stage| stage.after.saturating_sub(told));
-    (&stages[done.min(due)..due], next)
+    done: &[usize],
+) -> Vec<usize> {
+    let stages = escalation.stages.iter().enumerate();
+    let due = stages.filter(|(_, stage)| stage.after <= told && severity >= stage.severity);
+    due.map(|(place, _)| place).filter(|place| !done.contains(place)).collect()
 }
 
 #[cfg(test)]
@@ -41,24 +43,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_stage_is_due_once_and_in_its_time() {
+    fn each_stage_is_due_once_in_its_time_and_for_what_is_bad_enough() {
         let minutes = |count| Duration::from_secs(count * 60);
-        let stage = |after: u64| Stage { after: minutes(after), user: None, channels: vec![] };
-        let two = Escalation { stages: vec![stage(10), stage(30)] };
-        for (told, done, due, next) in [
-            (0, 0, 0, Some(10)),
-            (9, 0, 0, Some(1)),
-            (10, 0, 1, Some(20)),
-            (10, 1, 0, Some(20)),
-            (31, 1, 1, None),
-            (31, 0, 2, None),
-            (31, 2, 0, None),
+        let stage = |after: u64, severity| Stage {
+            after: minutes(after),
+            user: None,
+            channels: vec![],
+            severity,
+        };
+        let (warning, critical) = (Severity::Warning, Severity::Critical);
+        let two = Escalation { stages: vec![stage(10, critical), stage(30, warning)] };
+        for (severity, told, done, due) in [
+            (critical, 0, vec![], vec![]),
+            (critical, 9, vec![], vec![]),
+            (critical, 10, vec![], vec![0]),
+            (critical, 10, vec![0], vec![]),
+            (critical, 31, vec![0], vec![1]),
+            (critical, 31, vec![], vec![0, 1]),
+            (critical, 31, vec![0, 1], vec![]),
+            (warning, 31, vec![], vec![1]),
+            // It was less bad when the second one was gone through.
+            (critical, 31, vec![1], vec![0]),
+            (Severity::Info, 31, vec![], vec![]),
             // The escalation was made shorter meanwhile.
-            (31, 5, 0, None),
+            (critical, 31, vec![0, 1, 5], vec![]),
         ] {
-            let (found, after) = due_stage(&two, minutes(told), done);
-            assert_eq!((found.len(), after), (due, next.map(minutes)), "{told} min, {done} done");
+            let found = due_stages(&two, severity, minutes(told), &done);
+            assert_eq!(found, due, "{severity} {told} min, {done:?} done");
         }
-        assert_eq!(due_stage(&Escalation::default(), minutes(9), 0), (&[][..], None));
+        assert!(due_stages(&Escalation::default(), critical, minutes(9), &[]).is_empty());
     }
 }

@@ -8,7 +8,7 @@ mod recipient;
 mod silence;
 mod ways;
 
-pub use escalation::{Escalation, Stage, due_stage};
+pub use escalation::{Escalation, Stage, due_stages};
 pub use hours::{Hours, HoursError};
 pub use maintenance::{Maintenance, Window};
 pub use recipient::Recipient;

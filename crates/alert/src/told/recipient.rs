@@ -14,6 +14,8 @@ pub struct Recipient {
     pub channels: Vec<Channel>,
     /// Other channels for some news; the first one that fits decides.
     pub ways: Vec<Way>,
+    /// The channels by which escalations reach the user besides.
+    pub escalated: Vec<Channel>,
     /// When the user can be told of anything.
     pub awake: Awake,
     /// The zone in which the user reads times, and on whose clock hours are.
@@ -57,7 +59,8 @@ impl Recipient {
     #[must_use]
     pub fn uses(&self, channel: &Channel) -> bool {
         let of_ways = self.ways.iter().flat_map(|way| &way.channels);
-        self.channels.iter().chain(of_ways).any(|known| known == channel)
+        let all = self.channels.iter().chain(of_ways).chain(&self.escalated);
+        all.into_iter().any(|known| known == channel)
     }
 }
 
@@ -108,6 +111,7 @@ mod tests {
                     channels: channels(&["sms:1"]),
                 },
             ],
+            escalated: Vec::new(),
             awake: Awake { working: hours("mon-fri 08:00-18:00"), quiet: None, wakes: None },
             time_zone: TimeZone::UTC,
         }

@@ -1,5 +1,5 @@
 use watchfire_codec::TickEncoder;
-use watchfire_model::{Presence, Schema, SeriesKey, Tick};
+use watchfire_model::{IncidentKind, Presence, Schema, SeriesKey, Severity, Tick};
 use watchfire_store::{Chunk, History, NewIncidentRow};
 use watchfire_wire::{Record, RecordKind};
 
@@ -22,6 +22,10 @@ fn room() -> Room {
     let store = Store::open(folder.path()).expect("a good store");
     let history = History::open(folder.path(), 1 << 30).expect("a good history");
     let row = NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: name("a-1"),
         presence: Presence::Down,
         cause: "a-1 is silent".to_owned(),

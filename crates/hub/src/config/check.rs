@@ -2,11 +2,14 @@
 //! all are told together.
 
 mod disk;
+mod escalate;
+mod fallback;
 mod heartbeat;
 mod mail;
 mod notify;
 mod plain;
 mod proxies;
+mod rules;
 mod secret;
 mod sender;
 mod server;
@@ -53,6 +56,9 @@ pub(super) struct Checker<'a> {
     open_files: HashSet<PathBuf>,
     /// Every user's channels, each with its place.
     channels: Vec<Located<Channel>>,
+    /// The users to whom escalations lead, each with its place, and whether by channels of
+    /// their own.
+    escalated: Vec<(Located<String>, bool)>,
     /// Where each server and each user was first named.
     names: HashMap<(&'static str, String), Place>,
 }
@@ -71,6 +77,7 @@ impl<'a> Checker<'a> {
             warnings: Vec::new(),
             open_files: HashSet::new(),
             channels: Vec::new(),
+            escalated: Vec::new(),
             names: HashMap::new(),
         }
     }
@@ -88,6 +95,7 @@ impl<'a> Checker<'a> {
         let public_url = self.public_url(public_url, listen);
         let plain = self.plain(file.plain);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
+        let rules = self.rules(file.rules, file.builtin_rules);
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let remote_writes = self.remote_writes(file.remote_write);
         let read_from = file.history.and_then(|table| self.history(table));
@@ -97,7 +105,11 @@ impl<'a> Checker<'a> {
         };
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let allowed = self.allowed(file.notify);
+        let (allowed, budget) = self.notify(file.notify);
+        let fallback = match file.fallback {
+            Some(table) => self.fallback(table, &allowed).map(Some),
+            None => Some(None),
+        };
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -115,6 +127,7 @@ impl<'a> Checker<'a> {
             let notifier = notifier.with_own(own).allowing(allowed.clone());
             self.check_channels(&notifier, has_mail);
         }
+        self.check_escalations(&users);
         self.warn_about_scopes(&users, &servers, &senders);
         let config = || {
             Some(HubConfig {
@@ -131,9 +144,12 @@ impl<'a> Checker<'a> {
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,
+                budget,
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,
+                rules: rules?,
+                fallback: fallback?,
                 warnings: self.warnings,
             })
         };

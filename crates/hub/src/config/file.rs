@@ -16,6 +16,8 @@ pub(super) struct HubFile {
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) plain: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) rules: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) builtin_rules: Option<bool>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<Spanned<String>>,
     #[serde(default)]
@@ -30,6 +32,7 @@ pub(super) struct HubFile {
     pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
     pub(super) heartbeat: Option<HeartbeatTable>,
+    pub(super) fallback: Option<Spanned<FallbackTable>>,
     #[serde(default)]
     pub(super) remote_write: Vec<Spanned<RemoteWriteTable>>,
 }
@@ -74,12 +77,26 @@ pub(super) struct UserTable {
     #[serde(default)]
     pub(super) channels: Vec<Spanned<String>>,
     pub(super) report: Option<Spanned<String>>,
+    pub(super) self_test: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     pub(super) working: Option<Spanned<String>>,
     pub(super) quiet: Option<Spanned<String>>,
     pub(super) wakes: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) way: Vec<WayTable>,
+    #[serde(default)]
+    pub(super) escalate: Vec<Spanned<EscalateTable>>,
+}
+
+/// `[[user.escalate]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EscalateTable {
+    pub(super) after: Spanned<String>,
+    pub(super) user: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) severity: Option<Spanned<String>>,
 }
 
 /// `[[user.way]]`
@@ -115,11 +132,13 @@ pub(super) struct MailTable {
 }
 
 /// `[notify]`
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NotifyTable {
     #[serde(default)]
     pub(super) allow: Vec<Spanned<String>>,
+    pub(super) texts_per_hour: Option<Spanned<i64>>,
+    pub(super) messages_per_hour: Option<Spanned<i64>>,
 }
 
 /// `mailgun = { … }`
@@ -137,6 +156,17 @@ pub(super) struct MailgunTable {
 pub(super) struct HeartbeatTable {
     pub(super) url: Spanned<String>,
     pub(super) every: Option<Spanned<String>>,
+}
+
+/// `[fallback]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FallbackTable {
+    pub(super) channel: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) after: Option<Spanned<String>>,
+    pub(super) after_stop: Option<Spanned<String>>,
 }
 
 /// `[history]`

@@ -1,8 +1,10 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
 mod check;
+mod fallback;
 mod file;
 mod heartbeat;
+mod rules;
 mod service;
 mod show;
 mod warn;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use watchfire_alert::told::{Awake, Maintenance, Way};
+use watchfire_alert::told::{Awake, Escalation, Maintenance, Way};
 use watchfire_identity::Role;
 use watchfire_identity::certificate::AgentId;
 use watchfire_identity::password::PasswordHash;
@@ -23,7 +25,12 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+use crate::courier::Budget;
+use crate::self_test::WeekTime;
+
+pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
+pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};
@@ -61,12 +68,18 @@ pub struct HubConfig {
     pub mail: Option<MailSettings>,
     /// Where channels may lead besides the public internet.
     pub allowed: Allowed,
+    /// How much may go by each channel.
+    pub budget: Budget,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
     pub read_from: Option<Service>,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// The rules that are evaluated.
+    pub rules: RuleFiles,
+    /// Whom the agents tell when the hub is gone.
+    pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -119,10 +132,14 @@ pub struct User {
     pub channels: Vec<Channel>,
     /// Other channels for some news; the first one that fits decides.
     pub ways: Vec<Way>,
+    /// Who is told when nobody looks after what the user was told of.
+    pub escalation: Escalation,
     /// When the user can be told of anything.
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
+    /// When each channel of the user is tested.
+    pub self_test: Option<WeekTime>,
     /// The user's time zone.
     pub time_zone: TimeZone,
 }
@@ -138,8 +155,10 @@ impl User {
             scope: Scope::everything(),
             channels: vec![Channel::new(crate::terminal::URL)],
             ways: Vec::new(),
+            escalation: Escalation::default(),
             awake: Awake::default(),
             report: None,
+            self_test: None,
             time_zone: TimeZone::system(),
         }
     }
@@ -157,7 +176,9 @@ impl HubConfig {
     /// Every channel that the file names.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.users.iter().flat_map(|user| {
-            user.channels.iter().chain(user.ways.iter().flat_map(|way| &way.channels))
+            let of_ways = user.ways.iter().flat_map(|way| &way.channels);
+            let of_stages = user.escalation.stages.iter().flat_map(|stage| &stage.channels);
+            user.channels.iter().chain(of_ways).chain(of_stages)
         })
     }
 

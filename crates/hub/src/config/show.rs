@@ -2,12 +2,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use watchfire_alert::told::{Way, Window};
+use watchfire_alert::told::{Stage, Way, Window};
 use watchfire_model::{Channel, Server};
 use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
 
 use super::check::WORDS;
+use crate::self_test::DAYS;
+
 use super::{HubConfig, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
@@ -27,8 +29,15 @@ pub fn show(config: &HubConfig) -> String {
         let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
+    let patterns: Vec<&str> = config.rules.patterns().collect();
+    if !patterns.is_empty() {
+        let _ = writeln!(text, "rules = {patterns:?}");
+    }
+    if !config.rules.has_built_in() {
+        let _ = writeln!(text, "builtin_rules = false");
+    }
     show_mail(&mut text, config);
-    show_allowed(&mut text, config);
+    show_notify(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -92,17 +101,29 @@ fn show_mail(text: &mut String, config: &HubConfig) {
     };
 }
 
-fn show_allowed(text: &mut String, config: &HubConfig) {
+fn show_notify(text: &mut String, config: &HubConfig) {
     let hosts: Vec<String> = config.allowed.hosts().iter().map(AllowedHost::to_string).collect();
+    let _ = writeln!(text, "\n[notify]");
     if !hosts.is_empty() {
-        let _ = writeln!(text, "\n[notify]\nallow = {hosts:?}");
+        let _ = writeln!(text, "allow = {hosts:?}");
     }
+    let _ = writeln!(text, "texts_per_hour = {}", config.budget.texts);
+    let _ = writeln!(text, "messages_per_hour = {}", config.budget.others);
 }
 
 fn show_services(text: &mut String, config: &HubConfig) {
     if let Some(heartbeat) = &config.heartbeat {
         let every = duration(heartbeat.every);
         let _ = writeln!(text, "\n[heartbeat]\nurl = \"***\"\nevery = {every:?}");
+    }
+    if let Some(fallback) = &config.fallback {
+        let (after, stop) = (duration(fallback.after), duration(fallback.after_stop));
+        let channels: Vec<String> =
+            fallback.channels.iter().map(|one| format!("{}:***", one.scheme())).collect();
+        let _ = writeln!(
+            text,
+            "\n[fallback]\nchannels = {channels:?}\nafter = {after:?}\nafter_stop = {stop:?}"
+        );
     }
     if let Some(service) = &config.read_from {
         let _ = writeln!(text, "\n[history]\nread = {:?}", service.url);
@@ -160,10 +181,16 @@ fn show_users(text: &mut String, config: &HubConfig) {
         if let Some(minutes) = user.report {
             let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
         }
+        if let Some(at) = user.self_test {
+            let day = DAYS.iter().find(|(_, day)| *day == at.day).map_or("", |(word, _)| *word);
+            let (hours, minutes) = (at.minutes / 60, at.minutes % 60);
+            let _ = writeln!(text, "self_test = \"{day} {hours:02}:{minutes:02}\"");
+        }
         if let Some(zone) = user.time_zone.iana_name() {
             let _ = writeln!(text, "time_zone = {zone:?}");
         }
         user.ways.iter().for_each(|way| show_way(text, way));
+        user.escalation.stages.iter().for_each(|stage| show_stage(text, stage));
     }
 }
 
@@ -190,6 +217,17 @@ fn show_way(text: &mut String, way: &Way) {
         let _ = writeln!(text, "during = \"{during}\"");
     }
     let _ = writeln!(text, "channels = {:?}", shown_channels(&way.channels));
+}
+
+fn show_stage(text: &mut String, stage: &Stage) {
+    let _ = writeln!(text, "\n[[user.escalate]]\nafter = {:?}", duration(stage.after));
+    if let Some(user) = &stage.user {
+        let _ = writeln!(text, "user = {user:?}");
+    }
+    let _ = writeln!(text, "severity = \"{}\"", stage.severity);
+    if !stage.channels.is_empty() {
+        let _ = writeln!(text, "channels = {:?}", shown_channels(&stage.channels));
+    }
 }
 
 fn shown_channels(channels: &[Channel]) -> Vec<String> {

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use watchfire_alert::Flaps;
-use watchfire_model::{Incident, IncidentId, IncidentState, Moment, NotificationId, ServerName};
+use watchfire_model::{
+    Incident, IncidentId, IncidentKind, IncidentState, Moment, NotificationId, ServerName,
+};
 use watchfire_store::{IncidentFilter, MAX_PAGE, Store, StoreError};
 
 /// How far back it is looked. Outages before that are not in the sums of a digest.
@@ -78,7 +80,9 @@ fn incidents(store: &Store, since_ms: i64) -> Result<Vec<Incident>, StoreError> 
     let mut found: Vec<Incident> = Vec::new();
     while found.len() < MAX_INCIDENTS {
         let before_id = found.last().map(|last| last.id);
-        let filter = IncidentFilter { limit: MAX_PAGE, before_id, ..IncidentFilter::default() };
+        let kind = Some(IncidentKind::Presence);
+        let filter =
+            IncidentFilter { limit: MAX_PAGE, kind, before_id, ..IncidentFilter::default() };
         let page = store.incidents(&filter)?;
         let is_last = page.len() < MAX_PAGE;
         let fresh = page.into_iter().take_while(|one| one.judged.unix_ms >= since_ms);

@@ -2,7 +2,8 @@
 
 use watchfire_alert::{IncidentStep, NewIncident};
 use watchfire_model::{
-    Incident, IncidentId, IncidentState, NotificationKind, TimelineEntry, Transition,
+    Incident, IncidentId, IncidentKind, IncidentState, NotificationKind, Severity, TimelineEntry,
+    Transition,
 };
 use watchfire_store::{Batch, NewIncidentRow, StoreError};
 
@@ -22,7 +23,8 @@ impl Desk {
         let (server, at) = (&transition.server, transition.at);
         let (kind, incident, lines) = match (step, before) {
             (IncidentStep::Open(new), _) => {
-                let (incident, lines) = open_incident(batch, new)?;
+                let (incident, lines) =
+                    open_incident(batch, new, self.letters.severity_of(server))?;
                 (NotificationKind::Down, incident, lines)
             }
             (IncidentStep::Change { presence, cause, timeline }, Some(mut incident)) => {
@@ -48,11 +50,19 @@ impl Desk {
     }
 }
 
+/// Opens it. What alerts told of the server before belongs to it.
 fn open_incident(
     batch: &Batch<'_>,
     new: NewIncident,
+    severity: Severity,
 ) -> Result<(Incident, Vec<TimelineEntry>), StoreError> {
+    let root = batch.root_for(&new.server, IncidentKind::Alerts, i64::MAX);
+    let part_of = without(root, "what a trouble belongs to is unreadable")?.flatten();
     let id = batch.open_incident(&NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity,
+        part_of,
+        labels: None,
         server: new.server.clone(),
         presence: new.presence,
         cause: new.cause.clone(),
@@ -62,6 +72,11 @@ fn open_incident(
     })?;
     let incident = Incident {
         id,
+        kind: IncidentKind::Presence,
+        severity,
+        part_of,
+        labels: None,
+        acknowledged: None,
         server: new.server,
         presence: new.presence,
         cause: new.cause,

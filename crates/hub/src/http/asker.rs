@@ -26,10 +26,12 @@ pub(super) use recall::Recall;
 
 /// The words for every token that is not ours, whatever is wrong with it.
 const NOT_VALID: &str = "the token is not valid: get a new one at /login";
+const READS_ONLY: &str = "this token only reads: get one that changes at /login?scope=change";
 const ONE_KIND: &str =
     "send one `Authorization: Basic …` with name and password, or `Authorization: Bearer TOKEN`";
 
-/// Somebody who may read. Reading is all that this lets anybody do: a change wants a `Caller`.
+/// Somebody who may read. Reading is all that this lets anybody do: a change wants a
+/// `Caller` or a `Changer`.
 pub(super) struct Asker {
     pub(super) account: Arc<Account>,
 }
@@ -50,7 +52,7 @@ impl FromRequestParts<AppState> for Asker {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
-        let account = match app.shown(parts).await {
+        let account = match app.shown(parts, TokenScope::Read).await {
             Ok(Some(account)) => Ok(account),
             Ok(None) => app.seated(parts),
             Err(refusal) => Err(refusal),
@@ -87,8 +89,13 @@ pub(super) fn address(app: &App, parts: &Parts) -> Result<IpAddr, Refusal> {
 }
 
 impl App {
-    /// The account that the header `Authorization` proves; `None` without that header.
-    async fn shown(&self, parts: &Parts) -> Result<Option<Arc<Account>>, Refusal> {
+    /// The account that the header `Authorization` proves, with a token that opens `scope`;
+    /// `None` without that header.
+    pub(super) async fn shown(
+        &self,
+        parts: &Parts,
+        scope: TokenScope,
+    ) -> Result<Option<Arc<Account>>, Refusal> {
         let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
         let unclear = || Refusal::new(StatusCode::UNAUTHORIZED, ONE_KIND);
         let value = match (headers.next(), headers.next()) {
@@ -98,7 +105,7 @@ impl App {
         };
         let (kind, shown) = value.split_once(' ').ok_or_else(unclear)?;
         if kind.eq_ignore_ascii_case("bearer") {
-            return self.by_token(shown.trim()).map(Some);
+            return self.by_token(shown.trim(), scope).map(Some);
         }
         let basic = basic(kind, shown).ok_or_else(unclear)?;
         // A browser sends a password that it knows with any page's request.
@@ -115,7 +122,7 @@ impl App {
     }
 
     /// What is known of the user today decides: a token must not outlive the user or the password.
-    fn by_token(&self, token: &str) -> Result<Arc<Account>, Refusal> {
+    fn by_token(&self, token: &str, scope: TokenScope) -> Result<Arc<Account>, Refusal> {
         let refused = || Refusal::new(StatusCode::UNAUTHORIZED, NOT_VALID);
         let key = &self.parts.token_key;
         let claims = key.verify(token, Audience::Hub, self.parts.clock.now()).map_err(|error| {
@@ -124,11 +131,11 @@ impl App {
         })?;
         let account = self.parts.accounts.iter().find(|account| account.name == claims.user);
         let account = account.filter(|account| claims.is_of(&key.epoch(&account.password)));
-        account
-            .filter(|_| claims.allows(TokenScope::Read))
-            .cloned()
-            .map(Arc::new)
-            .ok_or_else(refused)
+        let account = account.filter(|_| claims.allows(TokenScope::Read)).ok_or_else(refused)?;
+        if !claims.allows(scope) {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, READS_ONLY));
+        }
+        Ok(Arc::new(account.clone()))
     }
 
     /// Programs send their password with each question. The same one from the same address is

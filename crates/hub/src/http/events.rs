@@ -78,10 +78,14 @@ fn show(app: &AppState, caller: &Caller, event: &Event) -> Option<Sent> {
         }
         Event::Incident(server, row) => {
             let index = fleet.index(server)?;
-            caller.sees(&fleet.config(index).server.labels).then_some(())?;
-            let cause = caller.reader(fleet).words(&row.cause);
-            let row = IncidentRow { cause, ..row.clone() };
-            Sent::default().event("incident").json_data(row).ok()
+            caller.sees(&fleet.config(index).server.labels).then(|| incident(app, caller, row))?
         }
+        Event::FleetWide(labels, row) => caller.sees(labels).then(|| incident(app, caller, row))?,
     }
+}
+
+fn incident(app: &AppState, caller: &Caller, row: &IncidentRow) -> Option<Sent> {
+    let cause = caller.reader(&app.parts.fleet).words(&row.cause);
+    let row = IncidentRow { cause, ..row.clone() };
+    Sent::default().event("incident").json_data(row).ok()
 }

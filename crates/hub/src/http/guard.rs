@@ -49,16 +49,21 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let (session_id, session) = app.session_of(parts).ok_or_else(Refusal::log_in_first)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
-            same_origin(&parts.headers)?;
-            let csrf = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-            if !csrf.is_some_and(|csrf| session.has_csrf(csrf)) {
-                let message =
-                    format!("a change needs the header {CSRF_HEADER}; load the page anew");
-                return Err(Refusal::new(StatusCode::FORBIDDEN, message));
-            }
+            of_our_page(&parts.headers, &session)?;
         }
         Ok(Self { session, session_id })
     }
+}
+
+/// Refuses a change that our own page of this very session did not ask for.
+pub(super) fn of_our_page(headers: &HeaderMap, session: &Session) -> Result<(), Refusal> {
+    same_origin(headers)?;
+    let csrf = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+    if csrf.is_some_and(|csrf| session.has_csrf(csrf)) {
+        return Ok(());
+    }
+    let message = format!("a change needs the header {CSRF_HEADER}; load the page anew");
+    Err(Refusal::new(StatusCode::FORBIDDEN, message))
 }
 
 impl App {

@@ -2,7 +2,12 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod ack;
+mod acknowledge;
+mod alertmanager;
 mod asker;
+mod changer;
+mod channels;
 mod client;
 mod enrol;
 mod events;
@@ -21,6 +26,7 @@ mod route;
 mod rows;
 mod servers;
 mod session;
+mod silences;
 mod stream;
 mod token;
 
@@ -47,8 +53,11 @@ use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
+use crate::alerts::AlertDesk;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -57,6 +66,10 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
+use crate::self_test::SelfTests;
+use crate::silences::Silences;
+use alertmanager::Posting;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -81,7 +94,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 29] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -94,9 +107,23 @@ const ROUTES: [Route; 21] = [
     ("/api/servers/{name}/range", || get(past::range)),
     ("/api/servers/{name}/events", || get(past::events)),
     ("/api/servers/{name}/route", || get(route::route)),
+    ("/api/channels", || get(channels::list)),
+    ("/api/channels/{number}/test", || post(channels::test)),
+    ("/api/channels/tests/{id}", || get(channels::outcome)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/silences", || get(silences::list).post(silences::make)),
+    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
+    ("/api/incidents/{id}/acknowledge", || {
+        post(acknowledge::acknowledge)
+            .delete(acknowledge::take_back)
+            .layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/api/incidents/{id}/notes", || {
+        post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -138,12 +165,22 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// Sends tests by channels.
+    pub(crate) self_tests: Arc<SelfTests>,
+    pub(crate) silences: Arc<Silences>,
+    /// What fires.
+    pub(crate) alerts: Arc<AlertDesk>,
+    /// Who looks after what, and the links by which letters let their users say so.
+    pub(crate) acks: Acks,
+    pub(crate) ack_links: Arc<AckLinks>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
     pub(crate) open_on_loopback: bool,
     /// Whether the hub's own disk has room.
     pub(crate) disk: Arc<Disk>,
+    /// Rules and their alerts.
+    pub(crate) rules: Board,
 }
 
 struct App {
@@ -158,7 +195,9 @@ struct App {
     recall: Recall,
     questions: Questions,
     writing: Writing,
+    posting: Posting,
     open: OpenDoor,
+    ack_pace: ack::Pace,
 }
 
 type AppState = Arc<App>;
@@ -190,9 +229,13 @@ pub(crate) fn answer(
 
 /// Every route of the hub.
 pub(crate) fn router(parts: Parts) -> Router {
+    routes(state(parts))
+}
+
+fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
-    let app = Arc::new(App {
+    Arc::new(App {
         parts,
         started,
         sessions: Sessions::default(),
@@ -203,10 +246,15 @@ pub(crate) fn router(parts: Parts) -> Router {
         recall: Recall::default(),
         questions,
         writing: Writing::default(),
+        posting: Posting::default(),
         open: OpenDoor::default(),
-    });
+        ack_pace: ack::Pace::default(),
+    })
+}
+
+fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
-    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES).chain(&alertmanager::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)

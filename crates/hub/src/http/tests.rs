@@ -1,7 +1,12 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod acknowledge;
+mod alertmanager;
+mod alerts;
 mod bombs;
+mod changer;
+mod channels;
 mod edges;
 mod enrol;
 mod install;
@@ -10,6 +15,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod silences;
 mod stream;
 
 use std::net::SocketAddr;
@@ -31,17 +37,24 @@ use watchfire_runtime::{ManualClock, Shutdown, ShutdownHandle};
 use watchfire_store::Store;
 
 use super::install::Installer;
-use super::{Parts, REQUEST_TIME, ROUTES, hosts, page, router};
+use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::agents::Agents;
+use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
+use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -56,6 +69,7 @@ static HASH: LazyLock<PasswordHash> =
 /// `ann` sees team a, `olga` too and who was told, `root` everything.
 struct House {
     app: Router,
+    state: AppState,
     fleet: Arc<Fleet>,
     store: Store,
     events: Events,
@@ -82,6 +96,21 @@ struct Answer {
 struct Seat {
     cookie: String,
     csrf: String,
+}
+
+/// What fires: nothing yet.
+fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDesk> {
+    Arc::new(AlertDesk::new(Tools {
+        fleet: fleet.clone(),
+        store: store.clone(),
+        recipients: Vec::new(),
+        muting: Arc::default(),
+        events: events.clone(),
+        courier: Arc::default(),
+        ack_links: None,
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub.test".to_owned(),
+    }))
 }
 
 impl House {
@@ -116,6 +145,8 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
+        let muting = Arc::new(Muting::default());
+        let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -144,15 +175,25 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
-            muting: Arc::default(),
+            self_tests: self_tests(&store),
+            muting,
+            silences: Arc::new(silences),
+            alerts: alert_desk(&fleet, &store, &events),
+            acks: Acks::new(store.clone(), {
+                let events = events.clone();
+                Arc::new(move |incident| events.tell(Event::of(incident)))
+            }),
+            ack_links: Arc::new(ack_links()),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
+            rules: Board::default(),
         };
         change(&mut parts);
-        let app = router(parts);
+        let state = super::state(parts);
         Self {
-            app,
+            app: super::routes(state.clone()),
+            state,
             fleet,
             store,
             events,
@@ -236,6 +277,12 @@ impl Answer {
     }
 }
 
+/// The links that letters of this hub would hold.
+fn ack_links() -> AckLinks {
+    let users = [("ann", Role::Viewer), ("olga", Role::Operator)];
+    AckLinks::new(&TokenKey::from_bytes([9; 32]), "https://hub.test:5100/watch", users)
+}
+
 fn account(name: &str, role: Role, scope: Scope) -> Account {
     Account { name: name.to_owned(), role, scope, password: HASH.clone() }
 }
@@ -266,5 +313,18 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES
+        .iter()
+        .chain(&super::prometheus::ROUTES)
+        .chain(&super::alertmanager::ROUTES)
+        .map(|(path, _)| *path)
+        .chain(files)
+}
+
+/// Tests of channels: `ann` has one, and nobody else has any.
+fn self_tests(store: &Store) -> Arc<SelfTests> {
+    let mut ann = crate::config::User::administrator("ann");
+    ann.channels = vec![watchfire_model::Channel::new("slack://a/b/secret")];
+    let names = ("http://hub.test".to_owned(), "hub.test".to_owned());
+    Arc::new(SelfTests::new(store.clone(), vec![ann], names, Arc::default()))
 }

@@ -9,8 +9,8 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use watchfire_api::agent::{LoginReply, LoginRequest};
-use watchfire_identity::Scope as TokenScope;
 use watchfire_identity::token::Audience;
+use watchfire_identity::{Scope as TokenScope, may_change};
 use watchfire_runtime::config::{Located, duration};
 
 use super::AppState;
@@ -28,10 +28,12 @@ const WHO_ARE_YOU: &str = "log in with name and password";
 #[derive(Deserialize)]
 pub(super) struct Wish {
     lives: Option<String>,
+    scope: Option<String>,
 }
 
 /// `GET /login` with Basic and `POST /login` with Basic or JSON: `{"token": "…"}`, which
-/// opens what its user may read. `?lives=30d` makes it live longer than half an hour.
+/// opens what its user may read. `?lives=30d` makes it live longer than half an hour, and
+/// `?scope=change` lets it change what its user may.
 pub(super) async fn log_in(
     State(app): State<AppState>,
     wish: Query<Wish>,
@@ -45,6 +47,7 @@ pub(super) async fn log_in(
 async fn given(app: &AppState, wish: Wish, request: Request) -> Result<Response, Refusal> {
     same_origin(request.headers())?;
     let lives = wish.lives.as_deref().map_or(Ok(USUAL), lives)?;
+    let scopes = scopes(wish.scope.as_deref())?;
     let (parts, body) = request.into_parts();
     let address = address(app, &parts)?;
     let shown = match parts.headers.get(header::AUTHORIZATION) {
@@ -66,10 +69,13 @@ async fn given(app: &AppState, wish: Wish, request: Request) -> Result<Response,
     };
     let asked = shown.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, WHO_ARE_YOU))?;
     let (account, now) = app.check(address, asked, None).await?;
+    if scopes.contains(&TokenScope::Change) && !may_change(account.role) {
+        let what = "your role may change nothing: ask for a token without scope=change";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+    }
     let key = &app.parts.token_key;
     let epoch = key.epoch(&account.password);
-    let scopes = [TokenScope::Read];
-    let token = key.issue(&account.name, Audience::Hub, &scopes, &epoch, now, lives);
+    let token = key.issue(&account.name, Audience::Hub, scopes, &epoch, now, lives);
     Ok(Json(LoginReply { token }).into_response())
 }
 
@@ -79,4 +85,16 @@ fn lives(text: &str) -> Result<Duration, Refusal> {
         let what = format!("{text:?} is no life of a token: write 1m to 90d, as in lives=30d");
         Refusal::new(StatusCode::BAD_REQUEST, what)
     })
+}
+
+/// What a token opens: reading, and changing only where that is asked for.
+fn scopes(wish: Option<&str>) -> Result<&'static [TokenScope], Refusal> {
+    match wish {
+        None | Some("read") => Ok(&[TokenScope::Read]),
+        Some("change") => Ok(&[TokenScope::Read, TokenScope::Change]),
+        Some(other) => {
+            let what = format!("{other:?} is no scope of a hub's token: use read or change");
+            Err(Refusal::new(StatusCode::BAD_REQUEST, what))
+        }
+    }
 }

@@ -20,10 +20,13 @@ fn config(folder: &Path) -> HubConfig {
         remote_writes: Vec::new(),
         read_from: None,
         heartbeat: None,
+        fallback: None,
         maintenance: Vec::new(),
         users: Vec::new(),
         mail: None,
         allowed: watchfire_notify::Allowed::default(),
+        rules: Default::default(),
+        budget: crate::courier::Budget::default(),
         warnings: Vec::new(),
     }
 }

@@ -1,5 +1,5 @@
 use watchfire_alert::other_server;
-use watchfire_model::{Incident, IncidentId, IncidentState};
+use watchfire_model::{Incident, IncidentId, IncidentKind, IncidentState, Severity};
 
 use super::*;
 use crate::testing::{fleet_of, manual_clock, moment, name, settle, team};
@@ -8,6 +8,11 @@ use crate::testing::{fleet_of, manual_clock, moment, name, settle, team};
 #[test]
 fn a_report_names_its_readers_own_observers() {
     let open = Incident {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
+        acknowledged: None,
         id: IncidentId(1),
         server: name("a-1"),
         presence: Presence::Down,

@@ -18,10 +18,23 @@ pub(crate) enum Act {
 impl Act {
     pub(crate) fn of(message: &Outgoing<'_>) -> Self {
         match message.kind {
-            NotificationKind::Report => Self::Tell,
-            // One of many servers came back, and the others may still be down.
-            NotificationKind::Recovered if !message.is_over => Self::Tell,
+            NotificationKind::Report | NotificationKind::SelfTest => Self::Tell,
+            // One of many servers came back, or one of many alerts is over: the others may go on.
+            NotificationKind::Recovered | NotificationKind::Resolved if !message.is_over => {
+                Self::Tell
+            }
+            // The end is the first word of it: there is nothing to close, and whoever is asked
+            // to close what was never opened drops the word.
             NotificationKind::Recovered
+            | NotificationKind::Resolved
+            | NotificationKind::HubBack
+            | NotificationKind::DiskRoom
+                if message.references.is_empty() =>
+            {
+                Self::Tell
+            }
+            NotificationKind::Recovered
+            | NotificationKind::Resolved
             | NotificationKind::HubBack
             | NotificationKind::DiskRoom => Self::Close,
             NotificationKind::Down
@@ -29,7 +42,10 @@ impl Act {
             | NotificationKind::Flapping
             | NotificationKind::Corrected
             | NotificationKind::CutOff
-            | NotificationKind::DiskFull => Self::Open,
+            | NotificationKind::DiskFull
+            | NotificationKind::Firing
+            | NotificationKind::Escalated
+            | NotificationKind::ChannelDead => Self::Open,
         }
     }
 
@@ -78,6 +94,16 @@ mod tests {
             (NotificationKind::Report, Act::Tell),
         ] {
             assert_eq!(act(kind, &[down, "changed.8.ada@hub"], true), (what, down.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_end_that_is_the_first_word_closes_nothing() {
+        for end in
+            [NotificationKind::Recovered, NotificationKind::HubBack, NotificationKind::DiskRoom]
+        {
+            assert_eq!(act(end, &[], true).0, Act::Tell, "{end:?}");
+            assert_eq!(act(end, &["down.7.ada@hub"], true).0, Act::Close, "{end:?}");
         }
     }
 

@@ -15,10 +15,15 @@ impl Tone {
     pub(crate) fn of(kind: NotificationKind) -> Self {
         use NotificationKind as Kind;
         match kind {
-            Kind::Down | Kind::CutOff | Kind::DiskFull => Self::Failure,
+            Kind::Down
+            | Kind::CutOff
+            | Kind::DiskFull
+            | Kind::Firing
+            | Kind::Escalated
+            | Kind::ChannelDead => Self::Failure,
             Kind::Changed | Kind::Flapping | Kind::Corrected => Self::Warning,
-            Kind::Recovered | Kind::HubBack | Kind::DiskRoom => Self::Success,
-            Kind::Report => Self::Info,
+            Kind::Recovered | Kind::HubBack | Kind::DiskRoom | Kind::Resolved => Self::Success,
+            Kind::Report | Kind::SelfTest => Self::Info,
         }
     }
 

@@ -1,5 +1,6 @@
 use watchfire_model::{
-    Channel, Content, DeliveryOutcome, Moment, NotificationKind, Presence, ServerName,
+    Channel, Content, DeliveryOutcome, IncidentKind, Moment, NotificationKind, Presence,
+    ServerName, Severity,
 };
 
 use super::*;
@@ -9,6 +10,10 @@ use crate::{NewIncidentRow, NewNotification, Thread};
 fn put(store: &Store, user: &str, name: &str, tries: u64) -> NotificationId {
     let channel = Channel::new("mailto:ada@example.org");
     let incident = NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: ServerName::new(name).unwrap(),
         presence: Presence::Down,
         cause: String::new(),

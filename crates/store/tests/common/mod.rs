@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use watchfire_model::{
-    Channel, Content, IncidentId, Moment, NotificationKind, Presence, ServerName,
+    Channel, Content, IncidentId, IncidentKind, Moment, NotificationKind, Presence, ServerName,
+    Severity,
 };
 use watchfire_store::{NewIncidentRow, NewNotification};
 
@@ -13,6 +14,10 @@ pub(crate) fn at(seconds: u64) -> Moment {
 
 pub(crate) fn new_incident(name: &str) -> NewIncidentRow {
     NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: ServerName::new(name).expect("a server name"),
         presence: Presence::Down,
         cause: format!("{name} went quiet"),

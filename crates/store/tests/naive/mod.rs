@@ -43,6 +43,11 @@ impl Naive {
         let id = IncidentId(next(&mut self.last[0]));
         let incident = Incident {
             id,
+            kind: new.kind,
+            severity: new.severity,
+            part_of: new.part_of,
+            labels: new.labels.clone(),
+            acknowledged: None,
             server: new.server.clone(),
             presence: new.presence,
             cause: new.cause.clone(),

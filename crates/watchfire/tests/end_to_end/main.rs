@@ -7,12 +7,14 @@
 //! lateness of this machine, which [`fixture::Lateness`] measures beside it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+mod acknowledging;
 mod adoption;
 mod asking;
 mod bare;
 mod crash;
 mod crowd;
 mod enrolment;
+mod fallback;
 mod fixture;
 mod frozen_hub;
 mod handing_over;
@@ -25,6 +27,7 @@ mod network;
 mod pushing;
 mod rules;
 mod seed_calls;
+mod silencing;
 mod simulation;
 mod telling;
 mod three_ways;

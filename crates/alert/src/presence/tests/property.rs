@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use watchfire_model::{Incident, IncidentId, IncidentState};
+use watchfire_model::{Incident, IncidentId, IncidentKind, IncidentState, Severity};
 
 use super::*;
 use crate::{IncidentStep, incident_step};
@@ -107,6 +107,11 @@ impl Model {
             Some(IncidentStep::Open(new)) => {
                 prop_assert!(self.incident.is_none(), "told twice");
                 self.incident = Some(Incident {
+                    kind: IncidentKind::Presence,
+                    severity: Severity::Critical,
+                    part_of: None,
+                    labels: None,
+                    acknowledged: None,
                     id: IncidentId(1),
                     server: new.server,
                     presence: new.presence,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::BodyDataStream;
 use futures_util::StreamExt;
 use watchfire_api::hub::IncidentRow;
-use watchfire_model::{Incident, IncidentState, Presence};
+use watchfire_model::{Incident, IncidentKind, IncidentState, Presence, Severity};
 
 use super::*;
 use crate::events::Event;
@@ -35,6 +35,11 @@ impl Live {
 
 fn incident(house: &House, server: &str) -> Event {
     let incident = Incident {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
+        acknowledged: None,
         id: house.incident_b,
         server: name(server),
         presence: Presence::Down,

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use watchfire_model::{Channel, Content, Moment, NotificationKind, Presence, ServerName};
+use watchfire_model::{
+    Channel, Content, IncidentKind, Moment, NotificationKind, Presence, ServerName, Severity,
+};
 
 use crate::{Batch, NewIncidentRow, NewNotification, Store, StoreError};
 
@@ -16,6 +18,10 @@ fn server(round: u64) -> ServerName {
 pub(super) fn tell(batch: &Batch<'_>, round: u64) -> Result<(), StoreError> {
     let judged = Moment::default().after(Duration::from_secs(round));
     let incident = batch.open_incident(&NewIncidentRow {
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        labels: None,
         server: server(round),
         presence: Presence::Down,
         cause: "it went quiet".to_owned(),

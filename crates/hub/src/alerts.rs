@@ -1,0 +1,242 @@
+//! Alerts that fire become incidents, and people are told of them.
+//!
+//! This is a desk of its own beside that of presence: it shares with that neither a lock nor a
+//! lane of the outbox, so that no alert can hold up the word that a server is down.
+
+mod book;
+mod change;
+mod look;
+mod returns;
+mod route;
+mod subject;
+mod take;
+mod take_up;
+mod tell;
+mod tended;
+mod words;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use watchfire_alert::Recipient;
+use watchfire_model::{IncidentId, LabelSet, Moment, ServerName, Severity};
+use watchfire_runtime::task;
+use watchfire_store::{Store, StoreError};
+
+use crate::ack_links::AckLinks;
+use crate::events::Events;
+use crate::fleet::Fleet;
+use crate::muting::Muting;
+use book::Book;
+pub(crate) use returns::Returns;
+pub(crate) use subject::{NAMING, labels_of, server_of};
+
+/// All alerts of one source that fire at a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Round {
+    /// `rules/FILE/GROUP`, or `api`.
+    pub(crate) source: String,
+    /// What fires.
+    pub(crate) alerts: Vec<Firing>,
+    /// What is not named is over.
+    pub(crate) is_whole: bool,
+    /// When that was so, in milliseconds since 1970.
+    pub(crate) at_ms: i64,
+}
+
+/// An alert that fires.
+#[derive(Debug, Clone)]
+pub(crate) struct Firing {
+    /// Its labels, `alertname` among them.
+    pub(crate) labels: LabelSet,
+    /// What is said of it.
+    pub(crate) annotations: Vec<(String, String)>,
+    /// The value that made it fire.
+    pub(crate) value: Option<f64>,
+    /// Since when, in milliseconds since 1970.
+    pub(crate) starts_ms: i64,
+    /// Over then, unless it is named again before.
+    pub(crate) ends_ms: Option<i64>,
+    /// Where it comes from.
+    pub(crate) generator_url: String,
+}
+
+/// An alert that fires, as it is now.
+#[derive(Debug, Clone)]
+pub(crate) struct ActiveAlert {
+    pub(crate) id: i64,
+    pub(crate) incident: IncidentId,
+    pub(crate) source: String,
+    pub(crate) labels: LabelSet,
+    pub(crate) annotations: Vec<(String, String)>,
+    pub(crate) severity: Severity,
+    /// The server that it is about.
+    pub(crate) server: Option<ServerName>,
+    pub(crate) starts_ms: i64,
+    pub(crate) updated_ms: i64,
+    pub(crate) ends_ms: Option<i64>,
+    pub(crate) generator_url: String,
+    pub(crate) value: Option<f64>,
+    /// Why nobody is told now.
+    pub(crate) muted: Option<String>,
+}
+
+/// How the desk of alerts does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AlertCounts {
+    /// Alerts that fire.
+    pub(crate) firing: usize,
+    /// What users are still to be told of them, muted or not.
+    pub(crate) untold: usize,
+    /// Letters that were written down since the start.
+    pub(crate) letters: u64,
+    /// Alerts that were left out since the start: there were too many, or they were too large.
+    pub(crate) left_out: u64,
+    /// Changes that could not be stored in any way since the start.
+    pub(crate) not_stored: u64,
+}
+
+/// Why a round is not stored. Nothing of it is lost when it comes again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeError {
+    /// The store does not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work itself failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl TakeError {
+    /// True when it may be tried again with success.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_temporary())
+    }
+}
+
+/// What the desk works with.
+pub(crate) struct Tools {
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) store: Store,
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) muting: Arc<Muting>,
+    pub(crate) events: Events,
+    /// Wakes the courier.
+    pub(crate) courier: Arc<Notify>,
+    pub(crate) public_url: String,
+    /// The links by which users acknowledge.
+    pub(crate) ack_links: Option<Arc<AckLinks>>,
+    /// Keeps the Message-IDs of two hubs apart.
+    pub(crate) hub_id: String,
+}
+
+/// The alert desk: the only writer of incidents of alerts.
+pub(crate) struct AlertDesk {
+    tools: Tools,
+    /// What the store holds; `None` until it was read.
+    book: Mutex<Option<Book>>,
+    /// The same for those who only look: it is never locked while the disk is written.
+    shown: Mutex<Book>,
+    /// There is something new to tell, or a time has changed.
+    woken: Notify,
+    /// Alerts that were left out: there are too many, or they are too large.
+    left_out: AtomicU64,
+    /// Changes that could not be stored in any way.
+    not_stored: AtomicU64,
+    /// Letters that were written down.
+    letters: AtomicU64,
+    /// Which servers were away of late.
+    returns: Arc<Returns>,
+    started: Moment,
+    /// What the next transactions end with instead, for tests.
+    #[cfg(test)]
+    faults: Mutex<std::collections::VecDeque<StoreError>>,
+}
+
+impl AlertDesk {
+    pub(crate) fn new(tools: Tools) -> Self {
+        let started = tools.fleet.now();
+        Self {
+            tools,
+            book: Mutex::default(),
+            shown: Mutex::default(),
+            woken: Notify::new(),
+            left_out: AtomicU64::new(0),
+            not_stored: AtomicU64::new(0),
+            letters: AtomicU64::new(0),
+            returns: Arc::default(),
+            started,
+            #[cfg(test)]
+            faults: Mutex::default(),
+        }
+    }
+
+    /// The same desk, that knows which servers came back.
+    pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
+        self.returns = returns;
+        self
+    }
+
+    /// Takes over what a source says. When this returns without an error, all of it is on the
+    /// disk, with what is to be told of it.
+    ///
+    /// # Errors
+    /// [`TakeError`] says why not all of it is stored; when it comes again, what is missing is
+    /// made up for.
+    pub(crate) async fn take(self: &Arc<Self>, round: Round) -> Result<(), TakeError> {
+        let desk = self.clone();
+        let work = task::blocking("alerts", move || desk.take_now(&round));
+        work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??;
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    /// What fires now, oldest first.
+    pub(crate) fn active(&self) -> Vec<ActiveAlert> {
+        self.shown().firing()
+    }
+
+    /// Why nobody is told of an alert now.
+    pub(crate) fn muted(&self, id: i64) -> Option<String> {
+        self.shown().alerts.get(&id)?.muted.as_ref().map(|why| why.to_string())
+    }
+
+    /// The sources of which something fires: those that are no more want an empty whole round.
+    pub(crate) fn sources(&self) -> Vec<String> {
+        self.shown().sources()
+    }
+
+    /// Whether an alert with these labels would be found if it were there: not so while its
+    /// server is away, or came back just now.
+    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
+        let fleet = &self.tools.fleet;
+        let Some(server) = server_of(fleet, labels) else { return true };
+        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
+    }
+
+    /// How the desk does.
+    pub(crate) fn counts(&self) -> AlertCounts {
+        let shown = self.shown();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        AlertCounts {
+            firing: shown.alerts.values().filter(|alert| alert.fires()).count(),
+            untold: shown.news.values().map(|pool| pool.size()).sum(),
+            letters: count(&self.letters),
+            left_out: count(&self.left_out),
+            not_stored: count(&self.not_stored),
+        }
+    }
+
+    fn shown(&self) -> Book {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A panic elsewhere leaves whole values here, so a poisoned lock is used on.
+    fn lock(&self) -> MutexGuard<'_, Option<Book>> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

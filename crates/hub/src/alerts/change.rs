@@ -1,0 +1,447 @@
+//! An alert fires, or is over: what that makes of its incident, and who is to be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchfire_alert::{Recipient, clean};
+use watchfire_model::{
+    Incident, IncidentId, IncidentKind, IncidentState, Moment, NotificationKind, Presence,
+    Severity, TimelineEntry, TimelineKind,
+};
+use watchfire_store::{AlertNews, AlertRow, Batch, NewIncidentRow, StoreError, StoredAlert};
+
+use super::book::{Alert, Book, Flap, Item, Subject};
+use super::take::{Touched, closed};
+use super::tell::REPEAT;
+use super::{AlertDesk, Firing, Tools, subject};
+
+/// How long what is critical waits for others that are told with it.
+const CRITICAL_WAIT: Duration = Duration::from_secs(10);
+/// How long the rest does.
+const USUAL_WAIT: Duration = Duration::from_secs(30);
+/// What fires within this time after its server came back belongs to that trouble.
+const AFTERMATH: Duration = Duration::from_secs(10 * 60);
+/// In this time an alert may fire three times; with the next one it comes and goes.
+pub(super) const FLAP_WINDOW: Duration = Duration::from_secs(30 * 60);
+/// From so many times on it comes and goes.
+pub(super) const FLAPS: usize = 4;
+/// How often it is told at the most that an alert comes and goes.
+pub(super) const FLAP_HOLD: Duration = Duration::from_secs(15 * 60);
+/// The longest name of an alert and the longest sentence, in characters.
+const LONGEST_NAME: usize = 60;
+const LONGEST_WORDS: usize = 300;
+/// How many times of an alert are remembered.
+const MAX_FIRED: usize = 16;
+
+/// One transaction of the alert desk.
+pub(super) struct Work<'t> {
+    pub(super) desk: &'t AlertDesk,
+    pub(super) tools: &'t Tools,
+    pub(super) book: Book,
+    pub(super) now: Moment,
+    /// Something was put into the outbox.
+    pub(super) is_told: bool,
+    touched: Touched,
+}
+
+impl<'t> Work<'t> {
+    pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
+        let (tools, now) = (&desk.tools, desk.tools.fleet.now());
+        Self { desk, tools, book, now, is_told: false, touched: Touched::new() }
+    }
+
+    /// An alert fires that was not in any open incident.
+    pub(super) fn fire(
+        &mut self,
+        batch: &Batch<'_>,
+        source: &Arc<str>,
+        firing: &Firing,
+    ) -> Result<(), StoreError> {
+        let server = subject::server_of(&self.tools.fleet, &firing.labels);
+        let severity = Severity::of_label(firing.labels.get("severity"));
+        let subject = subject::subject(server.as_ref(), &firing.labels);
+        let incident = match self.book.by_subject.get(&subject) {
+            Some(id) => *id,
+            None => self.open(batch, &subject, severity, firing)?,
+        };
+        let starts_ms = firing.starts_ms.min(self.now.unix_ms);
+        let key = (source.clone(), firing.labels.clone());
+        let fired = self.note_fire(&key);
+        let id = batch.put_alert(&AlertRow {
+            incident,
+            source: source.to_string(),
+            labels: firing.labels.clone(),
+            annotations: firing.annotations.clone(),
+            generator_url: firing.generator_url.clone(),
+            value: firing.value,
+            starts_unix_ms: starts_ms,
+            ends_unix_ms: firing.ends_ms,
+            fired_unix_ms: fired,
+        })?;
+        let alert = Alert {
+            id,
+            incident,
+            source: source.clone(),
+            labels: firing.labels.clone(),
+            annotations: firing.annotations.clone(),
+            generator_url: firing.generator_url.clone(),
+            value: firing.value,
+            severity,
+            server,
+            starts_ms,
+            updated_ms: self.now.unix_ms,
+            ends_ms: firing.ends_ms,
+            over_ms: None,
+            is_missing: false,
+            told: Vec::new(),
+            muted: None,
+        };
+        self.has_fired(batch, alert)
+    }
+
+    /// An alert fires again whose incident is open still.
+    pub(super) fn fire_again(
+        &mut self,
+        batch: &Batch<'_>,
+        id: i64,
+        firing: &Firing,
+    ) -> Result<(), StoreError> {
+        let Some(known) = self.book.alerts.get(&id).filter(|alert| !alert.fires()).cloned() else {
+            return Ok(());
+        };
+        let mut alert = (*known).clone();
+        alert.refresh(firing, self.now.unix_ms);
+        alert.over_ms = None;
+        alert.starts_ms = firing.starts_ms.min(self.now.unix_ms);
+        let fired = self.note_fire(&alert.key());
+        batch.change_alert(&row(&alert, fired))?;
+        self.has_fired(batch, alert)
+    }
+
+    /// Its source says that an alert is over. Of a server that is not up, nothing that is missing
+    /// means anything: it is looked at again later.
+    pub(super) fn end(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+        let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
+            return Ok(());
+        };
+        let mut alert = (*known).clone();
+        if !self.is_settled(&alert) {
+            alert.is_missing = true;
+            self.book.alerts.insert_mut(id, Arc::new(alert));
+            return Ok(());
+        }
+        self.is_over(batch, alert)
+    }
+
+    /// An alert is over.
+    pub(super) fn is_over(
+        &mut self,
+        batch: &Batch<'_>,
+        mut alert: Alert,
+    ) -> Result<(), StoreError> {
+        (alert.over_ms, alert.is_missing, alert.muted) = (Some(self.now.unix_ms), false, None);
+        batch.change_alert(&row(&alert, self.fired_ms(&alert)))?;
+        if !self.flaps(&alert) {
+            let text = format!("{} is over", name_of(&alert));
+            self.line(batch, alert.incident, TimelineKind::Resolved, text)?;
+        }
+        self.news_of_end(batch, &alert)?;
+        self.touched.insert(alert.incident);
+        self.book.put(alert);
+        Ok(())
+    }
+
+    fn has_fired(&mut self, batch: &Batch<'_>, alert: Alert) -> Result<(), StoreError> {
+        let times = self.times(&alert);
+        if times == FLAPS {
+            let text = format!("{} comes and goes: it is told less often now", name_of(&alert));
+            self.line(batch, alert.incident, TimelineKind::Fired, text)?;
+        } else if times < FLAPS {
+            self.line(batch, alert.incident, TimelineKind::Fired, fires(&alert))?;
+        }
+        self.touched.insert(alert.incident);
+        self.news_of_fire(batch, &alert)?;
+        self.book.put(alert);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        batch: &Batch<'_>,
+        subject: &Subject,
+        severity: Severity,
+        firing: &Firing,
+    ) -> Result<IncidentId, StoreError> {
+        let part_of = match subject.labels {
+            None => {
+                let since_ms = self.now.before(AFTERMATH).unix_ms;
+                batch.root_for(&subject.server, IncidentKind::Presence, since_ms)?
+            }
+            Some(_) => None,
+        };
+        let cause = clean(firing.labels.get("alertname"), LONGEST_NAME);
+        let new = NewIncidentRow {
+            kind: IncidentKind::Alerts,
+            severity,
+            part_of,
+            server: subject.server.clone(),
+            labels: subject.labels.clone(),
+            presence: Presence::Up,
+            cause,
+            silence_began: None,
+            judged: self.now,
+            hub_stalled: Duration::ZERO,
+        };
+        let id = match batch.open_incident(&new) {
+            Err(StoreError::AlreadyOpen { .. }) => {
+                // One that could not be read must not keep a new one away.
+                let labels = new.labels.as_ref();
+                if let Some(id) = batch.open_incident_about(&new.server, new.kind, labels)? {
+                    tracing::error!(incident = id.0, "an unreadable incident is closed");
+                    batch.close_incident(id, self.now)?;
+                }
+                batch.open_incident(&new)?
+            }
+            opened => opened?,
+        };
+        self.book.note(Incident {
+            id,
+            kind: new.kind,
+            severity,
+            part_of,
+            server: new.server,
+            labels: new.labels,
+            acknowledged: None,
+            presence: new.presence,
+            cause: new.cause,
+            silence_began: None,
+            judged: new.judged,
+            hub_stalled: new.hub_stalled,
+            state: IncidentState::Open,
+        });
+        Ok(id)
+    }
+
+    /// Ends the transaction: incidents say what they are about now, and those that are over close.
+    pub(super) fn finish(
+        mut self,
+        batch: &Batch<'_>,
+    ) -> Result<(Book, Vec<Incident>, bool), StoreError> {
+        let mut changed = Vec::new();
+        let mut touched: Vec<IncidentId> = self.touched.drain().collect();
+        touched.sort_unstable();
+        for id in touched {
+            let Some(open) = self.book.open.get(&id).cloned() else { continue };
+            let comes_and_goes = self.book.alerts_of(id).any(|alert| self.flaps(alert));
+            if !self.book.goes_on(id) && !comes_and_goes {
+                batch.close_incident(id, self.now)?;
+                changed.push(closed(&open.incident, self.now));
+                self.book.close(id);
+                continue;
+            }
+            let mut incident = open.incident;
+            // Somebody else writes that.
+            incident.acknowledged = batch.incident(id)?.and_then(|stored| stored.acknowledged);
+            let worst = self.book.alerts_of(id).map(|alert| alert.severity).max();
+            let severity = worst.unwrap_or(incident.severity).max(incident.severity);
+            let cause = self.cause(id).unwrap_or_else(|| incident.cause.clone());
+            if (severity, &cause) != (incident.severity, &incident.cause) {
+                batch.describe_incident(id, severity, &cause)?;
+                (incident.severity, incident.cause) = (severity, cause);
+                self.book.note(incident.clone());
+            }
+            changed.push(incident);
+        }
+        Ok((self.book, changed, self.is_told))
+    }
+
+    /// To be looked at once more before the end of the transaction.
+    pub(super) fn touch(&mut self, id: IncidentId) {
+        self.touched.insert(id);
+    }
+
+    /// What an incident is about: the gravest alerts that fire, first.
+    fn cause(&self, id: IncidentId) -> Option<String> {
+        const NAMED: usize = 3;
+        let mut firing: Vec<&Arc<Alert>> =
+            self.book.alerts_of(id).filter(|alert| alert.fires()).collect();
+        firing.sort_unstable_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.id));
+        match firing.as_slice() {
+            [] => None,
+            [one] => Some(fires(one)),
+            many => {
+                let mut names: Vec<String> = many.iter().map(|alert| name_of(alert)).collect();
+                names.dedup();
+                let more = names.len().saturating_sub(NAMED);
+                let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+                names.truncate(NAMED);
+                Some(format!("{}{rest} fire", names.join(", ")))
+            }
+        }
+    }
+
+    pub(super) fn line(
+        &self,
+        batch: &Batch<'_>,
+        incident: IncidentId,
+        kind: TimelineKind,
+        text: String,
+    ) -> Result<(), StoreError> {
+        batch.add_timeline(incident, &TimelineEntry { at: self.now, kind, text })
+    }
+
+    /// Writes down for each user that an alert fires, unless that is what they know already.
+    fn news_of_fire(&mut self, batch: &Batch<'_>, alert: &Alert) -> Result<(), StoreError> {
+        let tools = self.tools;
+        for user in tools.recipients.iter().filter(|user| tools.concerns(user, alert)) {
+            if alert.told_to(&user.name).is_some_and(|told| told.is_firing) && !self.flaps(alert) {
+                self.as_known(batch, alert, &user.name)?;
+            } else {
+                self.news(batch, alert, &user.name, NotificationKind::Firing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down who is to be told that an alert is over: who was told that it fires. Who was
+    /// not is told nothing, unless it comes and goes: that is the news then.
+    fn news_of_end(&mut self, batch: &Batch<'_>, alert: &Alert) -> Result<(), StoreError> {
+        let tools = self.tools;
+        for user in tools.recipients.iter().filter(|user| tools.concerns(user, alert)) {
+            if alert.told_to(&user.name).is_some_and(|told| told.is_firing) {
+                self.news(batch, alert, &user.name, NotificationKind::Resolved)?;
+            } else if !self.flaps(alert) {
+                self.end_news(batch, alert.id, &user.name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn news(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: &Alert,
+        user: &str,
+        kind: NotificationKind,
+    ) -> Result<(), StoreError> {
+        let since_unix_ms = self.now.unix_ms;
+        let news = AlertNews { alert: alert.id, user: user.to_owned(), kind, since_unix_ms };
+        batch.put_alert_news(&news)?;
+        let wait = if alert.severity == Severity::Critical { CRITICAL_WAIT } else { USUAL_WAIT };
+        let due = self.now.after(wait);
+        let told = self.book.flaps.get(&alert.key()).and_then(|flap| flap.told);
+        let held = told.filter(|_| self.flaps(alert)).map(|told| told.after(FLAP_HOLD));
+        let due = held.filter(|held| held.monotonic > due.monotonic).unwrap_or(due);
+        self.book.wait(user, alert.id, Item { is_repeat: false, due });
+        Ok(())
+    }
+
+    /// An alert stands as a user knows it. What is critical is told again in its time.
+    pub(super) fn as_known(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: &Alert,
+        user: &str,
+    ) -> Result<(), StoreError> {
+        self.end_news(batch, alert.id, user)?;
+        if alert.fires() && alert.severity == Severity::Critical {
+            self.book.wait(user, alert.id, Item::repeat(self.now.after(REPEAT)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_news(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: i64,
+        user: &str,
+    ) -> Result<(), StoreError> {
+        let Some(pool) = self.book.news.get_mut(user) else { return Ok(()) };
+        let Some(item) = pool.get(&alert).copied() else { return Ok(()) };
+        pool.remove_mut(&alert);
+        if pool.is_empty() {
+            self.book.news.remove_mut(user);
+        }
+        if item.is_repeat { Ok(()) } else { batch.end_alert_news(alert, user) }
+    }
+
+    /// Remembers that an alert fires, and says when it did of late, on the wall's clock.
+    fn note_fire(&mut self, key: &super::book::Key) -> Vec<i64> {
+        let mut flap = self.book.flaps.get(key).cloned().unwrap_or_default();
+        flap.fired.retain(|at| self.now.since(*at) < FLAP_WINDOW);
+        flap.fired.push(self.now);
+        let old = flap.fired.len().saturating_sub(MAX_FIRED);
+        flap.fired.drain(..old);
+        let unix_ms = flap.unix_ms();
+        self.book.flaps.insert_mut(key.clone(), flap);
+        unix_ms
+    }
+
+    fn fired_ms(&self, alert: &Alert) -> Vec<i64> {
+        self.book.flaps.get(&alert.key()).map(Flap::unix_ms).unwrap_or_default()
+    }
+
+    /// How often an alert fired of late.
+    pub(super) fn times(&self, alert: &Alert) -> usize {
+        let fired = self.book.flaps.get(&alert.key()).map(|flap| flap.fired.as_slice());
+        let fired = fired.unwrap_or_default().iter();
+        fired.filter(|at| self.now.since(**at) < FLAP_WINDOW).count()
+    }
+
+    /// Whether an alert comes and goes.
+    pub(super) fn flaps(&self, alert: &Alert) -> bool {
+        self.times(alert) >= FLAPS
+    }
+
+    /// Whether it means something that an alert is not named any more.
+    pub(super) fn is_settled(&self, alert: &Alert) -> bool {
+        self.desk.is_settled(alert, self.now)
+    }
+}
+
+impl Tools {
+    /// Whether a user may know of an alert: by the labels of its server alone, where it has one,
+    /// because nobody must learn of a server by what an alert says of itself.
+    pub(super) fn concerns(&self, user: &Recipient, alert: &Alert) -> bool {
+        match &alert.server {
+            Some(server) => {
+                let index = self.fleet.index(server);
+                index.is_some_and(|at| user.scope.holds(&self.fleet.config(at).server.labels))
+            }
+            None => user.scope.holds(&subject::labels_of(&self.fleet, None, &alert.labels)),
+        }
+    }
+}
+
+/// How a row of the store says it.
+pub(super) fn row(alert: &Alert, fired_unix_ms: Vec<i64>) -> StoredAlert {
+    StoredAlert {
+        id: alert.id,
+        facts: AlertRow {
+            incident: alert.incident,
+            source: alert.source.to_string(),
+            labels: alert.labels.clone(),
+            annotations: alert.annotations.clone(),
+            generator_url: alert.generator_url.clone(),
+            value: alert.value,
+            starts_unix_ms: alert.starts_ms,
+            ends_unix_ms: alert.ends_ms,
+            fired_unix_ms,
+        },
+        over_unix_ms: alert.over_ms,
+    }
+}
+
+/// The name of an alert, for words.
+pub(super) fn name_of(alert: &Alert) -> String {
+    match clean(alert.name(), LONGEST_NAME) {
+        name if name.is_empty() => "An alert without a name".to_owned(),
+        name => name,
+    }
+}
+
+fn fires(alert: &Alert) -> String {
+    let said = clean(alert.annotation(&["summary", "description"]), LONGEST_WORDS);
+    let name = name_of(alert);
+    if said.is_empty() { format!("{name} fires") } else { format!("{name}: {said}") }
+}

@@ -1,0 +1,217 @@
+//! What a source says is compared with what is known, and what differs is written down.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use watchfire_model::{Incident, IncidentId, IncidentState, LabelSet};
+use watchfire_store::{Batch, StoreError};
+
+use super::book::{Book, OfSource};
+use super::change::Work;
+use super::{AlertDesk, Firing, Round};
+use crate::events::Event;
+
+/// The most alerts in all, those included that are over and whose incident goes on.
+pub(super) const MAX_ALERTS: usize = 50_000;
+/// The most alerts of one source.
+pub(super) const MAX_OF_SOURCE: usize = 10_000;
+/// The most text that an alert may bring along, in bytes.
+const MAX_TEXT: usize = 64 << 10;
+/// How many changes share one transaction. A round of thousands goes in parts: what is to be said
+/// of a server that is down must not wait for all of them at the database. A part is whole in
+/// itself, and the round that comes again makes up for those that failed.
+pub(super) const PART: usize = 500;
+
+/// What a round changes.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    New(&'a Firing),
+    Again(i64, &'a Firing),
+    Over(i64),
+}
+
+impl AlertDesk {
+    /// Takes over what a source says. It blocks.
+    pub(super) fn take_now(&self, round: &Round) -> Result<(), StoreError> {
+        let mut slot = self.lock();
+        let mut book = self.loaded(&mut slot)?.clone();
+        let now = self.tools.fleet.now();
+        let source: Arc<str> = round.source.as_str().into();
+        let changes = self.compare(&mut book, &source, round, now.unix_ms);
+        // What only its values changed of needs no transaction.
+        self.keep(&mut slot, book);
+        for part in changes.chunks(PART) {
+            match self.store_part(&mut slot, &source, part) {
+                Err(error) if !error.is_temporary() => {
+                    tracing::error!(%source, %error, "alerts cannot be stored together");
+                    self.store_singly(&mut slot, &source, part)?;
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    fn store_part(
+        &self,
+        slot: &mut Option<Book>,
+        source: &Arc<str>,
+        part: &[Change<'_>],
+    ) -> Result<(), StoreError> {
+        self.transact(slot, |batch, work| {
+            part.iter().try_for_each(|change| match *change {
+                Change::New(firing) => work.fire(batch, source, firing),
+                Change::Again(id, firing) => work.fire_again(batch, id, firing),
+                Change::Over(id) => work.end(batch, id),
+            })
+        })
+    }
+
+    /// What stands in the way of a part must hold up nothing else of it. It is tried again with
+    /// the next round.
+    fn store_singly(
+        &self,
+        slot: &mut Option<Book>,
+        source: &Arc<str>,
+        part: &[Change<'_>],
+    ) -> Result<(), StoreError> {
+        for one in part.chunks(1) {
+            match self.store_part(slot, source, one) {
+                Err(error) if !error.is_temporary() => {
+                    let not_stored = self.not_stored.fetch_add(1, Ordering::Relaxed) + 1;
+                    tracing::error!(%source, %error, not_stored, "an alert cannot be stored");
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the round changes. What still fires is refreshed in the book.
+    fn compare<'a>(
+        &self,
+        book: &mut Book,
+        source: &Arc<str>,
+        round: &'a Round,
+        now_ms: i64,
+    ) -> Vec<Change<'a>> {
+        let known: OfSource = book.by_source.get(source).cloned().unwrap_or_default();
+        let mut changes = Vec::new();
+        let mut named: HashSet<&LabelSet> = HashSet::new();
+        let mut left_out = 0;
+        let (mut room, mut room_of_source) = (
+            MAX_ALERTS.saturating_sub(book.alerts.size()),
+            MAX_OF_SOURCE.saturating_sub(known.size()),
+        );
+        for firing in &round.alerts {
+            if firing.ends_ms.is_some_and(|end| end <= now_ms) {
+                let over = known.get(&firing.labels).and_then(|id| book.alerts.get(id));
+                let over = over.filter(|alert| alert.fires() && !named.contains(&firing.labels));
+                changes.extend(over.map(|alert| Change::Over(alert.id)));
+                named.insert(&firing.labels);
+                continue;
+            }
+            if !named.insert(&firing.labels) {
+                continue;
+            }
+            match known.get(&firing.labels).and_then(|id| book.alerts.get(id)).cloned() {
+                Some(alert) if alert.fires() => {
+                    let mut alert = (*alert).clone();
+                    alert.refresh(firing, round.at_ms);
+                    book.alerts.insert_mut(alert.id, Arc::new(alert));
+                }
+                Some(alert) => changes.push(Change::Again(alert.id, firing)),
+                None if room == 0 || room_of_source == 0 || text_of(firing) > MAX_TEXT => {
+                    left_out += 1;
+                }
+                None => {
+                    room -= 1;
+                    room_of_source -= 1;
+                    changes.push(Change::New(firing));
+                }
+            }
+        }
+        if left_out > 0 {
+            let in_all = self.left_out.fetch_add(left_out, Ordering::Relaxed) + left_out;
+            tracing::warn!(%source, left_out, in_all, "alerts are left out: too many or too large");
+        }
+        if round.is_whole {
+            let gone = known.iter().filter(|(labels, _)| !named.contains(labels));
+            // What is missing already is looked at when its server is back.
+            let gone = gone.filter_map(|(_, id)| book.alerts.get(id));
+            let gone = gone.filter(|alert| alert.fires() && !alert.is_missing);
+            changes.extend(gone.map(|alert| Change::Over(alert.id)));
+        }
+        changes
+    }
+
+    /// The book, read from the store before its first use.
+    pub(super) fn loaded<'a>(
+        &self,
+        slot: &'a mut Option<Book>,
+    ) -> Result<&'a mut Book, StoreError> {
+        let book = match slot.take() {
+            Some(book) => book,
+            None => self.take_up()?,
+        };
+        Ok(slot.insert(book))
+    }
+
+    pub(super) fn keep(&self, slot: &mut Option<Book>, book: Book) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = book.clone();
+        *slot = Some(book);
+    }
+
+    /// Does `work` in one transaction. The book changes when the store has.
+    pub(super) fn transact(
+        &self,
+        slot: &mut Option<Book>,
+        work: impl FnOnce(&Batch<'_>, &mut Work<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let book = self.loaded(slot)?.clone();
+        #[cfg(test)]
+        if let Some(fault) = self.faults.lock().expect("whole").pop_front() {
+            return Err(fault);
+        }
+        let done = self.tools.store.write(|batch| {
+            let mut this = Work::new(self, book);
+            work(batch, &mut this)?;
+            this.finish(batch)
+        });
+        if done.as_ref().is_err_and(|error| !error.is_temporary()) {
+            // Something is not as the book has it: it is read anew.
+            *slot = None;
+        }
+        let (book, changed, is_told) = done?;
+        self.keep(slot, book);
+        if is_told {
+            self.tools.courier.notify_one();
+        }
+        changed.into_iter().for_each(|incident| self.tell_pages(incident));
+        Ok(())
+    }
+
+    fn tell_pages(&self, incident: Incident) {
+        let row = watchfire_api::hub::IncidentRow::from(&incident);
+        self.tools.events.tell(match incident.labels {
+            Some(labels) => Event::FleetWide(labels, row),
+            None => Event::Incident(incident.server, row),
+        });
+    }
+}
+
+/// How much text an alert brings along, in bytes.
+fn text_of(firing: &Firing) -> usize {
+    let labels = firing.labels.iter().map(|(name, value)| name.len() + value.len());
+    let said = firing.annotations.iter().map(|(name, text)| name.len() + text.len());
+    labels.chain(said).sum::<usize>() + firing.generator_url.len()
+}
+
+/// An incident as it is once it is over.
+pub(super) fn closed(incident: &Incident, at: watchfire_model::Moment) -> Incident {
+    Incident { state: IncidentState::Closed(at), ..incident.clone() }
+}
+
+/// The incidents that a transaction has to look at once more before its end.
+pub(super) type Touched = HashSet<IncidentId>;
