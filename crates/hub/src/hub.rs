@@ -334,7 +334,7 @@ impl Hub {
             sink: Arc::new(alerts.clone()),
             clock: clock.clone(),
             external_labels: LabelSet::empty(),
-            public_url: config.public_url,
+            public_url: config.public_url.clone(),
         };
         let engine = rules::Engine::new(config.rules, parts, board.clone());
         let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
@@ -403,6 +403,7 @@ impl Hub {
             open_on_loopback: self.open_on_loopback,
             disk,
             rules: board,
+            public_url: config.public_url,
         });
         let answer = http::answer(app);
         let counters = Arc::default();

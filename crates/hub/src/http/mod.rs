@@ -159,6 +159,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Arc<Disk>,
     /// Rules and their alerts.
     pub(crate) rules: Board,
+    /// What links begin with.
+    pub(crate) public_url: String,
 }
 
 struct App {
@@ -172,6 +174,8 @@ struct App {
     removed: Rarely,
     recall: Recall,
     questions: Questions,
+    /// For a rehearsal of rules.
+    rehearsing: Arc<Semaphore>,
     writing: Writing,
     open: OpenDoor,
 }
@@ -221,6 +225,7 @@ fn state(parts: Parts) -> AppState {
         removed: Rarely::default(),
         recall: Recall::default(),
         questions,
+        rehearsing: Arc::new(Semaphore::new(1)),
         writing: Writing::default(),
         open: OpenDoor::default(),
     })

@@ -25,6 +25,7 @@ mod metrics;
 mod network;
 mod pushing;
 mod rules;
+mod ruling;
 mod seed_calls;
 mod simulation;
 mod telling;
