@@ -28,9 +28,7 @@ const RULES: &str = "groups:
 fn start(lab: &Lab, address: SocketAddr) -> Running {
     let (listen, data) = (address.to_string(), lab.path("data").display().to_string());
     let rules = lab.path("rules.yml").display().to_string();
-    let flags = [
-        "hub", "--listen", &listen, "--data", &data, "--open-loopback", "--rules", &rules,
-    ];
+    let flags = ["hub", "--listen", &listen, "--data", &data, "--open-loopback", "--rules", &rules];
     let hub = watchfire(flags).start();
     hub.wait_for_line(&format!("http://{address}"), LONG);
     hub
