@@ -14,4 +14,5 @@ pub mod past;
 pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
+pub mod silences;
 pub mod when;

@@ -18,6 +18,7 @@ mod run;
 mod step;
 mod take_up;
 mod tell;
+mod tended;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -30,14 +31,16 @@ use watchfire_api::hub::IncidentRow;
 use watchfire_model::{Incident, IncidentState, Moment, ServerName, Transition};
 use watchfire_store::{Batch, Store, StoreError};
 
+use crate::ack_links::AckLinks;
 use crate::alerts::Returns;
+use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use plain::lines;
+pub(crate) use plain::lines as plain_lines;
 pub(crate) use routes::{any_channels, severity};
 pub(crate) use tell::carefully;
 
@@ -111,6 +114,18 @@ impl Desk {
     /// The same desk, that writes down which servers came back.
     pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
         self.returns = returns;
+        self
+    }
+
+    /// The same desk, whose letters let their users acknowledge.
+    pub(crate) fn with_ack_links(mut self, links: Arc<AckLinks>) -> Self {
+        self.letters.ack_links = Some(links);
+        self
+    }
+
+    /// The same desk, whose letters show the time before their news.
+    pub(crate) fn with_around(mut self, around: Arc<Surroundings>) -> Self {
+        self.letters.around = around;
         self
     }
 

@@ -3,7 +3,7 @@ mod error;
 mod sources;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, LabelSet, ServerName};
+use watchfire_model::{Channel, Incident, IncidentKind, LabelSet, ServerName};
 use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
@@ -20,10 +20,13 @@ use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory, task};
 use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
+use crate::around::Surroundings;
 use crate::config::{Fallback, HubConfig, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
@@ -31,7 +34,8 @@ use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::escalate::{self, Escalator};
+use crate::events::{Event, Events};
 use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
@@ -40,6 +44,7 @@ use crate::pushed::{Pushes, Senders};
 use crate::rules::{self, Board};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
@@ -223,7 +228,7 @@ impl Hub {
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let begun = Arc::new(Begun::default());
-        let recipients = recipients(&config.users);
+        let recipients = recipients(&config.users, &config.users);
         let letters = (recipients.clone(), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
@@ -244,6 +249,11 @@ impl Hub {
         };
         let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
+        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
+        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
@@ -252,11 +262,31 @@ impl Hub {
             muting: muting.clone(),
             events: events.clone(),
             courier: arrived.clone(),
+            ack_links: Some(ack_links.clone()),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
-        let desk = Arc::new(desk.with_muting(muting.clone()).with_returns(returns));
+        let desk = desk.with_muting(muting.clone()).with_returns(returns);
+        let around = Arc::new(Surroundings::default());
+        let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
+        let desk = Arc::new(desk);
+        let on_change = on_change(&desk, &alerts, &events);
+        let escalator = Escalator {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            plans: escalate::plans(&config.users),
+            muting: muting.clone(),
+            links: ack_links.clone(),
+            alerts: Some(alerts.clone()),
+            on_change: on_change.clone(),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+            courier: arrived.clone(),
+            known: Mutex::default(),
+        };
+        let acks = Acks::new(self.store.clone(), on_change);
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(
             self.store.clone(),
@@ -301,8 +331,14 @@ impl Hub {
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
             task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn_restarting("escalations", clock.clone(), {
+                let (escalator, clock) = (Arc::new(escalator), clock.clone());
+                let shutdown = shutdown.clone();
+                move || escalator.clone().run(clock.clone(), shutdown.clone())
+            }),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -324,6 +360,11 @@ impl Hub {
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
+        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
+            let (around, archive, clock, shutdown) = reading.clone();
+            around.read(archive, clock, shutdown)
+        }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
         let sources = sources(archive.clone(), senders.clone());
         let board = Board::default();
@@ -398,7 +439,10 @@ impl Hub {
             recipients: recipients.into(),
             muting,
             self_tests,
+            silences,
             alerts,
+            acks,
+            ack_links,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
@@ -437,10 +481,11 @@ fn tell_on_terminal(users: &mut [User]) {
 fn admins(users: &[User]) -> Vec<Recipient> {
     let reached = || users.iter().filter(|user| user.has_channel());
     let admins: Vec<&User> = reached().filter(|user| user.role == Role::Admin).collect();
-    if admins.is_empty() { recipients(reached()) } else { recipients(admins) }
+    if admins.is_empty() { recipients(reached(), users) } else { recipients(admins, users) }
 }
 
-fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
+/// As far as being told is concerned; `all` may have escalations that lead to them.
+fn recipients<'a>(users: impl IntoIterator<Item = &'a User>, all: &[User]) -> Vec<Recipient> {
     users
         .into_iter()
         .map(|user| Recipient {
@@ -448,11 +493,27 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
-            escalated: Vec::new(),
+            escalated: escalate::channels_to(&user.name, all),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })
         .collect()
+}
+
+/// Tells the desks and the open pages that somebody looks after an incident, or wrote to it.
+fn on_change(
+    desk: &Arc<Desk>,
+    alerts: &Arc<AlertDesk>,
+    events: &Events,
+) -> Arc<dyn Fn(&Incident) + Send + Sync> {
+    let (desk, alerts, events) = (desk.clone(), alerts.clone(), events.clone());
+    Arc::new(move |incident| {
+        match incident.kind {
+            IncidentKind::Presence => desk.tended(incident),
+            IncidentKind::Alerts => alerts.tended(incident),
+        }
+        events.tell(Event::of(incident));
+    })
 }
 
 #[cfg(test)]

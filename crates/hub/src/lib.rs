@@ -18,6 +18,8 @@
 //! stored before.
 
 mod accounts;
+mod ack_links;
+mod acks;
 mod address;
 mod admin;
 mod adopt;
@@ -25,6 +27,7 @@ mod aftermath;
 mod agents;
 mod alerts;
 mod archive;
+mod around;
 mod backup;
 mod config;
 mod courier;
@@ -34,6 +37,7 @@ mod dial;
 mod disk;
 mod doctor;
 mod enrolment;
+mod escalate;
 mod events;
 mod fallback;
 mod fleet;

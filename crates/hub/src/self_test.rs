@@ -15,7 +15,7 @@ use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{NewNotification, Store, StoreError, Thread};
 
 use crate::config::User;
-use crate::desk::lines as plain_lines;
+use crate::desk::plain_lines;
 
 /// How often the time of the week is looked at.
 const LOOK: Duration = Duration::from_secs(10);

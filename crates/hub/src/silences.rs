@@ -95,7 +95,7 @@ impl Silences {
         match silences.store.silences() {
             Ok(stored) => {
                 let standing = stored.iter().filter(|one| one.to_unix_ms > now.unix_ms);
-                silences.muting.hold(standing.filter_map(|one| taken_up(one, now)).collect());
+                silences.muting.hold(standing.filter_map(|one| standing_of(one, now)).collect());
             }
             Err(error) => tracing::error!(%error, "silences are unreadable; everything is told"),
         }
@@ -110,9 +110,13 @@ impl Silences {
         Ok(all.into_iter().filter(|one| self.may_see(account, one)).collect())
     }
 
-    /// Makes a silence, or changes the one that is named; its id. One that cannot be changed into
-    /// what is wanted ends, and another takes its place.
-    pub(crate) async fn make(&self, account: &Account, wish: Wish) -> Result<String, NoSilence> {
+    /// Makes a silence, or changes the one that is named. One that cannot be changed into what is
+    /// wanted ends, and another takes its place.
+    pub(crate) async fn make(
+        &self,
+        account: &Account,
+        wish: Wish,
+    ) -> Result<StoredSilence, NoSilence> {
         let _turn = self.turn.lock().await;
         let now = self.clock.now();
         let old = match &wish.id {
@@ -141,11 +145,15 @@ impl Silences {
         let replaced = ended.map(|ended| ended.id);
         tracing::info!(id, user, matchers, until, ?comment, replaced, "a silence is made");
         self.heed(replaced.as_deref().map(|id| (id, user.as_str()))).await;
-        Ok(stored.id)
+        Ok(stored)
     }
 
     /// Ends a silence now.
-    pub(crate) async fn end(&self, account: &Account, id: &str) -> Result<(), NoSilence> {
+    pub(crate) async fn end(
+        &self,
+        account: &Account,
+        id: &str,
+    ) -> Result<StoredSilence, NoSilence> {
         let _turn = self.turn.lock().await;
         let now = self.clock.now();
         let found = self.find(account, id).await?;
@@ -153,13 +161,14 @@ impl Silences {
             return Err(NoSilence::Over);
         }
         let ended = ended(found, now);
-        let write = move |batch: &Batch<'_>| batch.put_silence(&ended, now.unix_ms);
+        let over = ended.clone();
+        let write = move |batch: &Batch<'_>| batch.put_silence(&over, now.unix_ms);
         self.blocking(move |store| store.write(write)).await?;
         let left = self.muting.silences();
         self.muting.hold(left.iter().filter(|one| one.id != id).cloned().collect());
         tracing::info!(id, user = account.name, "a silence is ended");
         self.heed(Some((id, &account.name))).await;
-        Ok(())
+        Ok(ended)
     }
 
     /// Whether a user may know of a silence: of one's own, and of those that cannot reach beyond
@@ -169,7 +178,12 @@ impl Silences {
             || stays_within(&silence.matchers, &account.scope, &self.fleet)
     }
 
-    async fn find(&self, account: &Account, id: &str) -> Result<StoredSilence, NoSilence> {
+    /// One that the user may see.
+    pub(crate) async fn find(
+        &self,
+        account: &Account,
+        id: &str,
+    ) -> Result<StoredSilence, NoSilence> {
         let all = self.of(account).await?;
         all.into_iter().find(|one| one.id == id).ok_or(NoSilence::Unknown)
     }
@@ -240,6 +254,15 @@ impl From<StoreError> for NoSilence {
             error @ StoreError::TooMany { .. } => Self::TooMany(error.to_string()),
             other => Self::Store(other),
         }
+    }
+}
+
+/// Where a silence stands, by the clock on the wall.
+pub(crate) fn state_of(silence: &StoredSilence, at_ms: i64) -> SilenceState {
+    match at_ms {
+        at if at >= silence.to_unix_ms => SilenceState::Expired,
+        at if at < silence.from_unix_ms => SilenceState::Pending,
+        _ => SilenceState::Active,
     }
 }
 
@@ -319,8 +342,8 @@ fn matcher((label, op, value): &Condition) -> Result<Matcher, NoSilence> {
         .map_err(|why| wrong(format!("{label}{}{value:?}: {why}", op.as_str())))
 }
 
-/// A silence as the last run of the hub left it. One that cannot be read mutes nothing.
-fn taken_up(stored: &StoredSilence, now: Moment) -> Option<Arc<Standing>> {
+/// A silence as it is stored, that holds from now on. One that cannot be read mutes nothing.
+pub(crate) fn standing_of(stored: &StoredSilence, now: Moment) -> Option<Arc<Standing>> {
     let matchers: Result<Vec<Matcher>, NoSilence> = stored.matchers.iter().map(matcher).collect();
     let scope: Result<Vec<Selector>, _> =
         stored.scope.iter().map(|text| Selector::parse(text)).collect();

@@ -43,8 +43,10 @@ impl Returns {
         let (presence, since) = fleet.presence_since(index);
         let why = match presence {
             Presence::Up => {
-                let back = *self.lock().get(server)?;
-                // One that was away until after it came back for a moment.
+                // Until its desk has written down that it is back, it is back since now.
+                let ends = || fleet.is_in_incident(index).then_some(now);
+                let back = self.lock().get(server).copied().or_else(ends)?;
+                // It may have been away once more since then.
                 let until = if since.monotonic > back.monotonic { since } else { back };
                 let until = until.after(SETTLE);
                 let why = "its server came back just now";

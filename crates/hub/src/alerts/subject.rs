@@ -6,7 +6,7 @@ use super::book::Subject;
 use crate::fleet::Fleet;
 
 /// The labels that may name a server; the first one that names one of the fleet decides.
-const NAMING: [&str; 4] = ["server", "instance", "host", "hostname"];
+pub(crate) const NAMING: [&str; 4] = ["server", "instance", "host", "hostname"];
 
 /// The server that `labels` name, if it is one of the fleet.
 pub(crate) fn server_of(fleet: &Fleet, labels: &LabelSet) -> Option<ServerName> {

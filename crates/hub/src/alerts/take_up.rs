@@ -62,10 +62,9 @@ impl AlertDesk {
         for alert in book.alerts.values().cloned().collect::<Vec<_>>() {
             for (user, told) in alert.told.iter().filter(|(_, told)| told.is_firing) {
                 let waits = book.news.get(user).is_some_and(|pool| pool.contains_key(&alert.id));
-                let due = told.at.after(REPEAT);
                 if alert.fires() && alert.severity == Severity::Critical && !waits {
-                    let due = if due.monotonic > now.monotonic { due } else { now.after(WAIT) };
-                    book.wait(user, alert.id, Item::repeat(due));
+                    let left = REPEAT.saturating_sub(age(told.at.unix_ms, now)).max(WAIT);
+                    book.wait(user, alert.id, Item::repeat(now.after(left)));
                 }
             }
         }
@@ -100,8 +99,8 @@ fn remember(book: &mut Book, stored: &StoredAlert, told: &[(Arc<str>, Told)], no
     let key = (stored.facts.source.as_str().into(), stored.facts.labels.clone());
     let mut flap: Flap = book.flaps.get(&key).cloned().unwrap_or_default();
     // Each row has what was known when it was written, and so the newest one has all.
-    let fired = stored.facts.fired_unix_ms.iter().map(|unix_ms| placed(*unix_ms, now));
-    flap.fired = fired.filter(|at| now.since(*at) < FLAP_WINDOW).collect();
+    let fired = stored.facts.fired_unix_ms.iter().filter(|at| age(**at, now) < FLAP_WINDOW);
+    flap.fired = fired.map(|at| placed(*at, now)).collect();
     let last = told.iter().map(|(_, told)| told.at).max_by_key(|at| at.monotonic);
     flap.told = last.or(flap.told);
     if !flap.fired.is_empty() {
@@ -111,6 +110,10 @@ fn remember(book: &mut Book, stored: &StoredAlert, told: &[(Arc<str>, Told)], no
 
 /// The moment of something stored, by the wall clock: monotonic ones of two boots do not compare.
 fn placed(unix_ms: i64, now: Moment) -> Moment {
-    let ago = u64::try_from(now.unix_ms.saturating_sub(unix_ms)).unwrap_or(0);
-    now.before(Duration::from_millis(ago))
+    now.before(age(unix_ms, now))
+}
+
+/// How long ago something was by the wall clock; nothing was in the future.
+fn age(unix_ms: i64, now: Moment) -> Duration {
+    Duration::from_millis(u64::try_from(now.unix_ms.saturating_sub(unix_ms)).unwrap_or(0))
 }

@@ -6,7 +6,7 @@ use watchfire_model::{Content, IncidentId, Moment, NotificationKind, Server};
 use super::Tools;
 use super::book::Alert;
 use super::change::{FLAPS, name_of};
-use crate::desk::{carefully, lines};
+use crate::desk::{carefully, plain_lines};
 
 /// How many alerts the plainest letter names.
 const NAMED: usize = 20;
@@ -21,6 +21,8 @@ pub(super) struct Letter<'a> {
     pub(super) times: &'a [usize],
     /// The incident, where it is one.
     pub(super) incident: Option<IncidentId>,
+    /// Where its user acknowledges that.
+    pub(super) acknowledge: Option<&'a str>,
     pub(super) repeats: bool,
     pub(super) user: &'a Recipient,
     pub(super) tools: &'a Tools,
@@ -68,7 +70,7 @@ fn made(letter: &Letter<'_>, link: &str) -> Content {
         kind: letter.kind,
         alerts: &told,
         link,
-        acknowledge: None,
+        acknowledge: letter.acknowledge,
         time_zone: &letter.user.time_zone,
         at_ms: letter.now.unix_ms,
         repeats: letter.repeats,
@@ -98,12 +100,12 @@ fn plain(letter: &Letter<'_>, link: &str) -> Content {
         clean(&format!("{}{on}: {}", name_of(alert), summary(alert, 0)), LONGEST)
     };
     match letter.alerts {
-        [one] => lines(&format!("[{what}] {}", line(one)), &[], link),
+        [one] => plain_lines(&format!("[{what}] {}", line(one)), &[], link),
         many => {
             let mut named: Vec<String> = many.iter().take(NAMED).map(line).collect();
             let more = many.len().saturating_sub(NAMED);
             named.extend((more > 0).then(|| format!("and {more} more")));
-            lines(&format!("[{what}] {} alerts", many.len()), &named, link)
+            plain_lines(&format!("[{what}] {} alerts", many.len()), &named, link)
         }
     }
 }

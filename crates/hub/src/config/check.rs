@@ -2,6 +2,7 @@
 //! all are told together.
 
 mod disk;
+mod escalate;
 mod fallback;
 mod heartbeat;
 mod mail;
@@ -55,6 +56,9 @@ pub(super) struct Checker<'a> {
     open_files: HashSet<PathBuf>,
     /// Every user's channels, each with its place.
     channels: Vec<Located<Channel>>,
+    /// The users to whom escalations lead, each with its place, and whether by channels of
+    /// their own.
+    escalated: Vec<(Located<String>, bool)>,
     /// Where each server and each user was first named.
     names: HashMap<(&'static str, String), Place>,
 }
@@ -73,6 +77,7 @@ impl<'a> Checker<'a> {
             warnings: Vec::new(),
             open_files: HashSet::new(),
             channels: Vec::new(),
+            escalated: Vec::new(),
             names: HashMap::new(),
         }
     }
@@ -122,6 +127,7 @@ impl<'a> Checker<'a> {
             let notifier = notifier.with_own(own).allowing(allowed.clone());
             self.check_channels(&notifier, has_mail);
         }
+        self.check_escalations(&users);
         self.warn_about_scopes(&users, &servers, &senders);
         let config = || {
             Some(HubConfig {

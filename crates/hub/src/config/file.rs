@@ -84,6 +84,19 @@ pub(super) struct UserTable {
     pub(super) wakes: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) way: Vec<WayTable>,
+    #[serde(default)]
+    pub(super) escalate: Vec<Spanned<EscalateTable>>,
+}
+
+/// `[[user.escalate]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EscalateTable {
+    pub(super) after: Spanned<String>,
+    pub(super) user: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) severity: Option<Spanned<String>>,
 }
 
 /// `[[user.way]]`

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use watchfire_alert::told::{Awake, Maintenance, Way};
+use watchfire_alert::told::{Awake, Escalation, Maintenance, Way};
 use watchfire_identity::Role;
 use watchfire_identity::certificate::AgentId;
 use watchfire_identity::password::PasswordHash;
@@ -132,6 +132,8 @@ pub struct User {
     pub channels: Vec<Channel>,
     /// Other channels for some news; the first one that fits decides.
     pub ways: Vec<Way>,
+    /// Who is told when nobody looks after what the user was told of.
+    pub escalation: Escalation,
     /// When the user can be told of anything.
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
@@ -153,6 +155,7 @@ impl User {
             scope: Scope::everything(),
             channels: vec![Channel::new(crate::terminal::URL)],
             ways: Vec::new(),
+            escalation: Escalation::default(),
             awake: Awake::default(),
             report: None,
             self_test: None,
@@ -173,7 +176,9 @@ impl HubConfig {
     /// Every channel that the file names.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.users.iter().flat_map(|user| {
-            user.channels.iter().chain(user.ways.iter().flat_map(|way| &way.channels))
+            let of_ways = user.ways.iter().flat_map(|way| &way.channels);
+            let of_stages = user.escalation.stages.iter().flat_map(|stage| &stage.channels);
+            user.channels.iter().chain(of_ways).chain(of_stages)
         })
     }
 

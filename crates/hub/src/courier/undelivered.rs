@@ -7,7 +7,7 @@ use watchfire_model::{
 };
 use watchfire_store::{NewNotification, Thread};
 
-use crate::desk::{any_channels, lines as plain_lines};
+use crate::desk::{any_channels, plain_lines};
 
 /// The longest reason of a channel that is passed on, in characters.
 const LONGEST_REASON: usize = 200;

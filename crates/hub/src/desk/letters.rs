@@ -14,6 +14,8 @@ use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
+use crate::ack_links::AckLinks;
+use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
@@ -63,6 +65,10 @@ pub(super) struct Letters {
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
     pub(super) begun: Arc<Begun>,
+    /// The links by which users acknowledge.
+    pub(super) ack_links: Option<Arc<AckLinks>>,
+    /// What is known of the time before the news.
+    pub(super) around: Arc<Surroundings>,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -81,7 +87,19 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        Self { fleet, recipients, public_url, hub_id, begun, muting, words, group_words }
+        let (ack_links, around) = (None, Arc::default());
+        Self {
+            fleet,
+            recipients,
+            public_url,
+            hub_id,
+            begun,
+            ack_links,
+            around,
+            muting,
+            words,
+            group_words,
+        }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -308,7 +326,11 @@ impl Letters {
         };
         let config = self.fleet.config(index);
         let reading = self.fleet.reading_before(index, news.at);
+        let around = self.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
+        let links = self.ack_links.as_ref().filter(|_| news.kind == NotificationKind::Down);
+        let acknowledge =
+            links.and_then(|links| links.acknowledge_url(incident, &user.name, news.at));
         let facts = Facts {
             kind: news.kind,
             server: &config.server,
@@ -322,8 +344,9 @@ impl Letters {
             last_status: reading.status.as_ref().map(|(_, status)| status.as_ref()),
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
+            around: around.as_deref(),
             link: &link,
-            acknowledge: None,
+            acknowledge: acknowledge.as_deref(),
             time_zone: &user.time_zone,
         };
         let (words, words_if_first) = self.words;

@@ -14,6 +14,7 @@ use watchfire_model::{Metric, MetricKind, Schema, SeriesKey, Tick};
 use super::AppState;
 use super::asker::Asker;
 use super::reply::Refusal;
+use crate::alerts::AlertCounts;
 use crate::outgoing::Figures;
 
 /// What is told of each store that the history is handed over to.
@@ -56,6 +57,40 @@ const OF_HAND_OVERS: [Told<Figures>; 6] = [
     },
 ];
 
+/// What is told of alerts.
+const OF_ALERTS: [Told<AlertCounts>; 5] = [
+    Told {
+        name: "watchfire_alerts_firing",
+        help: "Alerts that fire.",
+        kind: MetricKind::Gauge,
+        value: |counts| counts.firing as f64,
+    },
+    Told {
+        name: "watchfire_alert_news_untold",
+        help: "What users are still to be told of alerts, muted or not, one for each user and alert.",
+        kind: MetricKind::Gauge,
+        value: |counts| counts.untold as f64,
+    },
+    Told {
+        name: "watchfire_alert_letters_total",
+        help: "Letters about alerts that were written into the outbox.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.letters as f64,
+    },
+    Told {
+        name: "watchfire_alerts_left_out_total",
+        help: "Alerts that were not taken: there were too many, or they were too large.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.left_out as f64,
+    },
+    Told {
+        name: "watchfire_alerts_not_stored_total",
+        help: "Changes of alerts that could not be stored in any way.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.not_stored as f64,
+    },
+];
+
 /// A metric, and where its value is.
 struct Told<T> {
     name: &'static str,
@@ -73,6 +108,7 @@ pub(super) async fn metrics(
     let mut text = Text::default();
     if asker.account.scope.is_everything() {
         text.add_hand_overs(&app.parts.hand_overs.figures().await.map_err(Refusal::fault)?);
+        text.add_alerts(&app.parts.alerts.counts());
         rules::add(&mut text, &app.parts.rules);
     }
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
@@ -100,6 +136,12 @@ impl Text {
         for told in &OF_HAND_OVERS {
             let rows = hand_overs.iter().map(|one| ([("url", one.url.as_str())], one));
             self.add(told, rows);
+        }
+    }
+
+    fn add_alerts(&mut self, counts: &AlertCounts) {
+        for told in &OF_ALERTS {
+            self.add(told, [([], counts)].into_iter());
         }
     }
 
@@ -157,5 +199,23 @@ mod tests {
             assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
         }
         assert!(Text::default().exposition(Format::Text).is_empty());
+    }
+
+    #[test]
+    fn alerts_have_their_figures() {
+        let counts = AlertCounts { firing: 3, untold: 2, letters: 9, left_out: 1, not_stored: 4 };
+        let mut told = Text::default();
+        told.add_alerts(&counts);
+        let text = String::from_utf8(told.exposition(Format::Text)).expect("text");
+        for line in [
+            "# TYPE watchfire_alerts_firing gauge",
+            "watchfire_alerts_firing 3",
+            "watchfire_alert_news_untold 2",
+            "watchfire_alert_letters_total 9",
+            "watchfire_alerts_left_out_total 1",
+            "watchfire_alerts_not_stored_total 4",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
+        }
     }
 }

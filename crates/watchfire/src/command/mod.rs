@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod events;
 mod hub;
+mod incidents;
 mod install;
 mod invite;
 mod join;
@@ -27,6 +28,7 @@ mod restore;
 mod route;
 mod rule;
 mod server;
+mod silence;
 mod sim;
 mod stats;
 mod up;
@@ -107,8 +109,12 @@ enum Command {
     Query(query::Query),
     /// Show who would be told of a server, when and how
     Route(route::Route),
+    /// List a hub's incidents, acknowledge them and write notes to them
+    Incidents(incidents::Incidents),
     /// Check and test files of rules
     Rule(rule::Rule),
+    /// Mute servers and alerts of a hub for a while
+    Silence(silence::Silence),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
     Ps(ps::Ps),
     /// Show the state of this machine, or of a hub's server, now or at a past moment
@@ -154,7 +160,9 @@ impl Arguments {
             Command::Notify(notify) => notify.run(),
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),
+            Command::Incidents(incidents) => incidents.run(),
             Command::Rule(rule) => rule.run(),
+            Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),
