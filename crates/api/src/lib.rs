@@ -11,6 +11,7 @@ pub mod exposition;
 pub mod fallback;
 pub mod hub;
 pub mod past;
+pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
 pub mod silences;

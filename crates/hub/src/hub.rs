@@ -375,7 +375,7 @@ impl Hub {
             sink: Arc::new(alerts.clone()),
             clock: clock.clone(),
             external_labels: LabelSet::empty(),
-            public_url: config.public_url,
+            public_url: config.public_url.clone(),
         };
         let engine = rules::Engine::new(config.rules, parts, board.clone());
         let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
@@ -447,6 +447,7 @@ impl Hub {
             open_on_loopback: self.open_on_loopback,
             disk,
             rules: board,
+            public_url: config.public_url,
         });
         let answer = http::answer(app);
         let counters = Arc::default();

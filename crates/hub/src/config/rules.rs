@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use watchfire_alert::rules::{BUILT_IN_FILE, RuleError, RuleFile, built_in};
-use watchfire_runtime::config::{Located, Place, Problem, files_like};
+use watchfire_runtime::config::{Located, Place, Problem, Problems, files_like};
 
 /// More files are refused.
 const MAX_FILES: usize = 1_000;
@@ -34,12 +34,17 @@ impl RuleFiles {
     ///
     /// # Errors
     /// Everything that is wrong with them, with its file and line.
-    pub fn alone(paths: &[PathBuf]) -> Result<Self, Vec<Problem>> {
+    pub fn alone(paths: &[PathBuf]) -> Result<Self, Problems> {
         let flag = |path: &PathBuf| Located {
             value: path.display().to_string(),
             place: Place::Flag("--rules".to_owned()),
         };
-        Self::read(PathBuf::from("."), paths.iter().map(flag).collect(), false)
+        let read = Self::read(PathBuf::from("."), paths.iter().map(flag).collect(), false);
+        read.map_err(|found| {
+            let mut problems = Problems::new();
+            found.into_iter().for_each(|problem| problems.push(problem));
+            problems
+        })
     }
 
     /// Reads the files that patterns name.

@@ -19,8 +19,9 @@ const FOR_MACHINES: [&str; 4] = [ENROL_PATH, "/install", "/install/watchfire", "
 
 /// Query keys that would put a secret into logs and histories.
 const SECRET_KEYS: [&str; 3] = ["token", "access_token", "auth_token"];
-/// `match[]` of Prometheus, as its clients write it: the one key of ours that has escapes.
-const SELECTOR_KEY: &str = "match%5b%5d";
+/// The keys that programs write with escapes: `match[]` and its kin.
+const ESCAPED_KEYS: [&str; 4] =
+    ["match%5B%5D", "rule_name%5B%5D", "rule_group%5B%5D", "file%5B%5D"];
 
 /// Refuses what came for another host, secrets in addresses, and what takes too
 /// long, and sets the headers that every answer has.
@@ -69,7 +70,8 @@ fn is_for_machines(request: &Request) -> bool {
 fn has_secret(query: Option<&str>) -> bool {
     let mut keys = query.unwrap_or("").split('&').map(|pair| pair.split('=').next().unwrap_or(""));
     keys.any(|key| {
-        (key.contains('%') && !key.eq_ignore_ascii_case(SELECTOR_KEY))
+        let is_known = || ESCAPED_KEYS.iter().any(|known| key.eq_ignore_ascii_case(known));
+        (key.contains('%') && !is_known())
             || SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret))
     })
 }
@@ -85,6 +87,7 @@ mod tests {
         assert!(has_secret(Some("?%74oken=x")));
         assert!(!has_secret(Some("name=to%6ben")));
         assert!(!has_secret(Some("match%5B%5D=up&match%5b%5d=x")));
+        assert!(!has_secret(Some("rule_name%5B%5D=a&rule_group%5b%5D=b&file%5B%5D=c")));
         assert!(has_secret(Some("match%5B%5D=up&%74oken=x")));
         assert!(!has_secret(Some("name=token")));
         assert!(!has_secret(None));

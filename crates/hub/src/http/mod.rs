@@ -181,6 +181,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Arc<Disk>,
     /// Rules and their alerts.
     pub(crate) rules: Board,
+    /// What links begin with.
+    pub(crate) public_url: String,
 }
 
 struct App {
@@ -194,6 +196,8 @@ struct App {
     removed: Rarely,
     recall: Recall,
     questions: Questions,
+    /// For a rehearsal of rules.
+    rehearsing: Arc<Semaphore>,
     writing: Writing,
     posting: Posting,
     open: OpenDoor,
@@ -245,6 +249,7 @@ fn state(parts: Parts) -> AppState {
         removed: Rarely::default(),
         recall: Recall::default(),
         questions,
+        rehearsing: Arc::new(Semaphore::new(1)),
         writing: Writing::default(),
         posting: Posting::default(),
         open: OpenDoor::default(),

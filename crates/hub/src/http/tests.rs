@@ -188,6 +188,7 @@ impl House {
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
             rules: Board::default(),
+            public_url: "https://hub.test".to_owned(),
         };
         change(&mut parts);
         let state = super::state(parts);

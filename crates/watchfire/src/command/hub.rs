@@ -3,8 +3,8 @@ mod token;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use watchfire_hub::{FirstPassword, Hub as HubRole, HubConfig, OVERRIDABLE, show};
-use watchfire_runtime::{Clock, Shutdown};
+use watchfire_hub::{FirstPassword, Hub as HubRole, HubConfig, OVERRIDABLE, RuleFiles, show};
+use watchfire_runtime::{Clock, Hangups, Shutdown};
 
 use super::block_on;
 use super::up::nothing_but_overrides;
@@ -32,7 +32,7 @@ pub(super) struct Hub {
     /// Read everything, print the effective config with secrets hidden, and end
     #[arg(long)]
     check: bool,
-    /// A file of alerting rules; this version does not evaluate any and says so
+    /// A file of rules to evaluate in place of all others, the built-in ones too; may be repeated
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
     /// Keep no samples of the hub itself; this version keeps none in any case
@@ -54,18 +54,20 @@ impl Hub {
         if let Some(Action::Token(token)) = self.action {
             return token.run();
         }
-        refuse_rules(&self.rules)?;
         // Whoever says both needs no file, and does not mean that of a hub that is installed here.
         let is_bare = self.config.is_none() && self.listen.is_some() && self.data.is_some();
         let mut overrides = settings::environment(&OVERRIDABLE)?;
         overrides.flag("listen", "--listen", self.listen);
         overrides.flag("data", "--data", self.data);
         overrides.flag("down_after", "--down-after", self.down_after);
-        let config = if is_bare {
+        let mut config = if is_bare {
             nothing_but_overrides(&overrides)?
         } else {
             load(self.config, &overrides)?
         };
+        if !self.rules.is_empty() {
+            config.rules = RuleFiles::alone(&self.rules)?;
+        }
         if self.open_loopback {
             check_open(&config)?;
         }
@@ -109,16 +111,6 @@ pub(super) fn show_first(first: Option<&FirstPassword>) {
     }
 }
 
-/// Rules that nobody evaluates would be a silence that looks like health.
-fn refuse_rules(rules: &[PathBuf]) -> anyhow::Result<()> {
-    let Some(first) = rules.first() else { return Ok(()) };
-    bail!(
-        "this version evaluates no rules, so {} would never alert\n  hint: leave --rules out; \
-         servers that fall silent are told without rules",
-        first.display()
-    )
-}
-
 /// Without a login, nobody may come who is not on this machine.
 fn check_open(config: &HubConfig) -> anyhow::Result<()> {
     if !config.listen.ip().to_canonical().is_loopback() {
@@ -139,11 +131,13 @@ fn check_open(config: &HubConfig) -> anyhow::Result<()> {
 
 async fn serve(config: HubConfig, is_bare: bool, is_open: bool) -> anyhow::Result<()> {
     let (shutdown, end) = Shutdown::on_signals()?;
+    let hangups = Hangups::listen()?;
     let has_mail = config.mail.is_some();
     let url = config.public_url.clone();
     let data = config.data.display().to_string();
     let hub = HubRole::bind(config, Clock::system()).await.context("the hub cannot start")?;
     let hub = if is_open { hub.open_on_loopback()? } else { hub };
+    let hub = hub.reloading_on(hangups);
     println!("http://{}", hub.local_addr());
     if is_bare {
         eprintln!("No config file is read; everything is kept in {data}.");

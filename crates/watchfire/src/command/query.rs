@@ -118,7 +118,7 @@ impl Query {
     }
 }
 
-fn step_of(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn step_of(text: &str) -> anyhow::Result<Duration> {
     let place = Place::Flag("--step".to_owned());
     let step = duration(&Located { value: text.to_owned(), place })?;
     if step.is_zero() {

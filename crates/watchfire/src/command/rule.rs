@@ -1,5 +1,6 @@
 mod check;
 mod files;
+mod rehearse;
 mod test;
 
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use clap::Subcommand;
 pub(crate) use files::BadFiles;
 
 #[derive(clap::Args)]
-#[command(after_help = "Rules and their tests are in Prometheus' formats. No hub is needed.")]
+#[command(after_help = "Rules and their tests are in Prometheus' formats. Only `rehearse` needs \
+    a hub: that of the last `watchfire login`.")]
 pub(super) struct Rule {
     #[command(subcommand)]
     action: Action,
@@ -35,6 +37,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Replay rules on what a hub has stored, and say when they would have fired
+    Rehearse(rehearse::Rehearse),
 }
 
 impl Rule {
@@ -42,6 +46,7 @@ impl Rule {
         match self.action {
             Action::Check { files, json } => check::run(&files, json),
             Action::Test { files, json } => test::run(&files, json),
+            Action::Rehearse(rehearse) => rehearse.run(),
         }
     }
 }

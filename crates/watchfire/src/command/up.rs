@@ -11,7 +11,7 @@ use watchfire_agent::{Agent, AgentConfig, AgentError, User as AgentUser};
 use watchfire_hub::{Hub, HubConfig, OVERRIDABLE, User};
 use watchfire_identity::Scope as TokenScope;
 use watchfire_runtime::config::{Overrides, Source};
-use watchfire_runtime::{Clock, Shutdown, task};
+use watchfire_runtime::{Clock, Hangups, Shutdown, task};
 
 use self::machine::Machine;
 use super::{block_on, hub};
@@ -70,10 +70,12 @@ pub(super) fn nothing_but_overrides(overrides: &Overrides) -> anyhow::Result<Hub
 async fn run(mut config: HubConfig, data: PathBuf) -> anyhow::Result<()> {
     let clock = Clock::system();
     let (shutdown, end) = Shutdown::on_signals()?;
+    let hangups = Hangups::listen()?;
     add_admin(&mut config);
     let has_mail = config.mail.is_some();
     let (hub_data, configured) = (config.data.clone(), config.servers.clone());
     let hub = Hub::bind(config, clock.clone()).await.context("the hub cannot start")?;
+    let hub = hub.reloading_on(hangups);
     let mut agent_config = AgentConfig::new(data.join("agent"));
     agent_config.users = agent_users(&hub);
     // Wherever the hub listens this time, the agent of the same process finds it.

@@ -51,7 +51,10 @@ fn what_a_bare_hub_cannot_do_is_refused() {
     };
     let words = refused("0.0.0.0:0", &["--open-loopback"]);
     assert!(words.contains("on loopback, and 0.0.0.0:0 is not"), "{words}");
-    let words = refused("127.0.0.1:0", &["--rules", "a.yml", "--rules", "b.yml"]);
-    assert!(words.contains("evaluates no rules, so a.yml would never alert"), "{words}");
+    let (good, bad) = (lab.write("a.yml", "groups: []"), lab.write("b.yml", "groups: x"));
+    let words = refused("127.0.0.1:0", &["--rules", &good, "--rules", &bad]);
+    assert!(words.contains("b.yml:1:9: groups is a list"), "{words}");
+    let words = refused("127.0.0.1:0", &["--rules", "gone.yml"]);
+    assert!(words.contains("flag --rules: \"gone.yml\" names no file"), "{words}");
     assert!(!lab.path("data").exists(), "nothing was begun");
 }

@@ -26,6 +26,7 @@ mod metrics;
 mod network;
 mod pushing;
 mod rules;
+mod ruling;
 mod seed_calls;
 mod silencing;
 mod simulation;

@@ -23,6 +23,7 @@ mod notes;
 mod params;
 mod query;
 mod questions;
+mod rehearse;
 mod rules;
 mod status;
 mod targets;
@@ -58,7 +59,7 @@ macro_rules! asked {
 }
 
 /// The paths of Prometheus.
-pub(super) const ROUTES: [Route; 18] = [
+pub(super) const ROUTES: [Route; 19] = [
     asked!("/api/v1/query", query::instant),
     asked!("/api/v1/query_range", query::range),
     asked!("/api/v1/query_exemplars", query::exemplars),
@@ -69,6 +70,9 @@ pub(super) const ROUTES: [Route; 18] = [
     ("/api/v1/metadata", || get(listing::metadata)),
     ("/api/v1/targets", || get(targets::targets)),
     ("/api/v1/rules", || get(rules::rules)),
+    ("/api/v1/rules/rehearse", || {
+        post(rehearse::rehearse).layer(DefaultBodyLimit::max(rehearse::MAX_WISH))
+    }),
     ("/api/v1/alerts", || get(rules::alerts)),
     ("/api/v1/alertmanagers", || get(status::alertmanagers)),
     ("/api/v1/status/buildinfo", || get(status::build_info)),

@@ -93,6 +93,7 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
             "/api/login"
             | "/api/logout"
             | "/enrol"
+            | "/api/v1/rules/rehearse"
             | "/api/v1/write"
             | "/api/channels/{number}/test" => 405,
             "/api/incidents/{id}/acknowledge" | "/api/incidents/{id}/notes" => 405,

@@ -5,6 +5,7 @@ mod elsewhere;
 mod limits;
 mod listing;
 mod open;
+mod rules;
 mod scope;
 mod write;
 

@@ -53,16 +53,14 @@ async fn what_a_group_left_that_is_gone_is_over() {
     rig.write("other.yml", &RULES.replace("name: g", "name: h"));
     // It is said again until somebody hears it.
     *rig.ears.refusals.lock().expect("nobody panicked") = 1;
-    let (ended, _engine) = tokio::join!(
-        async {
-            for _ in 0..40 {
-                settle().await;
-                rig.hand.advance(Duration::from_millis(100));
-            }
-        },
-        rig.engine()
-    );
-    let () = ended;
+    let mut starting = std::pin::pin!(rig.engine());
+    let _engine = loop {
+        tokio::select! {
+            biased;
+            engine = &mut starting => break engine,
+            () = settle() => rig.hand.advance(Duration::from_millis(10)),
+        }
+    };
     assert_eq!(rig.heard("rules/rules.yml/g").last(), Some(&Vec::new()));
     assert_eq!(rig.stored().await, []);
 }

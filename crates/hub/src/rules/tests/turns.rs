@@ -26,8 +26,10 @@ async fn what_fires_is_shown_told_kept_and_recorded() {
     assert_eq!((firing.starts_ms, told.at_ms), (since + 30_000, since + 30_000));
     let url = "https://hub.test/api/v1/query?query=used%20%3E%2090";
     assert_eq!(firing.generator_url, url);
-    let kept = rig.stored().await;
-    assert!(kept[0].group == "rules.yml\ng" && kept[0].alerts.contains("firing"), "{kept:?}");
+    let is_kept =
+        |kept: &StoredRuleState| kept.group == "rules.yml\ng" && kept.alerts.contains("\"firing\"");
+    let stored = || rig.store.rule_states().expect("it is readable");
+    until("it is kept", || stored().iter().any(is_kept).then_some(())).await;
 
     // The series speak in the server's own name.
     let of_alert =
@@ -143,7 +145,7 @@ async fn a_clock_that_is_set_lets_nothing_fire_and_nothing_hang() {
     rig.turn("g").await;
     assert_eq!(rig.states("g"), [AlertState::Pending]);
     rig.turns("g", 3).await;
-    assert_eq!(rig.states("g"), [AlertState::Firing]);
+    assert_eq!(rig.states("g"), [AlertState::Firing], "{:?}", rig.alerts("g"));
     // An hour back: it goes on, and its turns do not wait for that hour.
     rig.hand.jump_wall(-3_600_000);
     rig.source.lock().expect("nobody panicked").clear();
