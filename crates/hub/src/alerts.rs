@@ -6,6 +6,7 @@
 mod book;
 mod change;
 mod look;
+mod news;
 mod returns;
 mod route;
 mod subject;
@@ -67,7 +68,6 @@ pub(crate) struct Firing {
 pub(crate) struct ActiveAlert {
     pub(crate) id: i64,
     pub(crate) incident: IncidentId,
-    pub(crate) source: String,
     pub(crate) labels: LabelSet,
     pub(crate) annotations: Vec<(String, String)>,
     pub(crate) severity: Severity,
@@ -77,7 +77,6 @@ pub(crate) struct ActiveAlert {
     pub(crate) updated_ms: i64,
     pub(crate) ends_ms: Option<i64>,
     pub(crate) generator_url: String,
-    pub(crate) value: Option<f64>,
     /// Why nobody is told now.
     pub(crate) muted: Option<String>,
 }

@@ -250,7 +250,6 @@ fn active(alert: &Alert) -> ActiveAlert {
     ActiveAlert {
         id: alert.id,
         incident: alert.incident,
-        source: alert.source.to_string(),
         labels: alert.labels.clone(),
         annotations: alert.annotations.clone(),
         severity: alert.severity,
@@ -259,7 +258,6 @@ fn active(alert: &Alert) -> ActiveAlert {
         updated_ms: alert.updated_ms,
         ends_ms: alert.ends_ms,
         generator_url: alert.generator_url.clone(),
-        value: alert.value,
         muted: alert.muted.as_ref().map(|why| why.to_string()),
     }
 }

@@ -12,8 +12,9 @@ use watchfire_model::{
 use watchfire_store::{AlertTold, Batch, NewNotification, StoreError, Thread};
 
 use super::book::{Alert, Item, Told};
-use super::change::{FLAP_HOLD, Work, name_of};
+use super::change::{Work, name_of};
 use super::look::kind_of;
+use super::news::FLAP_HOLD;
 use super::route::{self, Route};
 use super::{subject, words};
 
