@@ -27,8 +27,8 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use book::Book;
-pub(crate) use subject::{NAMING, labels_of, server_of};
 pub(crate) use returns::Returns;
+pub(crate) use subject::{NAMING, labels_of, server_of};
 
 /// All alerts of one source that fire at a moment.
 #[derive(Debug, Clone)]

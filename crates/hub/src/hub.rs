@@ -233,7 +233,6 @@ impl Hub {
         let muting = Arc::new(Muting::new(config.maintenance));
         let silences =
             Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
-        let silences = Arc::new(silences);
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
@@ -246,6 +245,7 @@ impl Hub {
             hub_id: self.hub_id.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let silences = Arc::new(silences.with_alerts(alerts.clone()));
         let desk = Arc::new(desk.with_muting(muting.clone()).with_returns(returns));
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(

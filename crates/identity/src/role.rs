@@ -40,10 +40,9 @@ pub struct RoleError(pub String);
 pub fn authorize(role: Role, action: Action) -> bool {
     let needed = match action {
         Action::ViewFleet | Action::ViewIncidents => Role::Viewer,
-        Action::ViewDeliveries
-        | Action::Acknowledge
-        | Action::Silence
-        | Action::PostAlerts => Role::Operator,
+        Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
+            Role::Operator
+        }
     };
     role >= needed
 }
@@ -51,7 +50,9 @@ pub fn authorize(role: Role, action: Action) -> bool {
 /// True when a user of `role` may do anything besides looking: only then a token may change.
 #[must_use]
 pub fn may_change(role: Role) -> bool {
-    [Action::Acknowledge, Action::Silence, Action::PostAlerts].iter().any(|action| authorize(role, *action))
+    [Action::Acknowledge, Action::Silence, Action::PostAlerts]
+        .iter()
+        .any(|action| authorize(role, *action))
 }
 
 impl Role {

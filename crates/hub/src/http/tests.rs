@@ -141,6 +141,7 @@ impl House {
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
         let muting = Arc::new(Muting::default());
+        let alerts = alert_desk(&fleet, &store, &events);
         let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
@@ -172,8 +173,8 @@ impl House {
                 .into(),
             self_tests: self_tests(&store),
             muting,
-            silences: Arc::new(silences),
-            alerts: alert_desk(&fleet, &store, &events),
+            silences: Arc::new(silences.with_alerts(alerts.clone())),
+            alerts,
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
@@ -296,7 +297,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).chain(&super::alertmanager::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES
+        .iter()
+        .chain(&super::prometheus::ROUTES)
+        .chain(&super::alertmanager::ROUTES)
+        .map(|(path, _)| *path)
+        .chain(files)
 }
 
 /// Tests of channels: `ann` has one, and nobody else has any.

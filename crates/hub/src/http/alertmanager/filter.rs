@@ -164,7 +164,10 @@ mod tests {
     fn flags_are_on_unless_they_are_off() {
         let off = asked(&[("active", "false"), ("silenced", "0"), ("inhibited", "no")]);
         let off = off.expect("good");
-        assert_eq!((off.active, off.silenced, off.inhibited, off.muted), (false, false, false, true));
+        assert_eq!(
+            (off.active, off.silenced, off.inhibited, off.muted),
+            (false, false, false, true)
+        );
         assert!(asked(&[("receiver", "(")]).is_err());
         let team = asked(&[("receiver", "ad.*"), ("nobody", "knows")]).expect("good");
         assert!(team.fits_receiver("ada") && !team.fits_receiver("xada"));

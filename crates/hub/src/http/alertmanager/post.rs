@@ -98,8 +98,7 @@ pub(super) async fn post(
     });
     let (alerts, wrong) = reading.await.map_err(AmError::fault)??;
     if !alerts.is_empty() {
-        let round =
-            Round { source: SOURCE.to_owned(), alerts, is_whole: false, at_ms: now_ms };
+        let round = Round { source: SOURCE.to_owned(), alerts, is_whole: false, at_ms: now_ms };
         app.take_alerts(round).await?;
     }
     // What is right is taken over, as Alertmanager does.
@@ -213,7 +212,10 @@ mod tests {
     fn times_that_are_left_out_are_made_up_for() {
         for (times, expected) in [
             ("", (1_000_000, 1_300_000)),
-            (r#""startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z""#, (1_000_000, 1_300_000)),
+            (
+                r#""startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z""#,
+                (1_000_000, 1_300_000),
+            ),
             (r#""endsAt":"1970-01-01T00:00:10Z""#, (10_000, 10_000)),
             (r#""startsAt":"1970-01-01T00:00:01Z""#, (1_000, 1_300_000)),
         ] {
