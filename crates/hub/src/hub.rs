@@ -251,7 +251,6 @@ impl Hub {
         let muting = Arc::new(Muting::new(config.maintenance));
         let silences =
             Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
-        let silences = Arc::new(silences);
         let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
         let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
@@ -267,6 +266,7 @@ impl Hub {
             hub_id: self.hub_id.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let silences = Arc::new(silences.with_alerts(alerts.clone()));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
         let around = Arc::new(Surroundings::default());
         let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The paths of what can be ended.
-const DELETES: [&str; 1] = ["/api/silences/{id}"];
+const DELETES: [&str; 2] = ["/api/silences/{id}", "/api/v2/silence/{id}"];
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
