@@ -33,6 +33,19 @@ pub fn clean(text: &str, max_chars: usize) -> String {
     line
 }
 
+/// The same of a text of several lines, which keep their spaces: at most `max_bytes`.
+pub(crate) fn clean_lines(text: &str, max_bytes: usize) -> String {
+    let mut lines = String::new();
+    for c in text.chars().filter(|c| *c == '\n' || *c == '\t' || !is_hidden(*c)) {
+        if lines.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        lines.push(if c == '\t' { ' ' } else { c });
+    }
+    lines.truncate(lines.trim_end().len());
+    lines
+}
+
 /// Characters that change how others look, or that nobody sees: Unicode's controls
 /// (C0, DEL, C1), its explicit direction marks (UAX #9), zero-width joiners and
 /// spaces, invisible operators, annotation marks, variation selectors and tags.

@@ -6,6 +6,7 @@
 //! template or an outside string is bad, a plainer message comes out instead.
 
 mod alerts;
+mod around;
 mod cause;
 mod clean;
 mod correct;
@@ -22,6 +23,7 @@ mod neighbour;
 mod note;
 mod opinion;
 mod others;
+mod own;
 mod presence;
 mod report;
 pub mod rules;
@@ -34,7 +36,8 @@ mod view;
 #[cfg(test)]
 mod fixtures;
 
-pub use alerts::{AlertFacts, ToldAlert, alert_content};
+pub use alerts::{AlertFacts, ToldAlert, alert_content, alert_content_with};
+pub use around::{Around, Change, Curve, CurveKind, curves};
 pub use cause::cause;
 pub use clean::clean;
 pub use correct::{Aftermath, Correction, Kept, correct};
@@ -52,6 +55,7 @@ pub use note::{
     cut_off_content, escalated_content, flap_content, group_content,
 };
 pub use others::{for_reader, other_server};
+pub use own::{OwnWords, Worded};
 pub use presence::PresenceMachine;
 pub use report::{ReportRow, report};
 pub use storm::{Gather, STORM_WAIT, gather};

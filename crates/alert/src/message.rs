@@ -7,6 +7,7 @@ use watchfire_model::{
     Status, TimelineEntry, TimelineKind,
 };
 
+use crate::around::{self, Around, AroundView};
 use crate::template::{Form, View, render};
 use crate::view::{self, Badge, Gauge, Process, Row};
 use crate::{clean, human};
@@ -34,9 +35,11 @@ pub struct Facts<'a> {
     pub last_status_at: Option<Moment>,
     /// The process table that goes with that status.
     pub last_processes: Option<&'a ProcessTable>,
+    /// What else is known of the time before it.
+    pub around: Option<&'a Around>,
     /// The page of the incident.
     pub link: &'a str,
-    /// Where the user acknowledges it.
+    /// The page on which this user says that somebody takes care of it.
     pub acknowledge: Option<&'a str>,
     /// The zone in which the user reads times.
     pub time_zone: &'a TimeZone,
@@ -66,10 +69,12 @@ struct AlertView {
     why: Vec<Row>,
     reading_title: String,
     gauges: Vec<Gauge>,
+    around: AroundView,
     processes_title: String,
     processes: Vec<Process>,
-    link: Option<String>,
     acknowledge: Option<String>,
+    link: Option<String>,
+    link_words: &'static str,
 }
 
 impl View for AlertView {
@@ -83,11 +88,10 @@ impl View for AlertView {
         lines.extend(rows.map(|row| format!("{}: {}", row.label, row.value)));
         lines.push(self.reading_title.clone());
         lines.extend(self.gauges.iter().map(|gauge| format!("{}: {}", gauge.label, gauge.value)));
-        lines.extend(self.processes.iter().map(|p| {
-            format!("{} (pid {}, {}): {} cpu, {}", p.name, p.pid, p.user, p.cpu, p.memory)
-        }));
+        lines.extend(self.around.plain());
+        lines.extend(self.processes.iter().map(Process::plain));
+        lines.extend(self.acknowledge.iter().map(|url| format!("Acknowledge: {url}")));
         lines.extend(self.link.clone());
-        lines.extend(self.acknowledge.as_ref().map(|link| format!("Acknowledge: {link}")));
         lines.join("\n") + "\n"
     }
 }
@@ -169,7 +173,14 @@ fn was_down(facts: &Facts<'_>) -> AlertView {
 /// What all messages about an incident share.
 fn common(facts: &Facts<'_>, badge: Badge, event: &str) -> AlertView {
     let cause = cause(facts);
-    let processes = facts.last_processes.map(view::top_processes).unwrap_or_default();
+    let mut processes = facts.last_processes.map(view::top_processes).unwrap_or_default();
+    // What was before the trouble explains it, and not its end.
+    let around = facts.around.filter(|_| facts.kind != NotificationKind::Recovered);
+    around::compare(&mut processes, around);
+    let title = facts.last_processes.map(|table| view::processes_title(table, processes.len()));
+    let is_open = facts.incident.state == IncidentState::Open;
+    let acknowledge =
+        facts.acknowledge.filter(|_| is_open && facts.kind != NotificationKind::Recovered);
     AlertView {
         subject: String::new(),
         badge,
@@ -184,10 +195,12 @@ fn common(facts: &Facts<'_>, badge: Badge, event: &str) -> AlertView {
         why: view::why(facts.timeline, facts.time_zone),
         reading_title: reading_title(facts, event),
         gauges: facts.last_status.map(view::gauges).unwrap_or_default(),
-        processes_title: processes_title(facts, processes.len()),
+        around: AroundView::of(around, facts.time_zone),
+        processes_title: title.unwrap_or_default(),
         processes,
+        acknowledge: acknowledge.and_then(view::link),
         link: view::link(facts.link),
-        acknowledge: facts.acknowledge.and_then(view::link),
+        link_words: "Open the incident",
     }
 }
 
@@ -254,13 +267,6 @@ fn silent_for(facts: &Facts<'_>, began: Moment) -> String {
         Some(note) => format!("{silence} ({note})"),
         None => format!("{silence} when judged"),
     }
-}
-
-fn processes_title(facts: &Facts<'_>, shown: usize) -> String {
-    let listed = facts.last_processes.map_or(0, |table| table.processes.len());
-    let total = facts.last_processes.map_or(0, |table| table.total);
-    let total = usize::try_from(total).unwrap_or(usize::MAX).max(listed);
-    if total > shown { format!("Top {shown} of {total} processes") } else { "Processes".to_owned() }
 }
 
 /// The moment the message is about: the judgement, the change or the return.

@@ -37,12 +37,32 @@ macro_rules! pieces {
 }
 
 const BUILT_IN: [(&str, &str); 8] = [
-    ("alert.txt", pieces!("alert.txt")),
-    ("alert.html", pieces!("head.html", "facts.html", "alert.html", "foot.html")),
-    ("firing.txt", pieces!("firing.txt")),
-    ("firing.html", pieces!("head.html", "facts.html", "firing.html", "foot.html")),
-    ("note.txt", pieces!("note.txt")),
-    ("note.html", pieces!("head.html", "facts.html", "note.html", "foot.html")),
+    ("alert.txt", pieces!("alert.txt", "around.txt", "foot.txt")),
+    (
+        "alert.html",
+        pieces!(
+            "head.html",
+            "facts.html",
+            "alert.html",
+            "around.html",
+            "buttons.html",
+            "foot.html"
+        ),
+    ),
+    ("firing.txt", pieces!("firing.txt", "around.txt", "foot.txt")),
+    (
+        "firing.html",
+        pieces!(
+            "head.html",
+            "facts.html",
+            "firing.html",
+            "around.html",
+            "buttons.html",
+            "foot.html"
+        ),
+    ),
+    ("note.txt", pieces!("note.txt", "foot.txt")),
+    ("note.html", pieces!("head.html", "facts.html", "note.html", "buttons.html", "foot.html")),
     ("report.txt", pieces!("report.txt")),
     ("report.html", pieces!("head.html", "report.html", "foot.html")),
 ];
@@ -106,7 +126,7 @@ fn tight(text: &str) -> String {
     text.chars().map(keep).collect()
 }
 
-fn plain_html(plain: &str) -> String {
+pub(crate) fn plain_html(plain: &str) -> String {
     format!("<!doctype html>\n<pre style=\"white-space:pre-wrap\">{}</pre>\n", HtmlEscape(plain))
 }
 

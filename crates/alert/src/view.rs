@@ -57,6 +57,18 @@ pub(crate) struct Process {
     pub(crate) user: String,
     pub(crate) cpu: String,
     pub(crate) memory: String,
+    /// How it was an hour before; may be empty.
+    pub(crate) then: String,
+    #[serde(skip)]
+    pub(crate) start_time_ms: i64,
+}
+
+impl Process {
+    pub(crate) fn plain(&self) -> String {
+        let Self { pid, name, user, cpu, memory, then, .. } = self;
+        let then = if then.is_empty() { String::new() } else { format!("; {then}") };
+        format!("{name} (pid {pid}, {user}): {cpu} cpu, {memory}{then}")
+    }
 }
 
 /// A presence as a word and a colour; the word alone says everything.
@@ -141,6 +153,13 @@ pub(crate) fn top_processes(table: &ProcessTable) -> Vec<Process> {
     rows.into_iter().take(MAX_PROCESSES).map(process).collect()
 }
 
+/// How many processes are shown, of how many.
+pub(crate) fn processes_title(table: &ProcessTable, shown: usize) -> String {
+    let listed = table.processes.len();
+    let total = usize::try_from(table.total).unwrap_or(usize::MAX).max(listed);
+    if total > shown { format!("Top {shown} of {total} processes") } else { "Processes".to_owned() }
+}
+
 /// The timeline's lines; from a long one the first and the last.
 pub(crate) fn why(timeline: &[TimelineEntry], zone: &TimeZone) -> Vec<Row> {
     let row = |entry: &TimelineEntry| Row {
@@ -219,6 +238,8 @@ fn process(row: &ProcessRow) -> Process {
         user: clean(&row.user, MAX_WORD),
         cpu: row.cpu_percent.map_or_else(|| "–".to_owned(), human::percent),
         memory: human::bytes(row.rss_bytes),
+        then: String::new(),
+        start_time_ms: row.start_time_ms,
     }
 }
 

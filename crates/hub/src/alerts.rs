@@ -30,6 +30,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use book::Book;
 pub(crate) use returns::Returns;
+pub(crate) use subject::{NAMING, labels_of, server_of};
 
 /// All alerts of one source that fire at a moment.
 #[derive(Debug, Clone)]
@@ -204,6 +205,14 @@ impl AlertDesk {
     /// The sources of which something fires: those that are no more want an empty whole round.
     pub(crate) fn sources(&self) -> Vec<String> {
         self.shown().sources()
+    }
+
+    /// Whether an alert with these labels would be found if it were there: not so while its
+    /// server is away, or came back just now.
+    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
+        let fleet = &self.tools.fleet;
+        let Some(server) = server_of(fleet, labels) else { return true };
+        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
     }
 
     /// How the desk does.

@@ -1,5 +1,6 @@
 mod data;
 mod error;
+mod sources;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,12 +11,12 @@ use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, IncidentKind, ServerName};
+use watchfire_model::{Channel, Incident, IncidentKind, LabelSet, ServerName};
 use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
-use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, memory, task};
+use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory, task};
 use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
 use crate::accounts::Account;
@@ -25,7 +26,8 @@ use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
-use crate::config::{Fallback, HubConfig, Service, User};
+use crate::around::Surroundings;
+use crate::config::{Fallback, HubConfig, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
@@ -38,7 +40,8 @@ use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
-use crate::pushed::{Pushes, Senders, United};
+use crate::pushed::{Pushes, Senders};
+use crate::rules::{self, Board};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
 use crate::silences::Silences;
@@ -46,6 +49,7 @@ use crate::streams::{Door, FAREWELL, Streams};
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
+use sources::{elsewhere, of_everything, sources};
 
 pub(crate) use data::kept_join_address;
 pub use error::HubError;
@@ -54,6 +58,8 @@ pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
+/// How long it waits for groups of rules to be stored.
+const RULES_END: Duration = Duration::from_secs(1);
 /// How long it waits for what is being sealed, which is sealed after the next start else.
 const SEAL_END: Duration = Duration::from_secs(1);
 /// How long it waits for what was pushed. What is not stored then, senders push again.
@@ -83,6 +89,7 @@ pub struct Hub {
     shown: Shown,
     token_key: TokenKey,
     open_on_loopback: bool,
+    hangups: Option<Hangups>,
     lock: FolderLock,
 }
 
@@ -155,6 +162,7 @@ impl Hub {
             shown: Shown::default(),
             token_key,
             open_on_loopback: false,
+            hangups: None,
             lock,
         })
     }
@@ -170,6 +178,13 @@ impl Hub {
         }
         self.open_on_loopback = true;
         Ok(self)
+    }
+
+    /// Reads the files of rules again at each hangup.
+    #[must_use]
+    pub fn reloading_on(mut self, hangups: Hangups) -> Self {
+        self.hangups = Some(hangups);
+        self
     }
 
     /// Where the hub listens.
@@ -253,7 +268,9 @@ impl Hub {
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
-        let desk = Arc::new(desk.with_ack_links(ack_links.clone()));
+        let around = Arc::new(Surroundings::default());
+        let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
+        let desk = Arc::new(desk);
         let on_change = on_change(&desk, &alerts, &events);
         let escalator = Escalator {
             fleet: fleet.clone(),
@@ -285,7 +302,7 @@ impl Hub {
             fleet: fleet.clone(),
             store: self.store.clone(),
             users: config.users,
-            public_url: config.public_url,
+            public_url: config.public_url.clone(),
             hub_id: self.hub_id,
             courier: arrived,
         };
@@ -343,7 +360,25 @@ impl Hub {
         let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
         let senders = Senders::new(&config.senders, self.open_on_loopback);
         let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
+        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
+        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
+            let (around, archive, clock, shutdown) = reading.clone();
+            around.read(archive, clock, shutdown)
+        }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
+        let sources = sources(archive.clone(), senders.clone());
+        let board = Board::default();
+        let parts = rules::Parts {
+            source: of_everything(sources.clone()),
+            pushes: pushes.clone(),
+            store: self.store.clone(),
+            sink: Arc::new(alerts.clone()),
+            clock: clock.clone(),
+            external_labels: LabelSet::empty(),
+            public_url: config.public_url,
+        };
+        let engine = rules::Engine::new(config.rules, parts, board.clone());
+        let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
         tasks.extend(handing_over);
@@ -394,8 +429,8 @@ impl Hub {
             enrolment,
             installer: http::Installer::new(self.join_address),
             on_stream,
-            past: http::Past::new(Arc::new(archive.clone()), clock.clone()),
-            sources: sources(archive, senders.clone()),
+            past: http::Past::new(Arc::new(archive), clock.clone()),
+            sources,
             elsewhere,
             question_limits: http::QuestionLimits::default(),
             senders,
@@ -411,6 +446,7 @@ impl Hub {
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
+            rules: board,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
@@ -420,6 +456,7 @@ impl Hub {
         let _ = clock.within(COURIER_END, courier.join()).await;
         let _ = clock.within(FAREWELL, door.all_left()).await;
         running.end(&clock).await;
+        let _ = clock.within(RULES_END, ruling.join()).await;
         let _ = clock.within(SEAL_END, sealing.join()).await;
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
@@ -430,20 +467,6 @@ impl Hub {
 fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
     let allow = allowed.hosts().iter().map(ToString::to_string).collect();
     config.map(|fallback| Terms::new(fallback, allow, hub))
-}
-
-/// What agents told and what senders pushed, each for one user's scope.
-fn sources(archive: Archive, senders: Senders) -> http::Sources {
-    Arc::new(move |scope| {
-        let pushed = archive.pushed(senders.of(scope));
-        Box::new(United(archive.source(scope), pushed))
-    })
-}
-
-/// Who answers questions instead. Where that cannot be, the hub answers from what it has.
-fn elsewhere(service: Service, clock: &Clock) -> Option<http::Elsewhere> {
-    let made = http::Elsewhere::new(service, clock.clone());
-    made.inspect_err(|error| tracing::error!(%error, "the history is read here alone")).ok()
 }
 
 /// Without mail, whoever has no other channel is told on the terminal.

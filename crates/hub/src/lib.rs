@@ -27,6 +27,7 @@ mod aftermath;
 mod agents;
 mod alerts;
 mod archive;
+mod around;
 mod backup;
 mod config;
 mod courier;
@@ -55,6 +56,7 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod rules;
 mod self_test;
 mod session;
 mod shown;
@@ -73,8 +75,8 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
-    User, WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
+    ServiceLogin, User, WatchedServer, show,
 };
 pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};

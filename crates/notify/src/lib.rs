@@ -17,6 +17,7 @@ mod mailto;
 mod message;
 mod notifier;
 mod outgoing;
+mod pictures;
 mod schedule;
 mod settings;
 mod smtp;

@@ -4,11 +4,13 @@ use std::fmt;
 
 use lettre::Address;
 use lettre::message::Mailbox;
+use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use watchfire_model::DeliveryOutcome;
 use watchfire_runtime::net::Resolver;
 
 use crate::message::{self, Words};
+use crate::pictures::Picture;
 use crate::url::{host_and_port, is_loopback};
 use crate::web::{built, client, error_words, read};
 use crate::{ChannelError, Outgoing, Timeouts, clean};
@@ -58,11 +60,13 @@ impl Mailgun {
         to: &Address,
         message: &Outgoing<'_>,
     ) -> DeliveryOutcome {
-        let request = self
-            .client
-            .post(&self.url)
-            .basic_auth("api", Some(&self.key))
-            .form(&fields(from, to, message));
+        let (fields, pictures) = fields(from, to, message);
+        let request = self.client.post(&self.url).basic_auth("api", Some(&self.key));
+        let request = match form(fields, pictures) {
+            Ok(Fields::Plain(fields)) => request.form(&fields),
+            Ok(Fields::Parts(parts)) => request.multipart(parts),
+            Err(error) => return retry(&error_words(&error), false),
+        };
         match request.send().await {
             Ok(response) => judge(response).await,
             // The URL is left out: an error is shown to people who may not
@@ -91,8 +95,31 @@ fn check_base(base: &str) -> Result<bool, ChannelError> {
     }
 }
 
-fn fields(from: &Mailbox, to: &Address, message: &Outgoing<'_>) -> Vec<(String, String)> {
-    let Words { subject, text, html } = message::words(message);
+/// What is posted.
+enum Fields {
+    Plain(Vec<(String, String)>),
+    Parts(Form),
+}
+
+/// Fields alone, and with pictures parts: Mailgun knows each by its file's name.
+fn form(fields: Vec<(String, String)>, pictures: Vec<Picture>) -> Result<Fields, reqwest::Error> {
+    if pictures.is_empty() {
+        return Ok(Fields::Plain(fields));
+    }
+    let words = fields.into_iter().fold(Form::new(), |form, (name, value)| form.text(name, value));
+    let parts = pictures.into_iter().try_fold(words, |form, Picture { id, bytes }| {
+        let part = Part::bytes(bytes).file_name(id).mime_str("image/png")?;
+        Ok(form.part("inline", part))
+    })?;
+    Ok(Fields::Parts(parts))
+}
+
+fn fields(
+    from: &Mailbox,
+    to: &Address,
+    message: &Outgoing<'_>,
+) -> (Vec<(String, String)>, Vec<Picture>) {
+    let Words { subject, text, html, pictures } = message::words(message);
     let field = |name: &str, value: String| (name.to_owned(), value);
     let mut fields = vec![
         field("from", from.to_string()),
@@ -105,7 +132,7 @@ fn fields(from: &Mailbox, to: &Address, message: &Outgoing<'_>) -> Vec<(String, 
     fields.extend(headers.into_iter().map(|(name, value)| field(&format!("h:{name}"), value)));
     // Links in an alert lead to the hub, not through somebody's counter.
     fields.push(field("o:tracking", "no".to_owned()));
-    fields
+    (fields, pictures)
 }
 
 /// What an answer means. Success is a 2xx whose body was read.

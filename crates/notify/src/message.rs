@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use lettre::Address;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 
+use crate::pictures::{self, Picture};
 use crate::{ChannelError, Outgoing, clean, mailto};
 
 /// The longest part, in bytes. A longer text is cut; longer HTML is left out,
@@ -39,6 +40,8 @@ pub(crate) struct Words {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: Option<String>,
+    /// What the HTML shows by `cid:`.
+    pub(crate) pictures: Vec<Picture>,
 }
 
 /// Cleans and bounds the words of a message.
@@ -49,9 +52,10 @@ pub(crate) fn words(message: &Outgoing<'_>) -> Words {
         text.truncate(text.floor_char_boundary(MAX_PART_BYTES));
         text.push_str("\n[cut: the rest is on the hub's page]\n");
     }
-    let html = clean::text(&content.html);
+    let (html, pictures) = pictures::taken_out(&clean::text(&content.html));
     let fits = !html.is_empty() && html.len() <= MAX_PART_BYTES;
-    Words { subject: clean::line(&content.subject), text, html: fits.then_some(html) }
+    let pictures = if fits { pictures } else { Vec::new() };
+    Words { subject: clean::line(&content.subject), text, html: fits.then_some(html), pictures }
 }
 
 /// The headers besides sender, recipient, subject and date, cleaned.
@@ -74,7 +78,7 @@ pub(crate) fn headers(message: &Outgoing<'_>, from: &Address) -> Vec<(&'static s
     headers
 }
 
-/// Builds the message: text first, then HTML.
+/// Builds the message: text first, then HTML with its pictures.
 ///
 /// # Errors
 /// In words, when the library refuses it.
@@ -83,7 +87,7 @@ pub(crate) fn build(
     to: &Address,
     message: &Outgoing<'_>,
 ) -> Result<Message, String> {
-    let Words { subject, text, html } = words(message);
+    let Words { subject, text, html, pictures } = words(message);
     let mut builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
@@ -94,12 +98,26 @@ pub(crate) fn build(
     }
     let text = SinglePart::plain(text);
     let built = match html {
-        Some(html) => builder.multipart(
+        Some(html) if pictures.is_empty() => builder.multipart(
             MultiPart::alternative().singlepart(text).singlepart(SinglePart::html(html)),
         ),
+        Some(html) => {
+            let shown = related(html, pictures)?;
+            builder.multipart(MultiPart::alternative().singlepart(text).multipart(shown))
+        }
         None => builder.singlepart(text),
     };
     built.map_err(|error| error.to_string())
+}
+
+/// HTML and what it shows (RFC 2387).
+fn related(html: String, pictures: Vec<Picture>) -> Result<MultiPart, String> {
+    let png = ContentType::parse("image/png").map_err(|error| error.to_string())?;
+    let html = MultiPart::related().singlepart(SinglePart::html(html));
+    Ok(pictures.into_iter().fold(html, |parts, Picture { id, bytes }| {
+        let name = id.clone();
+        parts.singlepart(Attachment::new_inline_with_name(id, name).body(bytes, png.clone()))
+    }))
 }
 
 fn date(unix_ms: i64) -> SystemTime {

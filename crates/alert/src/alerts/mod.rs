@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use watchfire_model::{Content, LabelSet, Moment, NotificationKind, Server, Severity};
 
+use crate::around::{self, Around, AroundView};
 use crate::template::{Form, View, render};
-use crate::view::{self, Badge, Row};
+use crate::view::{self, Badge, Process, Row};
 use crate::{clean, human};
 use groups::{ByRule, Group};
 use words::{place, said, tail};
@@ -70,6 +71,12 @@ pub fn alert_content(facts: &AlertFacts<'_>) -> Content {
     render(Form::Firing, &view(facts))
 }
 
+/// The same, with the time around them where all are about one server.
+#[must_use]
+pub fn alert_content_with(facts: &AlertFacts<'_>, around: &Around) -> Content {
+    render(Form::Firing, &with(view(facts), facts, around))
+}
+
 /// What the template of these letters shows.
 #[derive(Debug, Serialize)]
 struct FiringView {
@@ -82,6 +89,9 @@ struct FiringView {
     about: String,
     pages: Vec<Page>,
     groups: Vec<Group>,
+    around: AroundView,
+    processes_title: String,
+    processes: Vec<Process>,
     acknowledge: Option<String>,
     link: Option<String>,
     link_words: &'static str,
@@ -105,6 +115,8 @@ impl View for FiringView {
         lines.push(self.about.clone());
         lines.extend(self.pages.iter().map(|page| format!("{}: {}", page.label, page.url)));
         lines.extend(self.groups.iter().flat_map(Group::plain));
+        lines.extend(self.around.plain());
+        lines.extend(self.processes.iter().map(Process::plain));
         lines.extend(self.acknowledge.iter().map(|url| format!("Acknowledge: {url}")));
         lines.extend(self.link.clone());
         lines.retain(|line| !line.is_empty());
@@ -177,6 +189,23 @@ fn of_many(facts: &AlertFacts<'_>, many: &[ToldAlert<'_>]) -> FiringView {
     }
 }
 
+/// Nobody looks for the reasons of what is over.
+fn with(view: FiringView, facts: &AlertFacts<'_>, around: &Around) -> FiringView {
+    if is_over(facts.kind) {
+        return view;
+    }
+    let table = around.processes.as_deref();
+    let mut processes = table.map(view::top_processes).unwrap_or_default();
+    around::compare(&mut processes, Some(around));
+    let processes_title = table.map(|table| view::processes_title(table, processes.len()));
+    FiringView {
+        around: AroundView::of(Some(around), facts.time_zone),
+        processes_title: processes_title.unwrap_or_default(),
+        processes,
+        ..view
+    }
+}
+
 /// What letters about one alert and about many share.
 fn common(facts: &AlertFacts<'_>) -> FiringView {
     let badge = if is_over(facts.kind) { Badge::RESOLVED } else { Badge::graded(worst(facts)) };
@@ -190,6 +219,9 @@ fn common(facts: &AlertFacts<'_>) -> FiringView {
         about: String::new(),
         pages: Vec::new(),
         groups: Vec::new(),
+        around: AroundView::default(),
+        processes_title: String::new(),
+        processes: Vec::new(),
         acknowledge: facts.acknowledge.filter(|_| !is_over(facts.kind)).and_then(view::link),
         link: view::link(facts.link),
         link_words: if facts.alerts.len() == 1 {
@@ -218,7 +250,7 @@ fn worst(facts: &AlertFacts<'_>) -> Severity {
 }
 
 fn is_over(kind: NotificationKind) -> bool {
-    matches!(kind.as_str(), "resolved" | "recovered")
+    kind == NotificationKind::Resolved
 }
 
 /// A moment of which only the wall clock is known.

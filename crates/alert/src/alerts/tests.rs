@@ -111,8 +111,8 @@ fn resolved(cases: &[Case]) -> Content {
     letter(cases, &Letter { kind: RESOLVED, at: 11_520_000, repeats: false, zone: &zone })
 }
 
-const FIRING: NotificationKind = NotificationKind::Down;
-const RESOLVED: NotificationKind = NotificationKind::Recovered;
+const FIRING: NotificationKind = NotificationKind::Firing;
+const RESOLVED: NotificationKind = NotificationKind::Resolved;
 
 #[test]
 fn golden_firing_one() {

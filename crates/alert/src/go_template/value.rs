@@ -184,6 +184,11 @@ impl Map {
         &self.entries
     }
 
+    /// True when there is a value of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| **key == *name)
+    }
+
     pub(super) fn kind(&self) -> MapKind {
         self.kind
     }

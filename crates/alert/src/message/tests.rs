@@ -1,11 +1,13 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use watchfire_model::Sight;
+use watchfire_model::{DiskIo, NetworkIo, Sight};
 
 use super::*;
 use crate::fixtures::{
     berlin, golden, incident, moment, processes, seen, server, status, transition,
 };
-use crate::{IncidentStep, incident_step};
+use crate::{Change, IncidentStep, incident_step};
 
 /// Facts that own what they lend.
 struct Case {
@@ -18,6 +20,7 @@ struct Case {
     status: Option<Status>,
     status_at: i64,
     processes: Option<ProcessTable>,
+    around: Option<Around>,
     link: String,
     acknowledge: Option<String>,
 }
@@ -34,6 +37,7 @@ impl Case {
             last_status: self.status.as_ref(),
             last_status_at: self.status.as_ref().map(|_| moment(self.status_at)),
             last_processes: self.processes.as_ref(),
+            around: self.around.as_ref(),
             link: &self.link,
             acknowledge: self.acknowledge.as_deref(),
             time_zone,
@@ -63,6 +67,7 @@ fn trouble(to: Presence, saw: &[(i64, Sight)]) -> Case {
         status: Some(status()),
         status_at: -400,
         processes: Some(processes()),
+        around: None,
         link: "https://hub.example.org/incidents/7".to_owned(),
         acknowledge: None,
     }
@@ -106,6 +111,50 @@ fn golden_down() {
     let content = case.content();
     assert_eq!(content.subject, "[DOWN] web-1: nothing at its address answers");
     golden("down", &content);
+}
+
+/// What the hub has of the time before, with a busy minute.
+fn busy_minute() -> Around {
+    let second = |n: u32| {
+        let mut status = status();
+        status.cpu.total.busy_percent = Some(40.0 + f64::from(n) - 20.0 * f64::from(n % 7) / 7.0);
+        status.memory.available_bytes = 8_000_000_000 - 120_000_000 * u64::from(n);
+        let busy_percent = Some(if n < 40 { 3.0 } else { 88.0 });
+        status.disks = vec![DiskIo { busy_percent, ..DiskIo::default() }];
+        let rate = Some(f64::from(n * n) * 1000.0);
+        status.networks = vec![NetworkIo {
+            received_bytes_per_s: rate,
+            sent_bytes_per_s: rate,
+            ..NetworkIo::default()
+        }];
+        status
+    };
+    let mut hour_ago = processes();
+    hour_ago.at = moment(-3_600_000);
+    hour_ago.processes[0].cpu_percent = Some(3.2);
+    hour_ago.processes[0].rss_bytes = 400_000_000;
+    let text = "Out of memory: Killed process 4409 (php-fpm8.2)".to_owned();
+    Around {
+        curves: crate::curves(&(0..60).map(second).collect::<Vec<_>>()),
+        until_ms: moment(0).unix_ms,
+        processes: None,
+        hour_ago: Some(Arc::new(hour_ago)),
+        changes: vec![Change { at_ms: moment(-90_000).unix_ms, text }],
+    }
+}
+
+#[test]
+fn golden_down_with_the_last_minute() {
+    let content = Case { around: Some(busy_minute()), ..down() }.content();
+    assert_eq!(content.html.matches("<img src=\"data:image/png;base64,").count(), 4);
+    golden("down_with_the_last_minute", &content);
+}
+
+/// Of what is over nobody asks how it began.
+#[test]
+fn a_return_has_no_last_minute() {
+    let case = Case { around: Some(busy_minute()), ..down() };
+    assert!(!back(case, 60_000).content().html.contains("<img"));
 }
 
 #[test]

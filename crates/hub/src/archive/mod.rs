@@ -19,6 +19,7 @@
 //! What fails alone: a chunk that cannot be read is a gap and counted; a server whose chunks
 //! cannot be sealed waits, longer each time, while the others go on.
 
+mod around;
 mod chains;
 mod columns;
 mod counters;

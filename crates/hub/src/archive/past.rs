@@ -113,7 +113,11 @@ impl Archive {
     ///
     /// # Errors
     /// [`HistoryError`] when the history cannot be read.
-    fn processes_at(&self, index: usize, at_ms: i64) -> Result<Option<ProcessTable>, HistoryError> {
+    pub(super) fn processes_at(
+        &self,
+        index: usize,
+        at_ms: i64,
+    ) -> Result<Option<ProcessTable>, HistoryError> {
         let mut best: Option<ProcessTable> = None;
         let mut take = |table: &ProcessTable| {
             let is_newer = |best: &ProcessTable| table.at.unix_ms > best.at.unix_ms;
@@ -171,7 +175,7 @@ impl Archive {
         Ok(named.take(*limit).collect())
     }
 
-    fn walk(
+    pub(super) fn walk(
         &self,
         history: &History,
         place: &Place,

@@ -1,6 +1,7 @@
 //! The archive against a naive model: real encoders, a real history file, and the same
 //! questions to both.
 
+mod around;
 mod events;
 mod measure;
 mod overlap;

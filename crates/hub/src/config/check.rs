@@ -9,6 +9,7 @@ mod mail;
 mod notify;
 mod plain;
 mod proxies;
+mod rules;
 mod secret;
 mod sender;
 mod server;
@@ -94,6 +95,7 @@ impl<'a> Checker<'a> {
         let public_url = self.public_url(public_url, listen);
         let plain = self.plain(file.plain);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
+        let rules = self.rules(file.rules, file.builtin_rules);
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let remote_writes = self.remote_writes(file.remote_write);
         let read_from = file.history.and_then(|table| self.history(table));
@@ -146,6 +148,7 @@ impl<'a> Checker<'a> {
                 remote_writes,
                 read_from,
                 heartbeat: heartbeat?,
+                rules: rules?,
                 fallback: fallback?,
                 warnings: self.warnings,
             })

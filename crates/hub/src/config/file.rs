@@ -16,6 +16,8 @@ pub(super) struct HubFile {
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) plain: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) rules: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) builtin_rules: Option<bool>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<Spanned<String>>,
     #[serde(default)]

@@ -4,6 +4,7 @@ mod check;
 mod fallback;
 mod file;
 mod heartbeat;
+mod rules;
 mod service;
 mod show;
 mod warn;
@@ -29,6 +30,7 @@ use crate::self_test::WeekTime;
 
 pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
+pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};
@@ -74,6 +76,8 @@ pub struct HubConfig {
     pub read_from: Option<Service>,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// The rules that are evaluated.
+    pub rules: RuleFiles,
     /// Whom the agents tell when the hub is gone.
     pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.

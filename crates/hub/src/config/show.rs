@@ -29,6 +29,13 @@ pub fn show(config: &HubConfig) -> String {
         let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
+    let patterns: Vec<&str> = config.rules.patterns().collect();
+    if !patterns.is_empty() {
+        let _ = writeln!(text, "rules = {patterns:?}");
+    }
+    if !config.rules.has_built_in() {
+        let _ = writeln!(text, "builtin_rules = false");
+    }
     show_mail(&mut text, config);
     show_notify(&mut text, config);
     show_services(&mut text, config);

@@ -15,6 +15,7 @@ use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
 use crate::ack_links::AckLinks;
+use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
@@ -66,6 +67,8 @@ pub(super) struct Letters {
     pub(super) begun: Arc<Begun>,
     /// The links by which users acknowledge.
     pub(super) ack_links: Option<Arc<AckLinks>>,
+    /// What is known of the time before the news.
+    pub(super) around: Arc<Surroundings>,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -84,8 +87,19 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        let ack_links = None;
-        Self { fleet, recipients, public_url, hub_id, begun, ack_links, muting, words, group_words }
+        let (ack_links, around) = (None, Arc::default());
+        Self {
+            fleet,
+            recipients,
+            public_url,
+            hub_id,
+            begun,
+            ack_links,
+            around,
+            muting,
+            words,
+            group_words,
+        }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -312,6 +326,7 @@ impl Letters {
         };
         let config = self.fleet.config(index);
         let reading = self.fleet.reading_before(index, news.at);
+        let around = self.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
         let links = self.ack_links.as_ref().filter(|_| news.kind == NotificationKind::Down);
         let acknowledge =
@@ -329,6 +344,7 @@ impl Letters {
             last_status: reading.status.as_ref().map(|(_, status)| status.as_ref()),
             last_status_at: reading.status.as_ref().map(|(at, _)| *at),
             last_processes: reading.processes.as_deref(),
+            around: around.as_deref(),
             link: &link,
             acknowledge: acknowledge.as_deref(),
             time_zone: &user.time_zone,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use watchfire_model::Transition;
+use watchfire_model::{Presence, Transition};
 use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::StoreError;
 
@@ -88,7 +88,20 @@ impl Desk {
         if transitions.is_empty() {
             return Ok(());
         }
+        self.ask_around(&transitions);
         self.store_all(transitions, clock, shutdown).await
+    }
+
+    /// Has read what letters may say of servers that are late, or already more than that. Of one
+    /// that was late before, it is known by now.
+    pub(super) fn ask_around(&self, transitions: &[Transition]) {
+        for Transition { server, from, to, .. } in transitions {
+            let in_trouble = matches!(to, Presence::Late)
+                || (!matches!(from, Presence::Late) && to.is_trouble());
+            if in_trouble {
+                self.letters.around.want(server);
+            }
+        }
     }
 
     /// Does what no transition stands behind. What cannot be stored in any way is

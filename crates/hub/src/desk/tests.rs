@@ -1,3 +1,4 @@
+mod around;
 mod correct;
 mod cut;
 mod disk;

@@ -4,6 +4,7 @@
 
 mod ack;
 mod acknowledge;
+mod alertmanager;
 mod asker;
 mod changer;
 mod channels;
@@ -65,8 +66,10 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
+use alertmanager::Posting;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -110,6 +113,8 @@ const ROUTES: [Route; 29] = [
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/silences", || get(silences::list).post(silences::make)),
+    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
     ("/api/incidents/{id}/acknowledge", || {
         post(acknowledge::acknowledge)
             .delete(acknowledge::take_back)
@@ -119,8 +124,6 @@ const ROUTES: [Route; 29] = [
         post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
     }),
     ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
-    ("/api/silences", || get(silences::list).post(silences::make)),
-    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -176,6 +179,8 @@ pub(crate) struct Parts {
     pub(crate) open_on_loopback: bool,
     /// Whether the hub's own disk has room.
     pub(crate) disk: Arc<Disk>,
+    /// Rules and their alerts.
+    pub(crate) rules: Board,
 }
 
 struct App {
@@ -190,6 +195,7 @@ struct App {
     recall: Recall,
     questions: Questions,
     writing: Writing,
+    posting: Posting,
     open: OpenDoor,
     ack_pace: ack::Pace,
 }
@@ -240,6 +246,7 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         writing: Writing::default(),
+        posting: Posting::default(),
         open: OpenDoor::default(),
         ack_pace: ack::Pace::default(),
     })
@@ -247,7 +254,7 @@ fn state(parts: Parts) -> AppState {
 
 fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
-    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES).chain(&alertmanager::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)

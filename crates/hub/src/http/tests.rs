@@ -2,6 +2,7 @@
 
 mod access;
 mod acknowledge;
+mod alertmanager;
 mod alerts;
 mod bombs;
 mod changer;
@@ -51,6 +52,7 @@ use crate::identity::HubIdentity;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
@@ -185,6 +187,7 @@ impl House {
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
+            rules: Board::default(),
         };
         change(&mut parts);
         let state = super::state(parts);
@@ -310,7 +313,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES
+        .iter()
+        .chain(&super::prometheus::ROUTES)
+        .chain(&super::alertmanager::ROUTES)
+        .map(|(path, _)| *path)
+        .chain(files)
 }
 
 /// Tests of channels: `ann` has one, and nobody else has any.

@@ -7,7 +7,7 @@ use watchfire_runtime::Clock;
 use watchfire_testkit::http::{Answer, Stub};
 
 use super::*;
-use crate::testing::outgoing;
+use crate::testing::{self, outgoing};
 use crate::{MAILGUN_BASE, MailServer, MailSettings, Notifier};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -66,6 +66,29 @@ async fn a_mail_is_posted_as_mailgun_wants_it() {
         assert_eq!(request.form(name).as_deref(), Some(value), "{name}");
     }
     assert_eq!(request.form("bcc"), None);
+}
+
+/// Mailgun shows as `cid:NAME` what is posted as `inline` with that file's name.
+#[tokio::test]
+async fn pictures_are_posted_with_their_names() {
+    let stub = Stub::start();
+    stub.next([Answer::reply(200, r#"{"id": "<1@mg>", "message": "Queued."}"#)]);
+    let content = Content {
+        html: "<img src=\"data:image/png;base64,iVBORw0KGgo=\">".to_owned(),
+        ..testing::content("[DOWN] web-1", "since 03:00")
+    };
+    let channel = Channel::new("mailto:ada@example.org");
+    let outcome = patient(&stub.base()).send(&channel, &outgoing(&content)).await;
+    assert_eq!(outcome, DeliveryOutcome::Accepted { reply: "<1@mg>".to_owned() });
+    let body = String::from_utf8_lossy(&stub.wait_for(1, LONG)[0].body).into_owned();
+    for part in [
+        "name=\"inline\"; filename=\"picture-1.png\"\r\nContent-Type: image/png\r\n",
+        "\u{fffd}PNG\r\n",
+        "<img src=\"cid:picture-1.png\">",
+        "name=\"h:Auto-Submitted\"",
+    ] {
+        assert!(body.contains(part), "{part:?} is missing in {body}");
+    }
 }
 
 #[tokio::test]

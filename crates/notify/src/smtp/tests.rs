@@ -330,6 +330,32 @@ async fn a_wrong_password_is_tried_again_once_it_is_mended_and_never_told() {
     assert!(why(&outcome).contains("535") && !why(&outcome).contains("HUNTER2"), "{outcome:?}");
 }
 
+/// The text comes first, and what the HTML shows comes with it: nothing is fetched.
+#[tokio::test]
+async fn pictures_are_parts_of_the_mail() {
+    let sink = Sink::start();
+    let html = "<p>cpu</p><img src=\"data:image/png;base64,iVBORw0KGgo=\" alt=\"x\">".to_owned();
+    let content = Content { html, ..content() };
+    let channel = Channel::new("mailto:ada@example.org");
+    assert!(is_accepted(&notifier(server(&sink)).send(&channel, &outgoing(&content)).await));
+    let raw = String::from_utf8_lossy(&only(sink.mails()).raw).into_owned();
+    let places: Vec<usize> = [
+        "Content-Type: multipart/alternative;",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Type: multipart/related;",
+        "Content-Type: text/html; charset=utf-8",
+        "cid:picture-1.png",
+        "Content-ID: <picture-1.png>",
+        "iVBORw0KGgo=",
+    ]
+    .iter()
+    .map(|part| raw.find(part).unwrap_or_else(|| panic!("{part} is missing in {raw}")))
+    .collect();
+    assert!(places.is_sorted(), "{places:?} in {raw}");
+    assert!(!raw.contains("data:"), "{raw}");
+    assert!(raw.contains("Content-Disposition: inline"), "{raw}");
+}
+
 #[tokio::test]
 async fn hostile_words_stay_words() {
     let sink = Sink::start();

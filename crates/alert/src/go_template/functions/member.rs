@@ -1,9 +1,11 @@
 //! `.name` of a value: an entry of a map, a part of a thing, or what a time can be asked.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::go_template::eval::Context;
-use crate::go_template::value::Value;
+use crate::go_template::value::{List, Map, MapKind, Value};
 
 /// The member `name` of `value`. Only what a time can be asked takes arguments.
 pub(in crate::go_template) fn member(
@@ -15,6 +17,10 @@ pub(in crate::go_template) fn member(
     match value {
         Value::Time(at_ms) => return of_time(context, *at_ms, name, arguments),
         Value::Duration(nanos) => return of_duration(*nanos, name, arguments),
+        Value::Map(map) if map.kind() == MapKind::Texts && !map.has(name) => {
+            return of_texts(map, name, arguments);
+        }
+        Value::List(list) => return of_list(list, name, arguments),
         _ if !arguments.is_empty() => {
             return Err(format!(".{name} is no function and takes no arguments"));
         }
@@ -23,6 +29,64 @@ pub(in crate::go_template) fn member(
         _ => None,
     }
     .ok_or_else(|| format!("a {} has no .{name}", value.kind()))
+}
+
+/// What Alertmanager's labels can be asked; any other name is a label that is not there.
+fn of_texts(map: &Map, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    let entries = map.entries().iter();
+    let list = |values: Vec<Value>| Ok(Value::List(List::new(values)));
+    match (name, arguments) {
+        ("SortedPairs", []) => {
+            let pair = |(name, text): &(Arc<str>, Value)| {
+                let parts = [("Name", Value::Text(name.clone())), ("Value", text.clone())];
+                Value::Map(Map::record(parts.map(|(part, value)| (part.into(), value))))
+            };
+            // Its author wants the rule's name first, as Alertmanager has it.
+            let (first, rest): (Vec<_>, Vec<_>) =
+                entries.partition(|(name, _)| **name == *"alertname");
+            list(first.into_iter().chain(rest).map(pair).collect())
+        }
+        ("Names", []) => list(entries.map(|(name, _)| Value::Text(name.clone())).collect()),
+        ("Values", []) => list(entries.map(|(_, text)| text.clone()).collect()),
+        ("Remove", [Value::List(names)]) => {
+            let is_named = |name: &str| {
+                names.items().iter().any(|one| matches!(one, Value::Text(one) if **one == *name))
+            };
+            let kept = entries.filter(|(name, _)| !is_named(name));
+            let kept = kept.filter_map(|(name, text)| match text {
+                Value::Text(text) => Some((&**name, &**text)),
+                _ => None,
+            });
+            Ok(Value::Map(Map::of_texts(kept)))
+        }
+        (_, []) => Ok(Value::text("")),
+        _ => Err(format!(".{name} takes other arguments")),
+    }
+}
+
+/// What Alertmanager's list of alerts and its pairs of labels can be asked.
+fn of_list(list: &List, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    let part = |item: &Value, part: &str| match item {
+        Value::Map(map) if map.is_record() => map.get(part),
+        _ => None,
+    };
+    let with_status = |status: &str| {
+        let items = list.items().iter();
+        let is = |item: &&Value| matches!(part(item, "Status"), Some(Value::Text(found)) if *found == *status);
+        Ok(Value::List(List::new(items.filter(is).cloned().collect())))
+    };
+    let all = |wanted: &str| {
+        let parts: Option<Vec<Value>> =
+            list.items().iter().map(|item| part(item, wanted)).collect();
+        parts.map(|parts| Value::List(List::new(parts)))
+    };
+    match (name, arguments) {
+        ("Firing", []) => with_status("firing"),
+        ("Resolved", []) => with_status("resolved"),
+        ("Names", []) => all("Name").ok_or_else(|| "they have no .Name".to_owned()),
+        ("Values", []) => all("Value").ok_or_else(|| "they have no .Value".to_owned()),
+        _ => Err(format!("a list has no .{name}")),
+    }
 }
 
 fn of_time(

@@ -7,6 +7,7 @@ mod humanize;
 mod layout;
 mod link;
 mod member;
+mod message;
 mod number;
 mod sample;
 mod text;
@@ -57,7 +58,7 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     all.find(|function| function.name == name)
 }
 
-const TABLES: [&[Function]; 9] = [
+const TABLES: [&[Function]; 10] = [
     &LOGIC,
     &compare::FUNCTIONS,
     &collection::FUNCTIONS,
@@ -67,6 +68,7 @@ const TABLES: [&[Function]; 9] = [
     &humanize::FUNCTIONS,
     &time::FUNCTIONS,
     &link::FUNCTIONS,
+    &message::FUNCTIONS,
 ];
 
 static LOGIC: [Function; 4] = [
