@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::config::AgentConfig;
 use crate::counters::Counters;
 use crate::data::Data;
 use crate::error::AgentError;
+use crate::fallback::{Desk, Messenger};
 use crate::http::{App, HostNames, Parts};
 use crate::identity::Identity;
 use crate::recorder::RecorderError;
@@ -45,6 +47,7 @@ pub struct Agent {
     boot: Boot,
     identity: Arc<Identity>,
     counters: Arc<Counters>,
+    messenger: Option<Arc<dyn Messenger>>,
 }
 
 impl Agent {
@@ -87,6 +90,7 @@ impl Agent {
             boot,
             identity,
             counters: Arc::default(),
+            messenger: None,
         })
     }
 
@@ -129,6 +133,13 @@ impl Agent {
         self.keeper.feed().counters().durable.call(witness);
     }
 
+    /// Lets this agent help to tell somebody when its hub is gone, by `messenger`.
+    #[must_use]
+    pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
+        self.messenger = Some(messenger);
+        self
+    }
+
     /// Answers until the shutdown is asked for. Streams get a goodbye.
     ///
     /// # Errors
@@ -147,7 +158,9 @@ impl Agent {
             boot,
             identity,
             counters,
+            messenger,
         } = self;
+        let fallback = open_fallback(messenger, &config.data, &identity).await?;
         let feed = keeper.feed().clone();
         let goodbye = Goodbye::new(&config.data, &config.root);
         goodbye.begin();
@@ -176,6 +189,7 @@ impl Agent {
             boot: boot.clone(),
             goodbye,
             identity: Some(Arc::clone(&identity)),
+            fallback,
         });
         let app = App::new(Parts {
             clock: clock.clone(),
@@ -206,6 +220,18 @@ impl Agent {
         counters.log();
         Ok(())
     }
+}
+
+/// What was kept for the day without a hub, where somebody could be told.
+async fn open_fallback(
+    messenger: Option<Arc<dyn Messenger>>,
+    data: &Path,
+    identity: &Arc<Identity>,
+) -> Result<Option<Arc<Desk>>, AgentError> {
+    let Some(messenger) = messenger else { return Ok(None) };
+    let (data, identity) = (data.to_owned(), Arc::clone(identity));
+    let open = move || Desk::open(&data, identity.key_pem().expose(), identity.id(), messenger);
+    Ok(Some(task::blocking("open the fallback", open).await?))
 }
 
 fn tell_reboot(boot: &Boot) {

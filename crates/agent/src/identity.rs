@@ -23,4 +23,5 @@ pub use invite::{INVITE_LIVES, Invitation, invite};
 pub use join::{DEFAULT_HUB_PORT, JoinError, JoinRequest, Joined, join, parse_hub};
 
 pub(crate) use adoption::{Adoption, AdoptionRefused, Offer};
+pub(crate) use join::post;
 pub(crate) use running::Identity;

@@ -35,6 +35,7 @@ mod counters;
 mod data;
 mod distress;
 mod error;
+mod fallback;
 mod history;
 mod http;
 mod identity;
@@ -50,6 +51,7 @@ pub use agent::Agent;
 pub use config::{AgentConfig, CollectConfig, MetricsConfig, RecordConfig, User};
 pub use counters::Counters;
 pub use error::AgentError;
+pub use fallback::{Letter, Messenger, Sending};
 pub use history::{Found, History, RecordedEvent, RecordedEvents};
 pub use identity::{
     DEFAULT_HUB_PORT, INVITE_LIVES, Invitation, JoinError, JoinRequest, Joined, invite, join,

@@ -5,10 +5,13 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod channels;
 pub mod enrol;
 pub mod exposition;
+pub mod fallback;
 pub mod hub;
 pub mod past;
 pub mod remote_write;
 pub mod route;
+pub mod silences;
 pub mod when;

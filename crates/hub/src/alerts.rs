@@ -5,23 +5,30 @@
 
 mod book;
 mod change;
+mod look;
+mod returns;
+mod route;
 mod subject;
 mod take;
 mod take_up;
+mod tell;
+mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use watchfire_alert::Recipient;
-use watchfire_model::{IncidentId, LabelSet, ServerName, Severity};
-use watchfire_runtime::{Clock, Shutdown, task};
+use watchfire_model::{IncidentId, LabelSet, Moment, ServerName, Severity};
+use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
+use crate::wording::Wording;
 use book::Book;
+pub(crate) use returns::Returns;
 
 /// All alerts of one source that fire at a moment.
 #[derive(Debug, Clone)]
@@ -73,6 +80,21 @@ pub(crate) struct ActiveAlert {
     pub(crate) muted: Option<String>,
 }
 
+/// How the desk of alerts does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AlertCounts {
+    /// Alerts that fire.
+    pub(crate) firing: usize,
+    /// What users are still to be told of them, muted or not.
+    pub(crate) untold: usize,
+    /// Letters that were written down since the start.
+    pub(crate) letters: u64,
+    /// Alerts that were left out since the start: there were too many, or they were too large.
+    pub(crate) left_out: u64,
+    /// Changes that could not be stored in any way since the start.
+    pub(crate) not_stored: u64,
+}
+
 /// Why a round is not stored. Nothing of it is lost when it comes again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeError {
@@ -103,6 +125,7 @@ pub(crate) struct Tools {
     pub(crate) public_url: String,
     /// Keeps the Message-IDs of two hubs apart.
     pub(crate) hub_id: String,
+    pub(crate) wording: Wording,
 }
 
 /// The alert desk: the only writer of incidents of alerts.
@@ -116,17 +139,40 @@ pub(crate) struct AlertDesk {
     woken: Notify,
     /// Alerts that were left out: there are too many, or they are too large.
     left_out: AtomicU64,
+    /// Changes that could not be stored in any way.
+    not_stored: AtomicU64,
+    /// Letters that were written down.
+    letters: AtomicU64,
+    /// Which servers were away of late.
+    returns: Arc<Returns>,
+    started: Moment,
+    /// What the next transactions end with instead, for tests.
+    #[cfg(test)]
+    faults: Mutex<std::collections::VecDeque<StoreError>>,
 }
 
 impl AlertDesk {
     pub(crate) fn new(tools: Tools) -> Self {
+        let started = tools.fleet.now();
         Self {
             tools,
             book: Mutex::default(),
             shown: Mutex::default(),
             woken: Notify::new(),
             left_out: AtomicU64::new(0),
+            not_stored: AtomicU64::new(0),
+            letters: AtomicU64::new(0),
+            returns: Arc::default(),
+            started,
+            #[cfg(test)]
+            faults: Mutex::default(),
         }
+    }
+
+    /// The same desk, that knows which servers came back.
+    pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
+        self.returns = returns;
+        self
     }
 
     /// Takes over what a source says. When this returns without an error, all of it is on the
@@ -148,20 +194,27 @@ impl AlertDesk {
         self.shown().firing()
     }
 
+    /// Why nobody is told of an alert now.
+    pub(crate) fn muted(&self, id: i64) -> Option<String> {
+        self.shown().alerts.get(&id)?.muted.as_ref().map(|why| why.to_string())
+    }
+
     /// The sources of which something fires: those that are no more want an empty whole round.
     pub(crate) fn sources(&self) -> Vec<String> {
         self.shown().sources()
     }
 
-    /// How many alerts were left out since the start.
-    pub(crate) fn left_out(&self) -> u64 {
-        self.left_out.load(Ordering::Relaxed)
-    }
-
-    /// Works until the end is asked for.
-    pub(crate) async fn run(self: Arc<Self>, clock: Clock, shutdown: Shutdown) {
-        let _ = clock;
-        shutdown.requested().await;
+    /// How the desk does.
+    pub(crate) fn counts(&self) -> AlertCounts {
+        let shown = self.shown();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        AlertCounts {
+            firing: shown.alerts.values().filter(|alert| alert.fires()).count(),
+            untold: shown.news.values().map(|pool| pool.size()).sum(),
+            letters: count(&self.letters),
+            left_out: count(&self.left_out),
+            not_stored: count(&self.not_stored),
+        }
     }
 
     fn shown(&self) -> Book {

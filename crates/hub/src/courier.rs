@@ -7,24 +7,33 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use watchfire_model::{
-    Channel, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState, ServerName,
+    Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
+    ServerName,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
-use watchfire_store::{About, Batch, LaneKey, PendingLane, Store};
+use watchfire_store::{About, Batch, LaneKey, NewNotification, PendingLane, Store};
 
 pub(crate) use self::begun::Begun;
 use self::begun::First;
+pub use self::budget::Budget;
+use self::budget::{HOUR, Spent};
 use self::lanes::{Ended, Lanes};
+pub(crate) use self::undelivered::Undelivered;
 use crate::terminal::{self, Terminal};
 
 mod begun;
+mod budget;
 mod lanes;
+pub(crate) mod owed;
+mod undelivered;
 
 /// The outbox is read anew after this, whether or not anything is known to have come.
 const READ_ANEW: Duration = Duration::from_secs(30);
 /// The pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Messages of the last hour that a start counts.
+const MAX_TAKEN_OVER: usize = 20_000;
 /// How long the end waits for the deliveries under way. What is cut off in the
 /// middle may have been accepted and is sent again after the next start.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +50,9 @@ pub(crate) struct Courier {
     /// A lane's work has ended: it is empty, or it waits for another try.
     done: Notify,
     lanes: Mutex<Lanes>,
+    /// What went by each channel of late.
+    spent: Spent,
+    undelivered: Undelivered,
 }
 
 /// What a try is to send.
@@ -49,6 +61,8 @@ struct Try {
     channel: Channel,
     first: bool,
     merges: Vec<NotificationId>,
+    /// The letter again, to those who are to have it besides once it is taken.
+    also: Vec<NewNotification>,
     /// Its record, when the desk has written that.
     begun: Option<First>,
 }
@@ -70,12 +84,27 @@ impl Courier {
             begun,
             done: Notify::new(),
             lanes: Mutex::default(),
+            spent: Spent::default(),
+            undelivered: Undelivered::default(),
         }
+    }
+
+    /// The same courier, with this much for each channel.
+    pub(crate) fn with_budget(mut self, budget: Budget) -> Self {
+        self.spent = Spent::new(budget);
+        self
+    }
+
+    /// The same courier, that lets others know what it cannot deliver.
+    pub(crate) fn telling(mut self, undelivered: Undelivered) -> Self {
+        self.undelivered = undelivered;
+        self
     }
 
     /// Works until the end is asked for, and then until what is under way has
     /// ended and is recorded, but for no longer than [`END_PATIENCE`].
     pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        self.take_over_spent().await;
         let mut read_at = self.clock.now();
         while !shutdown.is_requested() {
             if read_at.monotonic <= self.clock.now().monotonic {
@@ -100,6 +129,17 @@ impl Courier {
             if let Err(why) = self.take_back(first).await {
                 tracing::warn!(why, "a try that was not made cannot be taken back");
             }
+        }
+    }
+
+    /// What was sent before a restart counts: one that starts again and again must not send
+    /// without end.
+    async fn take_over_spent(&self) {
+        let now = self.clock.now();
+        let since_ms = now.before(HOUR).unix_ms;
+        match self.stored(move |store| store.sent_since(since_ms, MAX_TAKEN_OVER)).await {
+            Ok(sent) => self.spent.take_over(&sent, now),
+            Err(why) => tracing::warn!(why, "what was sent in the last hour is not known"),
         }
     }
 
@@ -181,7 +221,11 @@ impl Courier {
             if shutdown.is_requested() {
                 return ended(None);
             }
-            let step = next_step(&lane, self.clock.now(), backoff::jitter());
+            let now = self.clock.now();
+            let rests = |letter: &Notification, channel: &Channel| {
+                self.notifier.rests(channel).max(self.spent.rests(channel, letter.kind, now))
+            };
+            let step = next_step(&lane, now, backoff::jitter(), rests);
             if let Some(first) = begun.clone().filter(|first| !first.is_asked_by(&step)) {
                 self.take_back(first).await?;
                 continue;
@@ -192,12 +236,25 @@ impl Courier {
                     return Ok(Ended { seen, until, tries, out_of_turn: true });
                 }
                 Step::Empty => return ended(None),
-                Step::Wait { until } => return ended(Some(until)),
-                Step::Dead(id) => self.give_up(id, &key.user).await?,
+                Step::Wait { until } => {
+                    self.note_budget(&lane, now);
+                    return ended(Some(until));
+                }
+                Step::Dead(id) => {
+                    let found = lane.into_iter().find(|(one, _)| one.id == id);
+                    let found =
+                        found.ok_or("the schedule gave up a notification of another lane")?;
+                    self.give_up(&found.0, &found.1).await?;
+                }
                 Step::Send { notification, channel, first, merges } => {
+                    let others = watchfire_notify::owed(&lane, notification, &channel);
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
-                    let this = Try { notification, channel, first, merges, begun };
+                    if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
+                        return ended(Some(until));
+                    }
+                    let also = others.iter().map(|other| owed::copy(&found, other)).collect();
+                    let this = Try { notification, channel, first, merges, also, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -223,6 +280,9 @@ impl Courier {
         log_outcome(what, &this.channel, &outcome);
         let ended = self.clock.now();
         let is_taken = matches!(outcome, DeliveryOutcome::Accepted { .. });
+        if !may_have_gone(&outcome) {
+            self.spent.give_back(&this.channel);
+        }
         let write = move |store: &Store| {
             store.write(|batch| {
                 batch.end_delivery(delivery, ended, &outcome)?;
@@ -230,6 +290,9 @@ impl Courier {
                     batch.set_state(id, NotificationState::Delivered)?;
                     for merged in &this.merges {
                         batch.set_state(*merged, NotificationState::Merged)?;
+                    }
+                    for copy in &this.also {
+                        batch.enqueue(copy)?;
                     }
                 }
                 Ok(())
@@ -244,6 +307,19 @@ impl Courier {
             self.make_way(&what.user);
         }
         Ok(())
+    }
+
+    /// Says so where a letter waits because the budget of its channels is spent.
+    fn note_budget(&self, lane: &[(Notification, Vec<Delivery>)], now: Moment) {
+        let waits = |(letter, _): &&(Notification, Vec<Delivery>)| {
+            letter.state == NotificationState::Pending
+        };
+        let Some((letter, _)) = lane.iter().find(waits) else { return };
+        let is_spent = |channel: &&Channel| self.spent.rests(channel, letter.kind, now).is_some();
+        let Some(channel) = letter.channels.iter().find(is_spent) else { return };
+        let in_all = self.spent.count_held_back();
+        let (notification, user, channel) = (letter.id.0, letter.user.as_str(), channel.scheme());
+        tracing::warn!(notification, user, channel, in_all, "a channel's budget is spent");
     }
 
     /// Something has left the outbox: other lanes of its user may have waited for it.
@@ -288,11 +364,27 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(self: &Arc<Self>, id: NotificationId, user: &str) -> Result<(), String> {
-        tracing::error!(notification = id.0, "every channel refused a notification for good");
-        let dead = NotificationState::Dead;
-        self.stored(move |store| store.write(|batch| batch.set_state(id, dead))).await?;
-        self.make_way(user);
+    /// Nobody takes it. In the same transaction it is written down who else is told.
+    async fn give_up(
+        self: &Arc<Self>,
+        dead: &Notification,
+        tries: &[Delivery],
+    ) -> Result<(), String> {
+        let id = dead.id;
+        let letters = self.undelivered.letters(dead, tries, self.clock.now());
+        let told = letters.len();
+        tracing::error!(
+            notification = id.0,
+            told,
+            "every channel refused a notification for good; so many others are told of it"
+        );
+        let write = move |batch: &Batch<'_>| {
+            batch.set_state(id, NotificationState::Dead)?;
+            letters.iter().try_for_each(|letter| batch.enqueue(letter).map(|_| ()))
+        };
+        self.stored(move |store| store.write(write)).await?;
+        self.make_way(&dead.user);
+        self.arrived.notify_one();
         Ok(())
     }
 
@@ -310,6 +402,14 @@ impl Courier {
 
     fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn may_have_gone(outcome: &DeliveryOutcome) -> bool {
+    match outcome {
+        DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
+        DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
+        DeliveryOutcome::Refused { .. } => false,
     }
 }
 

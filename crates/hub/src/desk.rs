@@ -8,6 +8,7 @@ mod due;
 mod flaps;
 mod gone;
 mod letters;
+mod missed;
 mod mute;
 mod plain;
 mod reconcile;
@@ -29,14 +30,17 @@ use watchfire_api::hub::IncidentRow;
 use watchfire_model::{Incident, IncidentState, Moment, ServerName, Transition};
 use watchfire_store::{Batch, Store, StoreError};
 
-use crate::around::Surroundings;
+use crate::alerts::Returns;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
+use crate::wording::Wording;
 use book::{Book, Pools};
 use letters::Letters;
-pub(crate) use routes::severity;
+pub(crate) use plain::lines as plain_lines;
+pub(crate) use routes::{any_channels, severity};
+pub(crate) use tell::carefully;
 
 /// The desk: the only writer of incidents.
 pub(crate) struct Desk {
@@ -58,6 +62,8 @@ pub(crate) struct Desk {
     mismatches: Mutex<reconcile::Seen>,
     /// How often an incident did not fit its server's presence and was mended.
     reconciled: AtomicU64,
+    /// Which servers came back of late, for the desk of alerts.
+    returns: Arc<Returns>,
     /// What the next transactions end with instead, for tests.
     #[cfg(test)]
     faults: Mutex<std::collections::VecDeque<StoreError>>,
@@ -91,6 +97,7 @@ impl Desk {
             set_aside: AtomicU64::new(0),
             mismatches: Mutex::default(),
             reconciled: AtomicU64::new(0),
+            returns: Arc::default(),
             #[cfg(test)]
             faults: Mutex::default(),
         }
@@ -102,20 +109,36 @@ impl Desk {
         self
     }
 
-    /// The same desk, whose letters show the time before their news.
-    pub(crate) fn with_around(mut self, around: Arc<Surroundings>) -> Self {
-        self.letters.around = around;
+    /// The same desk, whose letters have more than their facts.
+    pub(crate) fn with_wording(mut self, wording: Wording) -> Self {
+        self.letters.wording = wording;
+        self
+    }
+
+    /// The same desk, that writes down which servers came back.
+    pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
+        self.returns = returns;
         self
     }
 
     fn tell(&self, changes: Changes) {
         self.courier.notify_one();
         for (server, incident) in changes {
+            if let IncidentState::Closed(at) = incident.state {
+                self.returns.note(&server, at);
+            }
             let open = matches!(incident.state, IncidentState::Open);
             let shown = open.then(|| (incident.id, incident.cause.clone()));
             self.fleet.set_incident(&server, shown);
             self.events.tell(Event::Incident(server, IncidentRow::from(&incident)));
         }
+    }
+
+    /// Records transitions and tells of them, for tests of other desks.
+    #[cfg(test)]
+    pub(crate) fn record_now(&self, transitions: &[Transition]) {
+        let changes = self.record(transitions).expect("the store works");
+        self.tell(changes);
     }
 
     /// Records all transitions in one transaction, or none of them.

@@ -11,7 +11,7 @@ use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::{Channel, Incident, ServerName};
-use watchfire_notify::{FromFile, Notifier};
+use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
@@ -21,23 +21,27 @@ use watchfire_store::{Store, StoredAgent, StoredLeaving};
 use crate::accounts::Account;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
-use crate::alerts::{AlertDesk, Tools};
+use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
 use crate::around::Surroundings;
-use crate::config::{HubConfig, Service, User};
-use crate::courier::{Begun, Courier, END_PATIENCE};
+use crate::config::{Fallback, HubConfig, Service, User};
+use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
+use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders, United};
+use crate::self_test::SelfTests;
 use crate::shown::Shown;
+use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
+use crate::wording::Wording;
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
@@ -221,8 +225,21 @@ impl Hub {
         );
         let courier =
             Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
+        let undelivered = Undelivered {
+            recipients: recipients.clone(),
+            admins: admins(&config.users),
+            hub_id: self.hub_id.clone(),
+            public_url: config.public_url.clone(),
+        };
+        let courier = courier.with_budget(config.budget).telling(undelivered);
         let muting = Arc::new(Muting::new(config.maintenance));
-        let alerts = Arc::new(AlertDesk::new(Tools {
+        let silences =
+            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
+        let silences = Arc::new(silences);
+        let returns = Arc::new(Returns::default());
+        let around = Arc::new(Surroundings::default());
+        let wording = Wording { around: around.clone(), own: Arc::new(config.messages.words) };
+        let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
             store: self.store.clone(),
             recipients: recipients.clone(),
@@ -231,10 +248,22 @@ impl Hub {
             courier: arrived.clone(),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
-        }));
-        let around = Arc::new(Surroundings::default());
-        let desk = Arc::new(desk.with_muting(muting.clone()).with_around(around.clone()));
+            wording: wording.clone(),
+        });
+        let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let desk = desk.with_muting(muting.clone()).with_returns(returns);
+        let desk = Arc::new(desk.with_wording(wording));
         let admins = admins(&config.users);
+        let self_tests = SelfTests::new(
+            self.store.clone(),
+            config.users.clone(),
+            (config.public_url.clone(), self.hub_id.clone()),
+            arrived.clone(),
+        );
+        let self_tests = Arc::new(self_tests);
+        let missed = (desk.clone(), admins.clone());
+        let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
+        let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
         let daily = Daily {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -266,9 +295,11 @@ impl Hub {
         let mut tasks = vec![
             task::critical("watch", end.clone(), watching),
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
+        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
         let page = page_limits(fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
         let told = (self.store.clone(), desk.clone());
@@ -319,6 +350,9 @@ impl Hub {
         let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
         let enrolment = Arc::new(enrolment);
         sessions.set_renewal(Box::new(enrolment.clone()));
+        sessions.set_fallback(Box::new(fallbacks.clone()));
+        let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
+        tasks.push(task::spawn("fallback", handing_out));
         tasks.push(task::spawn_restarting("agents", clock.clone(), {
             let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
             move || agents.clone().keep(clock.clone(), shutdown.clone())
@@ -352,6 +386,8 @@ impl Hub {
             hand_overs,
             recipients: recipients.into(),
             muting,
+            self_tests,
+            silences,
             alerts,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
@@ -369,6 +405,12 @@ impl Hub {
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
     }
+}
+
+/// Whom agents tell when this hub is gone, as the config says.
+fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
+    let allow = allowed.hosts().iter().map(ToString::to_string).collect();
+    config.map(|fallback| Terms::new(fallback, allow, hub))
 }
 
 /// What agents told and what senders pushed, each for one user's scope.

@@ -36,6 +36,7 @@ mod disk;
 mod doctor;
 mod enrolment;
 mod events;
+mod fallback;
 mod fleet;
 mod folder_lock;
 mod heartbeat;
@@ -52,8 +53,10 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod self_test;
 mod session;
 mod shown;
+mod silences;
 mod stall;
 mod streams;
 mod terminal;
@@ -62,18 +65,21 @@ mod testing;
 mod trial;
 mod uplink;
 mod watch;
+mod wording;
 
 pub use address::join_address;
 pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, TokenWish};
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin, User,
-    WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
+    User, WatchedServer, show,
 };
+pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};
 pub use hub::{FirstPassword, Hub, HubError};
 pub use identity::IdentityError;
 pub use report::{Reported, report_now};
+pub use self_test::WeekTime;
 pub use shown::Shown;
 pub use trial::{Trial, Tried};

@@ -25,7 +25,7 @@ use watchfire_identity::pulse::PulseKey;
 use watchfire_model::{Moment, Sight};
 use watchfire_runtime::Clock;
 use watchfire_runtime::socket::{CloseReason, Socket, SocketLimits};
-use watchfire_wire::{MAX_FRAME_BYTES, Version};
+use watchfire_wire::{FallbackSeat, FallbackTold, MAX_FRAME_BYTES, Version};
 
 use crate::aftermath::Corrections;
 use crate::dial::{Failed, Rarely};
@@ -71,6 +71,7 @@ struct Shared {
     pulses: Pulses,
     corrections: Corrections,
     renewal: OnceLock<Box<dyn Renewal>>,
+    fallback: OnceLock<Box<dyn FallbackDesk>>,
     pool: KeyPool,
     registry: Registry,
     backfills: Arc<Semaphore>,
@@ -98,6 +99,17 @@ pub(crate) trait Renewal: Send + Sync {
     /// Whether `agent` may speak this version of the protocol; the reason in words
     /// otherwise. It is called on a thread that must not wait.
     fn admit(&self, agent: AgentId, version: Version) -> Result<(), String>;
+}
+
+/// Hears of the agents that keep what is for the day without the hub. It is called on threads
+/// that must not wait.
+pub(crate) trait FallbackDesk: Send + Sync {
+    /// An agent with this place in the fleet takes part. Its stream leads to this address, and
+    /// the hub dialed it or not.
+    fn greeted(&self, who: (usize, AgentId), at: (SocketAddr, bool), said: FallbackSeat);
+
+    /// An agent says that the fallback was told.
+    fn told(&self, agent: AgentId, told: FallbackTold);
 }
 
 impl Renewal for Arc<Enrolment> {
@@ -154,6 +166,7 @@ impl Sessions {
             pulses,
             corrections,
             renewal: OnceLock::new(),
+            fallback: OnceLock::new(),
             pool: KeyPool::new(),
             registry: Registry::default(),
             backfills: Arc::new(Semaphore::new(MAX_BACKFILLS)),
@@ -189,6 +202,13 @@ impl Sessions {
     pub(crate) fn set_renewal(&self, renewal: Box<dyn Renewal>) {
         if self.0.renewal.set(renewal).is_err() {
             tracing::error!("certificates are renewed by the first who was named");
+        }
+    }
+
+    /// Says who hears of the fallback. Only the first one counts.
+    pub(crate) fn set_fallback(&self, desk: Box<dyn FallbackDesk>) {
+        if self.0.fallback.set(desk).is_err() {
+            tracing::error!("the first who was named hears of the fallback");
         }
     }
 

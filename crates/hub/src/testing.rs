@@ -1,5 +1,6 @@
 //! What several test modules of this crate build on.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -129,6 +130,27 @@ pub(crate) fn letter(
         references: Vec::new(),
         created: moment(0),
     }
+}
+
+/// Changes the first `from` in the database of `folder` to `to`, whose last handle is `store`.
+pub(crate) fn damage(store: Store, folder: &Path, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    // A commit of this size makes SQLite move all pages from its WAL to the file.
+    let filler = vec![0; 8 << 20];
+    store.write(|batch| batch.put_secret("filler", &filler)).expect("the store works");
+    drop(store);
+    for beside in ["watchfire.db-wal", "watchfire.db-shm"] {
+        let removed = std::fs::remove_file(folder.join(beside));
+        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        assert!(removed.as_ref().err().is_none_or(gone), "{removed:?}");
+    }
+    let path = folder.join("watchfire.db");
+    let mut bytes = std::fs::read(&path).expect("it is there");
+    let mut places = bytes.windows(from.len()).enumerate();
+    let found = places.find(|(_, window)| *window == from.as_bytes());
+    let place = found.expect("it is in the file").0;
+    bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    std::fs::write(&path, bytes).expect("it can be written");
 }
 
 /// Lets the other tasks of this runtime come to their next wait.

@@ -47,6 +47,20 @@ impl Trial {
         Ok(Self { notifier, channels: each })
     }
 
+    /// Reads `urls` that came from elsewhere: no program runs, no device is opened and no mail
+    /// leaves for them. They may lead to `allow` besides the public internet.
+    ///
+    /// # Errors
+    /// In words, when an entry of `allow` cannot be used.
+    pub fn from_elsewhere(urls: &[String], allow: &[String], clock: Clock) -> Result<Self, String> {
+        let notifier = Notifier::new(None, clock).map_err(|error| error.to_string())?;
+        let notifier = notifier.allowing(allowed(None, allow)?);
+        let channels = urls.iter().map(|url| Channel::new(url.trim()));
+        let channels = channels.filter(|channel| !terminal::is_terminal(channel));
+        let each = channels.flat_map(|channel| tried(&notifier, &channel)).collect();
+        Ok(Self { notifier, channels: each })
+    }
+
     /// The channels, in order.
     #[must_use]
     pub fn channels(&self) -> &[Tried] {

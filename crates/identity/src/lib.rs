@@ -1,5 +1,5 @@
 //! Who may do what: passwords, tokens, roles, the limit on login tries,
-//! certificates, enrolment, the tag on a pulse, and the signature of a webhook.
+//! certificates, enrolment, the tag on a pulse, the signature of a webhook, and sealing.
 //!
 //! This is the one crate besides `runtime` that links cryptography. It has no
 //! async runtime and reads no clock: every function that depends on time takes
@@ -17,6 +17,7 @@ pub mod pulse;
 mod random;
 mod role;
 mod scope;
+mod seal;
 pub mod token;
 
 pub use link::{LinkClaims, LinkError, LinkKey, MAX_MARK_BYTES};
@@ -24,3 +25,4 @@ pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
 pub use role::{Action, Role, RoleError, authorize, may_change};
 pub use scope::{Scope, ScopeError};
+pub use seal::{NotOpened, SEAL_ADDS_BYTES, SEAL_KEY_BYTES, SealKey};

@@ -7,6 +7,8 @@ use crate::label::is_label_name;
 
 /// How much memory one compiled expression may take, in bytes.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
+/// The same for one of which there may be thousands.
+const SMALL_REGEX_SIZE_LIMIT: usize = 128 << 10;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +62,56 @@ impl fmt::Display for SelectorError {
 
 impl std::error::Error for SelectorError {}
 
+impl MatchOp {
+    /// The sign that stands for it: `=`, `!=`, `=~` or `!~`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Matches => "=~",
+            Self::NotMatches => "!~",
+        }
+    }
+
+    /// What such a sign stands for.
+    #[must_use]
+    pub fn parse(sign: &str) -> Option<Self> {
+        let all = [Self::Equal, Self::NotEqual, Self::Matches, Self::NotMatches];
+        all.into_iter().find(|op| op.as_str() == sign)
+    }
+}
+
+/// As a selector writes it: `role="web"`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        write!(f, "{}{}\"{value}\"", self.label, self.op.as_str())
+    }
+}
+
 impl Matcher {
     /// A matcher on `label`.
     ///
     /// # Errors
     /// The regular expression's own words when `op` needs one and `value` is none.
     pub fn new(label: &str, op: MatchOp, value: &str) -> Result<Self, String> {
+        Self::within(label, op, value, REGEX_SIZE_LIMIT)
+    }
+
+    /// The same with an expression that takes little memory: for what users make at any time, and
+    /// of which thousands are kept.
+    ///
+    /// # Errors
+    /// As [`Matcher::new`].
+    pub fn small(label: &str, op: MatchOp, value: &str) -> Result<Self, String> {
+        Self::within(label, op, value, SMALL_REGEX_SIZE_LIMIT)
+    }
+
+    fn within(label: &str, op: MatchOp, value: &str, limit: usize) -> Result<Self, String> {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Matches | MatchOp::NotMatches => Some(anchored(value)?),
+            MatchOp::Matches | MatchOp::NotMatches => Some(anchored(value, limit)?),
         };
         Ok(Self { label: label.to_owned(), op, value: value.to_owned(), regex })
     }
@@ -128,6 +171,12 @@ impl Selector {
         self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
 
+    /// Its matchers; none of `*`.
+    #[must_use]
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.matchers
+    }
+
     /// The text the selector was read from.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -167,15 +216,13 @@ impl Scope {
     }
 }
 
-fn anchored(pattern: &str) -> Result<Regex, String> {
+fn anchored(pattern: &str, limit: usize) -> Result<Regex, String> {
     // The pattern must be whole by itself: otherwise "a)|(b" would escape the anchors.
     regex::RegexBuilder::new(pattern)
-        .size_limit(REGEX_SIZE_LIMIT)
+        .size_limit(limit)
         .build()
         .and_then(|_| {
-            regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
-                .size_limit(REGEX_SIZE_LIMIT)
-                .build()
+            regex::RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(limit).build()
         })
         .map_err(|error| error.to_string())
 }
@@ -338,6 +385,23 @@ mod tests {
             let error = Selector::parse(text).expect_err(text);
             assert_eq!(error.at, at, "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_matcher_is_written_as_it_is_read() {
+        for text in [r#"role="web""#, r#"a!="b\"c""#, r#"a=~"x\\.y|z""#, r#"a!~"b\nc""#] {
+            let selector = Selector::parse(text).expect(text);
+            assert_eq!(selector.matchers()[0].to_string(), text);
+        }
+        assert_eq!(MatchOp::parse("=="), None);
+    }
+
+    #[test]
+    fn a_small_expression_takes_little_memory() {
+        assert!(Matcher::small("a", MatchOp::Matches, "web-[0-9]+|db.*").is_ok());
+        let large = r"\w{20}";
+        assert!(Matcher::small("a", MatchOp::Matches, large).is_err());
+        assert!(Matcher::new("a", MatchOp::Matches, large).is_ok());
     }
 
     #[test]

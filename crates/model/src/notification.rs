@@ -84,6 +84,9 @@ impl NotificationKind {
     }
 }
 
+/// The longest scheme of a channel.
+const MAX_SCHEME_BYTES: usize = 21;
+
 /// A way to reach a user, as the config gives it: `mailto:ada@example.org`.
 ///
 /// Its text may hold a secret in later channels, so `Debug` shows the scheme only.
@@ -103,11 +106,24 @@ impl Channel {
         &self.0
     }
 
-    /// The part before the first colon: `mailto`.
+    /// The part before the first colon: `mailto`; `none` where what stands there is no scheme.
+    /// It may be shown to anybody: of a token that somebody pasted alone nothing is.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        self.0.split(':').next().unwrap_or("")
+        match self.0.trim_start().split_once(':') {
+            Some((scheme, _)) if is_scheme(scheme) => scheme,
+            _ => "none",
+        }
     }
+}
+
+/// RFC 3986, section 3.1, in lower case and no longer than any that there is: a token that has a
+/// colon in it is hardly ever so short and so plain.
+fn is_scheme(text: &str) -> bool {
+    let mut rest = text.bytes();
+    rest.next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.len() <= MAX_SCHEME_BYTES
+        && rest.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b))
 }
 
 impl fmt::Debug for Channel {
@@ -232,4 +248,30 @@ pub struct Delivery {
     pub ended: Option<Moment>,
     /// How it ended.
     pub outcome: DeliveryOutcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_without_a_scheme_shows_nothing_of_itself() {
+        let scheme = |url: &str| Channel::new(url).scheme().to_owned();
+        assert_eq!(scheme("mailto:ada@example.org"), "mailto");
+        assert_eq!(scheme("sms+https://h/?to=1"), "sms+https");
+        assert_eq!(scheme(" tgram://123:AAx/1"), "tgram");
+        for secret in [
+            "xoxb-123-456-hidden",
+            "123456789:AAhidden",
+            "Hidden:x",
+            "hidden_token:x",
+            "hiddenhiddenhiddenhidden:x",
+            "//hidden@host/",
+            ":hidden",
+            "",
+        ] {
+            assert_eq!(scheme(secret), "none", "{secret}");
+            assert_eq!(format!("{:?}", Channel::new(secret)), "Channel(none:…)");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::channel::WebChannel;
 use crate::channel::from_file::FromFile;
 use crate::channel::guard::{self, Allowed, Way};
 use crate::channel::list::Kind;
-use crate::channel::route::{Route, route};
+use crate::channel::route::{Route, is_mail, route};
 use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -184,6 +184,13 @@ impl Notifier {
         Ok(format!("{}: {method} to {host} {way}{}", kind.name, target.unwrap_or_default()))
     }
 
+    /// For how long `channel` is left alone from now on: its provider asked for that, or turned a
+    /// message away. Meanwhile it is the next channel's turn.
+    #[must_use]
+    pub fn rests(&self, channel: &Channel) -> Option<Duration> {
+        self.sender.rests(channel.as_str())
+    }
+
     /// Hands `message` to `channel` and says what came of it. It ends within
     /// [`Timeouts::whole`], and no panic of a library leaves it: a message that
     /// cannot be sent is refused, and the next one still goes out.
@@ -224,10 +231,6 @@ impl Notifier {
         let to = mailto::address(channel.as_str())?;
         Ok((self.mail.as_ref().ok_or(ChannelError::MailNotConfigured)?, to))
     }
-}
-
-fn is_mail(channel: &Channel) -> bool {
-    channel.scheme().eq_ignore_ascii_case("mailto")
 }
 
 impl Mail {
@@ -348,6 +351,9 @@ mod tests {
         assert!(check("nonsense:123").contains("this version has mailto, "));
         assert!(check("pager:123").contains("write pagerduty://"));
         assert!(check("").contains("this version has mailto, "));
+        assert!(check("xoxb-1-2-hidden").starts_with("no channel \"none\""));
+        assert!(check("123456:AAhidden").starts_with("no channel \"none\""));
+        assert!(check("MailTo:ada@example.org").contains("[mail]"));
         assert!(check("tgrams://123:AAx/1").contains("write tgram://BOT_TOKEN/CHAT"));
         assert!(check("https://example.org/x").contains("https://hooks.slack.com/"));
         assert!(check("https://example.org/x").contains("webhook+https://HOST/PATH"));

@@ -12,8 +12,14 @@ use watchfire_model::{
     NotificationState,
 };
 
+use crate::channel::list::is_text_message;
+
+mod owed;
+
+pub use owed::owed;
+
 /// When a channel has not taken a notification for this long since its first
-/// try, the next channel is tried as well.
+/// try, the next channel is tried as well. While one rests, the next one is tried at once.
 pub const NEXT_CHANNEL_AFTER: Duration = Duration::from_secs(30);
 
 /// How old a notification must be before it is given up.
@@ -26,6 +32,9 @@ pub const LEAST_TRIES: u32 = 60;
 
 /// The pauses between tries on one channel, in seconds; the last one repeats.
 const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
+
+/// How often a text message is sent that may have come each time: each costs money, and wakes.
+const MOST_TEXTS: usize = 3;
 
 /// The longest that a notification waits for its user before the clocks are looked at again:
 /// one of them may be set.
@@ -76,17 +85,25 @@ enum Plan<'a> {
 /// in `references` counts as sent. No try of this lane may be under way: a
 /// delivery without an end is one in which the hub died.
 ///
+/// `rests` says for how long a channel is left alone by a notification, where it is: it is not tried until then,
+/// and the next one need not wait for it.
+///
 /// `jitter`, from 0 to 1, shortens pauses by up to a quarter, so that many
 /// hubs do not come back to a provider in step.
 ///
 /// Whenever a step is carried out the lane comes to its end: each notification
 /// is delivered, merged, or dead after [`GIVE_UP_AFTER`] and [`LEAST_TRIES`].
 #[must_use]
-pub fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
+pub fn next_step(
+    lane: &[(Notification, Vec<Delivery>)],
+    now: Moment,
+    jitter: f64,
+    rests: impl Fn(&Notification, &Channel) -> Option<Duration>,
+) -> Step {
     let Some(head) = lane.iter().position(is_open) else { return Step::Empty };
     let (at, merges) = collapsed(lane, head, now).unwrap_or((head, Vec::new()));
     let (notification, tries) = &lane[at];
-    match plan(notification, tries, now, jitter) {
+    match plan(notification, tries, (now, jitter), rests) {
         Plan::Now(channel) => Step::Send {
             notification: notification.id,
             channel: channel.clone(),
@@ -153,18 +170,23 @@ fn told_before(lane: &[(Notification, Vec<Delivery>)], at: usize) -> bool {
 
 fn told((notification, tries): &(Notification, Vec<Delivery>)) -> bool {
     notification.state == NotificationState::Delivered
-        || tries.iter().any(|try_| match &try_.outcome {
-            DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
-            DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
-            DeliveryOutcome::Refused { .. } => false,
-        })
+        || tries.iter().any(|try_| took(&try_.outcome))
+}
+
+/// Whether a try with this outcome was, or may have been, taken.
+fn took(outcome: &DeliveryOutcome) -> bool {
+    match outcome {
+        DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Unknown => true,
+        DeliveryOutcome::Retry { maybe_accepted, .. } => *maybe_accepted,
+        DeliveryOutcome::Refused { .. } => false,
+    }
 }
 
 fn plan<'a>(
     notification: &'a Notification,
     tries: &[Delivery],
-    now: Moment,
-    jitter: f64,
+    (now, jitter): (Moment, f64),
+    rests: impl Fn(&Notification, &Channel) -> Option<Duration>,
 ) -> Plan<'a> {
     if let Some(wait) = asleep(notification, tries, now) {
         return Plan::Later(wait);
@@ -174,7 +196,9 @@ fn plan<'a>(
             tries.iter().filter(|t| matches!(t.outcome, DeliveryOutcome::Refused { .. }));
         refused.any(|t| t.channel == *channel)
     };
-    let usable: Vec<&Channel> = notification.channels.iter().filter(|c| !refused(c)).collect();
+    let usable = notification.channels.iter();
+    let usable: Vec<&Channel> =
+        usable.filter(|channel| !refused(channel) && !is_worn_out(channel, tries)).collect();
     if usable.is_empty() || given_up(notification, tries, now) {
         return Plan::Never;
     }
@@ -183,9 +207,14 @@ fn plan<'a>(
     for channel in usable {
         let own: Vec<&Delivery> = tries.iter().filter(|t| t.channel == *channel).collect();
         let wait = if own.is_empty() { opens_in } else { pause_left(&own, now, jitter) };
+        let rest = rests(notification, channel);
+        let wait = wait.max(rest.unwrap_or_default());
         // Strictly sooner: of two that are due, the preferred one goes first.
         if wait < soonest.0 {
             soonest = (wait, channel);
+        }
+        if rest.is_some() {
+            continue;
         }
         let Some(first) = own.first() else { break };
         let since = elapsed(first.began, now).unwrap_or(Duration::MAX);
@@ -195,6 +224,12 @@ fn plan<'a>(
         (Duration::ZERO, channel) => Plan::Now(channel),
         (wait, _) => Plan::Later(wait),
     }
+}
+
+/// Whether so many text messages may have come and been paid that one more is no help.
+fn is_worn_out(channel: &Channel, tries: &[Delivery]) -> bool {
+    let doubtful = tries.iter().filter(|one| one.channel == *channel && took(&one.outcome));
+    doubtful.count() >= MOST_TEXTS && is_text_message(channel)
 }
 
 /// How long its user sleeps on. The clock that says less counts: a clock on the wall that

@@ -9,11 +9,20 @@ use crate::{Batch, Store, StoreError};
 
 /// The most letters that are remembered of one alert: the newest ones.
 const MAX_LETTERS: usize = 50;
+/// The most alerts of one incident that are kept after they are over: the newest ones.
+const MAX_OVER: usize = 1000;
 /// The most alerts that one call of [`Store::alerts_of`] returns.
 pub const MAX_ALERTS_SHOWN: usize = 1000;
 
 const COLUMNS: &str = "alert.id, alert.incident, source, alert.labels, annotations, \
      generator_url, value, starts_unix_ms, ends_unix_ms, over_unix_ms, fired";
+
+/// Those that a start of the hub wants to know of. Three searches by an index: one with "or"
+/// would read every incident.
+const KNOWN: &str = "WITH known AS (SELECT alert.id FROM alert WHERE incident IN \
+     (SELECT id FROM incident WHERE closed_unix_ms IS NULL \
+     UNION ALL SELECT id FROM incident WHERE closed_unix_ms >= ?1) \
+     UNION SELECT alert FROM alert_news)";
 
 /// An alert as it is stored. One that fires again while its incident is open has its row again.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,17 +87,14 @@ pub struct AlertTold {
 }
 
 impl Store {
-    /// The alerts of incidents that are open or were closed at or after `since_unix_ms`,
-    /// oldest first.
+    /// The alerts of incidents that are open or were closed at or after `since_unix_ms`, and
+    /// those of which somebody is still to be told, oldest first.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn alerts_since(&self, since_unix_ms: i64) -> Result<Vec<StoredAlert>, StoreError> {
-        // Two searches by an index: one with "or" would read every incident.
         let sql = format!(
-            "SELECT {COLUMNS} FROM alert WHERE incident IN (SELECT id FROM incident \
-             WHERE closed_unix_ms IS NULL UNION ALL SELECT id FROM incident \
-             WHERE closed_unix_ms >= ?1) ORDER BY id"
+            "{KNOWN} SELECT {COLUMNS} FROM alert WHERE id IN (SELECT * FROM known) ORDER BY id"
         );
         self.read(|connection| {
             let mut query = connection.prepare_cached(&sql)?;
@@ -121,18 +127,17 @@ impl Store {
         })
     }
 
-    /// What users know of the alerts of incidents that are open or were closed at or after
-    /// `since_unix_ms`.
+    /// What users know of the alerts that [`Store::alerts_since`] finds.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn alerts_told(&self, since_unix_ms: i64) -> Result<Vec<AlertTold>, StoreError> {
-        let sql = "SELECT alert_told.alert, alert_told.user, is_firing, alert_told.unix_ms, \
-             alert_told.thread FROM alert_told JOIN alert ON alert.id = alert_told.alert \
-             WHERE alert.incident IN (SELECT id FROM incident WHERE closed_unix_ms IS NULL \
-             UNION ALL SELECT id FROM incident WHERE closed_unix_ms >= ?1)";
+        let sql = format!(
+            "{KNOWN} SELECT alert, user, is_firing, unix_ms, thread FROM alert_told \
+             WHERE alert IN (SELECT * FROM known)"
+        );
         self.read(|connection| {
-            let mut query = connection.prepare_cached(sql)?;
+            let mut query = connection.prepare_cached(&sql)?;
             let rows = query.query_map([since_unix_ms], |row| {
                 Ok(AlertTold {
                     alert: row.get(0)?,
@@ -168,6 +173,7 @@ impl Batch<'_> {
         let sql = "INSERT INTO alert (incident, source, labels, annotations, generator_url, value, \
              starts_unix_ms, ends_unix_ms, fired) VALUES (:incident, :source, :labels, \
              :annotations, :generator_url, :value, :starts, :ends, :fired)";
+        self.forget_old_alerts(new.incident)?;
         Ok(self.connection.prepare_cached(sql)?.insert(named_params! {
             ":incident": new.incident.0,
             ":source": new.source,
@@ -179,6 +185,14 @@ impl Batch<'_> {
             ":ends": new.ends_unix_ms,
             ":fired": moments_text(&new.fired_unix_ms)?,
         })?)
+    }
+
+    fn forget_old_alerts(&self, incident: IncidentId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM alert WHERE incident = ?1 AND over_unix_ms IS NOT NULL AND id <= \
+             (SELECT id FROM alert WHERE incident = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+        let most = i64::try_from(MAX_OVER).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(sql)?.execute([incident.0, most])?;
+        Ok(())
     }
 
     /// Writes down how an alert stands now; its incident, source and labels stay.

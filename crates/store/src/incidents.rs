@@ -17,7 +17,7 @@ pub const MAX_FAMILY: usize = 200;
 /// What [`IncidentFilter::default`] asks for.
 const USUAL_PAGE: usize = 100;
 
-const SELECT: &str = "SELECT id, server, presence, cause, silence_mono_ns, silence_unix_ms, \
+pub(crate) const SELECT: &str = "SELECT id, server, presence, cause, silence_mono_ns, silence_unix_ms, \
      judged_mono_ns, judged_unix_ms, hub_stalled_ns, closed_mono_ns, closed_unix_ms, kind, severity, \
      part_of, labels, acknowledged_by, acknowledged_unix_ms FROM incident";
 
@@ -203,6 +203,24 @@ impl Batch<'_> {
         Ok(query.query_row([server.as_str()], |row| row.get(0)).optional()?.map(IncidentId))
     }
 
+    /// The open incident of a kind about a server, or about what has such labels.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn open_incident_about(
+        &self,
+        server: &ServerName,
+        kind: IncidentKind,
+        labels: Option<&Labels>,
+    ) -> Result<Option<IncidentId>, StoreError> {
+        let sql = "SELECT id FROM incident WHERE server = ?1 AND kind = ?2 AND subject = ?3 \
+             AND closed_unix_ms IS NULL";
+        let subject = labels.map(labels_text).transpose()?.unwrap_or_default();
+        let mut query = self.connection.prepare_cached(sql)?;
+        let params = params![server.as_str(), kind.as_str(), subject];
+        Ok(query.query_row(params, |row| row.get(0)).optional()?.map(IncidentId))
+    }
+
     /// The first one of the incidents that a new one of the server's belongs to: those of `kind`
     /// that are open, or were closed at or after `since_unix_ms`.
     ///
@@ -354,7 +372,7 @@ fn family(
     Ok(query.query_and_then([id.0, most], incident)?.collect())
 }
 
-fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
+pub(crate) fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
     let by: Option<String> = row.get(15)?;
     let acknowledged = match by {
         Some(by) => Some(Acknowledged { by, at_unix_ms: row.get(16)? }),

@@ -21,6 +21,8 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0004.sql"),
         include_str!("migrations/0005.sql"),
         include_str!("migrations/0006.sql"),
+        include_str!("migrations/0008.sql"),
+        include_str!("migrations/0009.sql"),
     ],
     application_id: 0x5746_6972,
 };

@@ -108,6 +108,15 @@ impl Store {
         self.read(|connection| readable(select(connection, rest, [after.0, most])?, "notification"))
     }
 
+    /// One notification, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn notification(&self, id: NotificationId) -> Result<Option<Notification>, StoreError> {
+        let rows = self.read(|connection| select(connection, "WHERE id = ?1", [id.0]))?;
+        rows.into_iter().next().transpose()
+    }
+
     /// What a notification is about, as things stand now; of one that is not there, nothing.
     ///
     /// # Errors

@@ -52,7 +52,23 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn timeline_is_full(&self, id: IncidentId) -> Result<bool, StoreError> {
+    /// How many lines of a kind an incident's timeline has.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn lines_of(&self, id: IncidentId, kind: TimelineKind) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM timeline WHERE incident = ?1 AND kind = ?2";
+        let params = params![id.0, kind.as_str()];
+        let count: i64 =
+            self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Whether a further line would be left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn timeline_is_full(&self, id: IncidentId) -> Result<bool, StoreError> {
         let sql = "SELECT count(*) FROM timeline WHERE incident = ?1";
         let count: i64 =
             self.connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0))?;

@@ -14,7 +14,36 @@ pub const MAX_TRIES_KEPT: u32 = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub i64);
 
+/// A message that went out by a channel, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The channel.
+    pub channel: Channel,
+    /// When its try began, in milliseconds since 1970.
+    pub unix_ms: i64,
+}
+
 impl Store {
+    /// What went out since a moment, in milliseconds since 1970, or may have: the newest `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn sent_since(&self, unix_ms: i64, most: usize) -> Result<Vec<Sent>, StoreError> {
+        // By number, because there is no index by time and the newest are what is wanted.
+        let sql = "SELECT channel, began_unix_ms FROM (SELECT channel, began_unix_ms, outcome, \
+             maybe_accepted FROM delivery ORDER BY id DESC LIMIT ?2) WHERE began_unix_ms >= ?1 \
+             AND (outcome IN ('accepted', 'unknown') OR maybe_accepted)";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            let sent = query.query_map([unix_ms, most], |row| {
+                let url: String = row.get(0)?;
+                Ok(Sent { channel: Channel::new(&url), unix_ms: row.get(1)? })
+            })?;
+            Ok(sent.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// The tries to hand over one notification, oldest first; of one that another
     /// told as well, those of the other.
     ///

@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use crate::convert::{asks, bounded_unix_ms, hello, processes, sane_unix_ms, status};
+use crate::convert::{asks, bounded_unix_ms, fallback, hello, processes, sane_unix_ms, status};
 use crate::limits::MAX_FRAME_BYTES;
 use crate::packed::{Base, pack, unpack};
 use crate::proto::{AnyFrame, Body, Frame};
@@ -53,6 +53,11 @@ fn to_wire(message: &Message, live: Option<Base>) -> Result<Body, WireError> {
         Message::ProbeResult(result) => Body::ProbeResult(asks::probe_result_to_wire(*result)),
         Message::Renew(renew) => Body::Renew(asks::renew_to_wire(renew)?),
         Message::Renewed(renewed) => Body::Renewed(asks::renewed_to_wire(renewed)?),
+        Message::Fallback(one) => Body::Fallback(fallback::to_wire(one)?),
+        Message::FallbackOver => Body::FallbackOver(proto::Nothing {}),
+        Message::FallbackTold(told) => Body::FallbackTold(fallback::told_to_wire(told)?),
+        Message::FallbackHeard(heard) => Body::FallbackHeard(fallback::heard_to_wire(*heard)),
+        Message::HubLeaves => Body::HubLeaves(proto::Nothing {}),
     })
 }
 
@@ -101,6 +106,11 @@ fn from_wire(body: Body, live: Option<Base>) -> Result<Message, WireError> {
         Body::ProbeResult(result) => Message::ProbeResult(asks::probe_result_from_wire(&result)?),
         Body::Renew(renew) => Message::Renew(asks::renew_from_wire(renew)?),
         Body::Renewed(renewed) => Message::Renewed(asks::renewed_from_wire(renewed)?),
+        Body::Fallback(one) => Message::Fallback(Box::new(fallback::from_wire(one)?)),
+        Body::FallbackOver(_) => Message::FallbackOver,
+        Body::FallbackTold(told) => Message::FallbackTold(fallback::told_from_wire(told)?),
+        Body::FallbackHeard(heard) => Message::FallbackHeard(fallback::heard_from_wire(&heard)?),
+        Body::HubLeaves(_) => Message::HubLeaves,
     })
 }
 

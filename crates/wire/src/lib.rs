@@ -32,7 +32,8 @@ pub use error::WireError;
 pub use frame::{decode, encode};
 pub use limits::MAX_FRAME_BYTES;
 pub use message::{
-    Ack, Alive, Backfill, BackfillEnd, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
+    Ack, Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackHeard, FallbackMember,
+    FallbackSeat, FallbackTold, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
     Record, RecordKind, Records, Renew, Renewed, RingState,
 };
 pub use stream::{StreamDecoder, StreamEncoder};

@@ -38,6 +38,19 @@ pub const RING_BYTES: usize = 16;
 /// The longest time that a probe can tell of, in milliseconds.
 pub const MAX_PROBE_MS: u32 = 60_000;
 
+/// The most members of a fallback. With nine of them each holds a box for 28 sets of three.
+pub const MAX_FALLBACK_MEMBERS: usize = 9;
+/// The most boxes in a fallback.
+pub const MAX_FALLBACK_BOXES: usize = 28;
+/// The length of a part of a fallback's key, in bytes.
+pub const FALLBACK_PART_BYTES: usize = 32;
+/// The longest box, in bytes: a key of 32 and what sealing adds.
+pub const MAX_FALLBACK_BOX_BYTES: usize = 96;
+/// The longest sealed content of a fallback, in bytes.
+pub const MAX_FALLBACK_BYTES: usize = 16 << 10;
+/// The longest time that a hub may be gone before the fallback is told, in seconds: a day.
+pub const MAX_FALLBACK_S: u32 = 86_400;
+
 /// The longest server name, in bytes: that of a DNS name.
 pub const MAX_SERVER_BYTES: usize = 253;
 /// The longest name of a device, a label or a user, and the longest id or version, in bytes.

@@ -1,9 +1,13 @@
+mod fallback;
 mod probe;
 mod records;
 mod renew;
 
 use watchfire_model::{Labels, ProcessTable, Status};
 
+pub use self::fallback::{
+    Fallback, FallbackBox, FallbackHeard, FallbackMember, FallbackSeat, FallbackTold,
+};
 pub use self::probe::{Probe, ProbeResult, ProbeSaw};
 pub use self::records::{Ack, Backfill, BackfillEnd, Record, RecordKind, Records};
 pub use self::renew::{Renew, Renewed};
@@ -42,6 +46,16 @@ pub enum Message {
     Renew(Renew),
     /// Hub to agent: the renewed certificate.
     Renewed(Renewed),
+    /// Hub to agent: what to keep for the day on which the hub is gone.
+    Fallback(Box<Fallback>),
+    /// Hub to agent: forget what you keep for that day.
+    FallbackOver,
+    /// Agent to hub: the fallback was told.
+    FallbackTold(FallbackTold),
+    /// Hub to agent: it knows that now.
+    FallbackHeard(FallbackHeard),
+    /// Hub to agent: it was told to stop, and is not to be missed at once.
+    HubLeaves,
 }
 
 /// Who speaks. What it says of itself is a claim: the hub knows a server by the
@@ -76,6 +90,8 @@ pub struct Hello {
     pub reboot_reason: String,
     /// From a hub: send [`Records`] instead of status and process tables.
     pub wants_ticks: bool,
+    /// From an agent that keeps what is for the day without a hub.
+    pub fallback: Option<FallbackSeat>,
 }
 
 /// What an agent's recorder holds.
@@ -114,6 +130,7 @@ impl Default for Hello {
             uptime_ms: None,
             reboot_reason: String::new(),
             wants_ticks: false,
+            fallback: None,
         }
     }
 }

@@ -9,7 +9,10 @@ use prost::{Message, Oneof};
 /// Reserved for what is to come: 11 Command, 12 Output, 13 Exit.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Frame {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16")]
+    #[prost(
+        oneof = "Body",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 19, 20, 21"
+    )]
     pub(crate) body: Option<Body>,
 }
 
@@ -42,6 +45,16 @@ pub(crate) enum Body {
     Renew(Renew),
     #[prost(message, tag = "16")]
     Renewed(Renewed),
+    #[prost(message, tag = "17")]
+    Fallback(Fallback),
+    #[prost(message, tag = "18")]
+    FallbackOver(Nothing),
+    #[prost(message, tag = "19")]
+    FallbackTold(FallbackTold),
+    #[prost(message, tag = "20")]
+    FallbackHeard(FallbackHeard),
+    #[prost(message, tag = "21")]
+    HubLeaves(Nothing),
 }
 
 /// The part of a frame that every version of the protocol can read.
@@ -89,6 +102,8 @@ pub(crate) struct Hello {
     pub(crate) reboot_reason: String,
     #[prost(bool, tag = "13")]
     pub(crate) wants_ticks: bool,
+    #[prost(message, optional, tag = "14")]
+    pub(crate) fallback: Option<FallbackSeat>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -389,4 +404,76 @@ pub(crate) struct Renew {
 pub(crate) struct Renewed {
     #[prost(string, tag = "1")]
     pub(crate) certificate_pem: String,
+}
+
+/// A message that says all by being there.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Nothing {}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FallbackSeat {
+    #[prost(uint32, tag = "1")]
+    pub(crate) port: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) deal: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Fallback {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) deal: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) after_s: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) after_stop_s: u32,
+    #[prost(uint32, tag = "4")]
+    pub(crate) quorum: u32,
+    #[prost(string, tag = "5")]
+    pub(crate) hub: String,
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) part: Vec<u8>,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) boxes: Vec<FallbackBox>,
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) sealed: Vec<u8>,
+    #[prost(message, repeated, tag = "9")]
+    pub(crate) members: Vec<FallbackMember>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FallbackBox {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(crate) members: Vec<u32>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) sealed: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FallbackMember {
+    #[prost(string, tag = "1")]
+    pub(crate) id: String,
+    #[prost(string, tag = "2")]
+    pub(crate) server: String,
+    #[prost(string, tag = "3")]
+    pub(crate) address: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FallbackTold {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) outage: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(crate) by: String,
+    #[prost(uint32, tag = "3")]
+    pub(crate) agreed: u32,
+    #[prost(sint64, tag = "4")]
+    pub(crate) since_unix_ms: i64,
+    #[prost(sint64, tag = "5")]
+    pub(crate) told_unix_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FallbackHeard {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) outage: Vec<u8>,
 }

@@ -9,7 +9,8 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use crate::WireError;
 use crate::limits::{
-    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PROCESSES,
+    MAX_CORES, MAX_DISKS, MAX_FALLBACK_BOXES, MAX_FALLBACK_MEMBERS, MAX_FILESYSTEMS, MAX_LABELS,
+    MAX_NETWORKS, MAX_PROCESSES,
 };
 
 /// The fields of one message that need a look, by number. The others are skipped.
@@ -37,8 +38,21 @@ static FRAME: Shape = &[
     (14, Rule::Once("end of a backfill", &[])),
     (15, Rule::Once("renewal", &[])),
     (16, Rule::Once("renewed certificate", &[])),
+    (17, Rule::Once("fallback", FALLBACK)),
+    (18, Rule::Once("end of a fallback", &[])),
+    (19, Rule::Once("told fallback", &[])),
+    (20, Rule::Once("heard fallback", &[])),
+    (21, Rule::Once("leaving hub", &[])),
 ];
-const HELLO: Shape = &[(7, Rule::List("labels", MAX_LABELS)), (9, Rule::Once("ring", &[]))];
+const HELLO: Shape = &[
+    (7, Rule::List("labels", MAX_LABELS)),
+    (9, Rule::Once("ring", &[])),
+    (14, Rule::Once("seat of a fallback", &[])),
+];
+const FALLBACK: Shape = &[
+    (7, Rule::List("boxes of a fallback", MAX_FALLBACK_BOXES)),
+    (9, Rule::List("members of a fallback", MAX_FALLBACK_MEMBERS)),
+];
 const STATUS: Shape = &[
     (2, Rule::Once("cpu", CPU)),
     (6, Rule::List("filesystems", MAX_FILESYSTEMS)),
@@ -49,7 +63,7 @@ const CPU: Shape = &[(2, Rule::List("cores", MAX_CORES))];
 const PROCESSES: Shape = &[(2, Rule::List("processes", MAX_PROCESSES))];
 
 /// The most fields of one message that need a look.
-const MAX_RULES: usize = 13;
+const MAX_RULES: usize = 18;
 
 /// Checks that a frame's lists are within their limits.
 ///
@@ -139,7 +153,7 @@ mod tests {
 
     #[test]
     fn there_is_a_counter_for_every_rule() {
-        for shape in [FRAME, HELLO, STATUS, CPU, PROCESSES] {
+        for shape in [FRAME, HELLO, FALLBACK, STATUS, CPU, PROCESSES] {
             assert!(shape.len() <= MAX_RULES);
         }
     }

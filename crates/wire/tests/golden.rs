@@ -12,7 +12,8 @@ use watchfire_model::{
     ProcessRow, ProcessTable, Status,
 };
 use watchfire_wire::{
-    Ack, Alive, Backfill, BackfillEnd, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
+    Ack, Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackHeard, FallbackMember,
+    FallbackSeat, FallbackTold, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
     Record, RecordKind, Records, Renew, Renewed, RingState, StreamDecoder, StreamEncoder, decode,
     encode,
 };
@@ -48,6 +49,47 @@ fn hello_1_1() -> Message {
         reboot_reason: "the kernel panicked".to_owned(),
         wants_ticks: true,
         ..hello
+    })
+}
+
+/// With what 1.2 added.
+fn hello_1_2() -> Message {
+    let Message::Hello(hello) = hello_1_1() else { panic!("a hello") };
+    let fallback = FallbackSeat { port: 5000, deal: Some(*b"a deal of agents") };
+    Message::Hello(Hello { minor: 2, fallback: Some(fallback), ..hello })
+}
+
+fn fallback() -> Message {
+    let member = |digit: &str, address: &str| FallbackMember {
+        id: digit.repeat(40),
+        server: format!("web-{digit}"),
+        address: address.to_owned(),
+    };
+    let one = |members: [u32; 2]| FallbackBox { members: members.to_vec(), sealed: vec![7; 60] };
+    Message::Fallback(Box::new(Fallback {
+        deal: *b"a deal of agents",
+        after_s: 120,
+        after_stop_s: 1800,
+        quorum: 2,
+        hub: "https://hub.example.org".to_owned(),
+        part: vec![1; 32],
+        boxes: vec![one([0, 1]), one([1, 2])],
+        sealed: vec![9; 40],
+        members: vec![
+            member("1", "192.0.2.7:5000"),
+            member("2", "[2001:db8::7]:5000"),
+            member("3", ""),
+        ],
+    }))
+}
+
+fn told() -> Message {
+    Message::FallbackTold(FallbackTold {
+        outage: *b"an outage's name",
+        by: "1".repeat(40),
+        agreed: 3,
+        since_unix_ms: AT.unix_ms,
+        told_unix_ms: AT.unix_ms + 120_000,
     })
 }
 
@@ -101,6 +143,12 @@ fn new_messages() -> Vec<(&'static str, Message)> {
         ("probe_result", Message::ProbeResult(result)),
         ("renew", Message::Renew(Renew { csr_pem })),
         ("renewed", Message::Renewed(Renewed { certificate_pem })),
+        ("hello_1_2", hello_1_2()),
+        ("fallback", fallback()),
+        ("fallback_over", Message::FallbackOver),
+        ("fallback_told", told()),
+        ("fallback_heard", Message::FallbackHeard(FallbackHeard { outage: *b"an outage's name" })),
+        ("hub_leaves", Message::HubLeaves),
     ]
 }
 

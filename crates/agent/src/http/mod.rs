@@ -5,6 +5,7 @@ mod adopt;
 mod app;
 mod auth;
 mod details;
+mod fallback;
 mod login;
 mod metrics;
 mod path;
@@ -20,6 +21,7 @@ use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Request, Response, StatusCode};
 use tower::ServiceExt;
+use watchfire_api::fallback::FALLBACK_PATH;
 use watchfire_runtime::http::{HostError, Peer};
 
 pub(crate) use app::{App, Parts};
@@ -56,8 +58,11 @@ async fn answer(
         return ("", reply::closing(StatusCode::BAD_REQUEST, words));
     }
     let caller = who::caller(&peer);
-    if caller == who::Caller::Neighbour {
-        return ("", who::nothing_for_neighbours());
+    if let who::Caller::Neighbour(agent) = caller {
+        return match agent.filter(|_| request.uri().path() == FALLBACK_PATH) {
+            Some(agent) => (FALLBACK_PATH, fallback::exchange(app, agent, request).await),
+            None => ("", who::nothing_for_neighbours()),
+        };
     }
     let normal = path::normal(request.uri());
     let route = routes::name(normal.path());

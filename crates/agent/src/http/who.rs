@@ -2,7 +2,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use watchfire_identity::Scope;
-use watchfire_identity::certificate::{self, peer_of};
+use watchfire_identity::certificate::{self, AgentId, peer_of};
 
 use super::auth::{Place, authorise};
 use super::reply::{self, Refusal};
@@ -19,8 +19,9 @@ pub(super) enum Caller {
         pulse_key: [u8; 32],
     },
     /// Somebody else of the same hub: a neighbour that looks whether this agent
-    /// answers. The handshake was its answer; there is nothing more for it.
-    Neighbour,
+    /// answers, or asks what this one sees of the hub. The handshake was its answer; there is
+    /// nothing more for it, but for those that the hub named to look after it together.
+    Neighbour(Option<AgentId>),
 }
 
 /// Who opens a stream.
@@ -42,8 +43,9 @@ pub(super) fn caller(peer: &Peer) -> Caller {
     let Some(shown) = &tls.certificate else { return Caller::Stranger };
     match peer_of(shown) {
         Ok(certificate::Peer::Hub) => Caller::Hub { pulse_key: tls.pulse_key },
+        Ok(certificate::Peer::Agent(agent)) => Caller::Neighbour(Some(agent)),
         // One that names nobody was issued by mistake, and opens nothing either.
-        Ok(certificate::Peer::Agent(_)) | Err(_) => Caller::Neighbour,
+        Err(_) => Caller::Neighbour(None),
     }
 }
 

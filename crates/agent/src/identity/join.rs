@@ -1,6 +1,7 @@
 mod error;
 mod post;
 
+pub(crate) use post::post;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ pub async fn join(request: JoinRequest, clock: &Clock) -> Result<Joined, JoinErr
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let body = serde_json::to_vec(&asked).expect("strings can be written as JSON");
-    let answer = clock.within(STEP_TIME, post::post(stream, &hub, ENROL_PATH, body)).await;
+    let answer = clock.within(STEP_TIME, post(stream, &hub, ENROL_PATH, body)).await;
     let (status, body) = answer.ok_or_else(|| JoinError::Silent { hub: hub.clone() })??;
     if status != 200 {
         return Err(told(status, &body, &hub));

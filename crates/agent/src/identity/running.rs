@@ -88,6 +88,11 @@ impl Identity {
         self.server.clone()
     }
 
+    /// The key itself, for what only this agent is to open.
+    pub(crate) fn key_pem(&self) -> Secret {
+        Secret::new(self.key.pem().as_str())
+    }
+
     /// A request for a certificate of this key, for the hub to sign.
     pub(crate) fn signing_request(&self) -> String {
         self.key.signing_request()

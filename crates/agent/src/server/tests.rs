@@ -55,6 +55,7 @@ async fn start(limits: HttpLimits) -> Server {
         boot,
         goodbye,
         identity: None,
+        fallback: None,
     });
     let folder = tempfile::tempdir().expect("a folder");
     let identity = Identity::open(folder.path(), None, clock.clone()).expect("opens");

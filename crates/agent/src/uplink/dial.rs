@@ -152,6 +152,10 @@ impl Dialer {
                 self.told.forget();
                 let ended = session::run(Arc::clone(&self.up), socket, begun).await;
                 self.up.counters.refused.add(u64::from(ended.is_refusal()));
+                // A hub that refuses is there.
+                if let (true, Some(desk)) = (ended.is_refusal(), &self.up.fallback) {
+                    desk.sight.heard(self.up.clock.now());
+                }
                 Some(ended)
             }
             Err(error) => {

@@ -37,6 +37,7 @@ use self::probe::Prober;
 use self::pulse::{PulseDesk, Pulses};
 use crate::boot::Boot;
 use crate::counters::Counters;
+use crate::fallback::{Desk, Watcher};
 use crate::identity::Identity;
 use crate::sampler::Samples;
 
@@ -91,6 +92,8 @@ pub(crate) struct Uplink {
     goodbye: Goodbye,
     prober: Arc<Prober>,
     identity: Option<Arc<Identity>>,
+    /// For the day without a hub; `None` where this agent could tell nobody.
+    pub(crate) fallback: Option<Arc<Desk>>,
 }
 
 /// What an [`Uplink`] is made of.
@@ -109,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) goodbye: Goodbye,
     /// Who the agent is; `None` in tests that need nobody.
     pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) fallback: Option<Arc<Desk>>,
 }
 
 impl Uplink {
@@ -133,6 +137,7 @@ impl Uplink {
             goodbye: parts.goodbye,
             prober: Arc::new(prober),
             identity: parts.identity,
+            fallback: parts.fallback,
         })
     }
 
@@ -158,6 +163,7 @@ impl Uplink {
     /// Answers pulses beside the listener, and dials the hub where there is one.
     pub(crate) fn start(self: &Arc<Self>, listen: SocketAddr) -> Running {
         self.prober.listens(listen.port());
+        self.fallback.iter().for_each(|desk| desk.listens(listen));
         let answering = match self.net.datagrams(listen) {
             Ok(socket) => {
                 let answer = Arc::clone(&self.pulses).answer(socket, self.clock.clone());
@@ -176,7 +182,17 @@ impl Uplink {
             let make = move || dial::keep(Arc::clone(&up), enrolled.clone());
             task::spawn_restarting("dial the hub", self.clock.clone(), make)
         });
-        Running { dialing, _answering: answering }
+        let watching =
+            self.fallback.as_ref().zip(self.identity.as_ref()).map(|(desk, identity)| {
+                let (up, desk, me) = (Arc::clone(self), Arc::clone(desk), identity.enrolled());
+                let make = move || {
+                    let (clock, net) = (up.clock.clone(), up.net.clone());
+                    let (desk, me, shutdown) = (Arc::clone(&desk), me.clone(), up.shutdown.clone());
+                    Watcher { desk, clock, net, me, shutdown }.run()
+                };
+                task::spawn_restarting("look after the hub", self.clock.clone(), make)
+            });
+        Running { dialing, _answering: answering, _watching: watching }
     }
 }
 
@@ -185,6 +201,7 @@ impl Uplink {
 pub(crate) struct Running {
     dialing: Option<Task<()>>,
     _answering: Option<Task<()>>,
+    _watching: Option<Task<()>>,
 }
 
 impl Running {

@@ -97,6 +97,7 @@ pub(crate) fn agent_at(now: Moment) -> Agent {
         boot,
         goodbye: Goodbye::new(folder.path(), &root),
         identity: None,
+        fallback: None,
     });
     Agent { up, feed, hand, end, _samplers: samplers, _folder: folder }
 }

@@ -62,6 +62,8 @@ pub struct Alert {
     pub resolved_at_ms: Option<i64>,
     /// True from a restart on until it is seen again.
     pub(super) is_restored: bool,
+    /// True when the last evaluation could not know whether it is still there.
+    pub(super) is_unknown: bool,
 }
 
 /// What became of an alert.
@@ -95,21 +97,27 @@ pub(super) struct Ageing {
     pub(super) keep_firing_for_ms: i64,
     /// Until then no alert from before a restart ends.
     pub(super) grace_until_ms: i64,
+    /// How long ago the evaluation before was.
+    pub(super) gap_ms: i64,
     /// More alerts than this are an error; 0 for no limit.
     pub(super) limit: usize,
 }
 
-/// Takes in what was found at a moment, and returns what became of which alert, by labels. When
-/// there are more alerts than the limit allows, none is left, and how many there were is the error.
+/// Takes in what was found at a moment, and returns what became of which alert, by labels. What was
+/// not found and `is_known` knows nothing of stays as it is. When there are more alerts than the limit
+/// allows, none is left, and how many there were is the error.
 pub(super) fn step(
     alerts: &mut Alerts,
     seen: BTreeMap<LabelSet, Seen>,
+    is_known: &dyn Fn(&LabelSet) -> bool,
     at_ms: i64,
     ageing: Ageing,
 ) -> (Vec<(Change, Alert)>, Result<(), usize>) {
     let mut changes = Vec::new();
     for alert in alerts.values_mut().filter(|alert| !seen.contains_key(&alert.labels)) {
-        if let Some(change) = alert.missed(at_ms, ageing) {
+        if alert.is_active() && !is_known(&alert.labels) {
+            alert.stand_still(at_ms, ageing);
+        } else if let Some(change) = alert.missed(at_ms, ageing) {
             changes.push((change, alert.clone()));
         }
     }
@@ -152,6 +160,7 @@ impl Alert {
             keep_since_ms: None,
             resolved_at_ms: None,
             is_restored: false,
+            is_unknown: false,
         }
     }
 
@@ -163,6 +172,7 @@ impl Alert {
 
     /// The alert was found; it fires once it is there for long enough.
     fn seen(&mut self, seen: Seen, at_ms: i64, ageing: Ageing) -> Option<Change> {
+        self.go_on(at_ms, ageing);
         self.value = seen.value;
         self.annotations = seen.annotations;
         self.keep_since_ms = None;
@@ -175,8 +185,33 @@ impl Alert {
         })
     }
 
+    /// The alert was not found, and nobody can know whether it is there: the time since the
+    /// evaluation before counts neither as pending nor as kept firing.
+    fn stand_still(&mut self, at_ms: i64, ageing: Ageing) {
+        self.put_off(ageing.gap_ms, at_ms);
+        self.is_unknown = true;
+    }
+
+    /// The alert is known of again. Nobody knew of it until now.
+    fn go_on(&mut self, at_ms: i64, ageing: Ageing) {
+        if std::mem::take(&mut self.is_unknown) {
+            self.put_off(ageing.gap_ms, at_ms);
+        }
+    }
+
+    /// What counts the time of the alert's state counts that much less.
+    pub(super) fn put_off(&mut self, by_ms: i64, at_ms: i64) {
+        // A clock that was set back must not make it wait for a moment that it has seen.
+        let later = |ms: i64| ms.saturating_add(by_ms).min(at_ms);
+        if self.state == AlertState::Pending {
+            self.since_ms = later(self.since_ms);
+        }
+        self.keep_since_ms = self.keep_since_ms.map(later);
+    }
+
     /// The alert was not found.
     fn missed(&mut self, at_ms: i64, ageing: Ageing) -> Option<Change> {
+        self.go_on(at_ms, ageing);
         if self.is_restored && at_ms < ageing.grace_until_ms {
             return None;
         }

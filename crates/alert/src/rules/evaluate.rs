@@ -36,10 +36,20 @@ pub struct Scene<'a> {
     pub template_limits: go_template::Limits,
     /// True when the time for the evaluation is over.
     pub out_of_time: &'a dyn Fn() -> bool,
+    /// Whether an alert with these labels would be found if it were there: false while its server
+    /// is not heard of or gives no data. Until it is true again such an alert neither ends nor grows
+    /// older. [`always_known`] is what Prometheus does.
+    pub is_known: &'a dyn Fn(&LabelSet) -> bool,
     /// Labels of the whole installation, which templates may name.
     pub external_labels: &'a LabelSet,
     /// The address of the page, which templates may name.
     pub external_url: &'a str,
+}
+
+/// What is not found is not there, whatever it is.
+#[must_use]
+pub fn always_known(_: &LabelSet) -> bool {
+    true
 }
 
 impl Scene<'_> {

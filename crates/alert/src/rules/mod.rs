@@ -9,7 +9,9 @@
 //!
 //! Not as in Prometheus: a question whose answer can be no vector is told when the file is read and not
 //! when it is evaluated, as is a second document in the file; a restart takes alerts over from rows,
-//! and not from the series `ALERTS_FOR_STATE`; where a label comes out empty, the series `ALERTS` has
+//! and not from the series `ALERTS_FOR_STATE`; time in which nobody evaluated counts neither as
+//! pending nor as kept firing, after a pause as after a restart; an alert does not end while nothing
+//! is known of its server ([`Scene::is_known`]); where a label comes out empty, the series `ALERTS` has
 //! none of that name, and not the template's text.
 
 mod alerts;
@@ -35,11 +37,11 @@ pub use alerts::{Alert, AlertState, Annotations, Change, RESOLVED_KEPT_MS};
 pub use answers::Stage;
 pub use builtin::{BUILT_IN, built_in};
 pub use error::{Place, RuleError};
-pub use evaluate::{ALERT_NAME_LABEL, Scene};
+pub use evaluate::{ALERT_NAME_LABEL, Scene, always_known};
 pub use group::{Alerting, Group, Rule, RuleFile, RuleKind, Wording, Wordings};
 pub use rehearse::{Rehearsal, RehearsalError, RehearsedAlert, Stretch, rehearse};
-pub use restore::{AlertRow, Outage, PENDING_OUTAGE_MS};
-pub use state::{AlertChange, Evaluation, GroupState, Health};
+pub use restore::{AlertRow, Outage, PENDING_OUTAGE_MS, usual_grace_ms};
+pub use state::{AlertChange, Evaluation, GroupState, Health, USUAL_INTERVAL_MS};
 
 /// Labels as `{name="value"}`, with the metric's name before them where there is one.
 fn labels_text(labels: &watchfire_model::LabelSet) -> String {

@@ -10,7 +10,7 @@ use watchfire_model::{LabelSet, Matcher, NAME_LABEL};
 
 use super::alerts::{Alert, AlertState, Annotations, Change};
 use super::answers::{Answers, Stage};
-use super::evaluate::{ALERTS, ALERTS_FOR_STATE, Scene};
+use super::evaluate::{ALERTS, ALERTS_FOR_STATE, Scene, always_known};
 use super::group::{Group, Rule, RuleKind};
 use super::overlay::Overlay;
 use super::state::{Given, RuleState, Turn};
@@ -93,7 +93,8 @@ pub enum RehearsalError {
     OutOfTime,
 }
 
-/// Replays the rules of a group, and tells what its alerting rules would have done.
+/// Replays the rules of a group, and tells what its alerting rules would have done. What is not found
+/// counts as not there, as in Prometheus: who was heard at which moment is not looked up.
 ///
 /// # Errors
 /// [`RehearsalError`] when there is too much of it or the time is over. That a question cannot be
@@ -104,6 +105,7 @@ pub fn rehearse(
     scene: &Scene<'_>,
 ) -> Result<Vec<Rehearsal>, RehearsalError> {
     let moments = moments(stage)?;
+    let scene = &Scene { is_known: &always_known, ..*scene };
     let (mut fresh, mut samples) = (Overlay::over(scene.source), 0);
     let mut rehearsals = Vec::new();
     for (number, rule) in group.rules.iter().enumerate() {
@@ -173,7 +175,8 @@ impl Replay {
         let mut samples = Vec::new();
         for at_ms in stage.moments() {
             let series_at_ms = at_ms.saturating_sub(offset_ms);
-            let turn = Turn { at_ms, series_at_ms, grace_until_ms: i64::MIN, limit: group.limit };
+            let (grace_until_ms, limit) = (i64::MIN, group.limit);
+            let turn = Turn { at_ms, series_at_ms, grace_until_ms, gap_ms: stage.step_ms, limit };
             let given = self.state.take(rule, turn, scene, answers.at(series_at_ms));
             if (scene.out_of_time)() {
                 return Err(RehearsalError::OutOfTime);

@@ -15,6 +15,12 @@ use super::state::GroupState;
 /// milliseconds: what was before says nothing about now. As in Prometheus.
 pub const PENDING_OUTAGE_MS: i64 = 60 * 60 * 1000;
 
+/// Evaluations that are further apart than this many intervals were left out in between.
+const MISSED_INTERVALS: i64 = 3;
+
+/// A shorter time between evaluations is no outage, however short the interval, in milliseconds.
+const SHORTEST_OUTAGE_MS: i64 = 10_000;
+
 /// One alert of a group. Moments are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRow {
@@ -38,19 +44,48 @@ pub struct AlertRow {
     pub resolved_at_ms: Option<i64>,
 }
 
-/// The time in which nobody evaluated a group. Moments are Unix milliseconds.
+/// The time in which nobody evaluated a group, because of a restart, a pause, or a clock that was set.
+/// Moments are Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
     /// When the group was last evaluated.
     pub from_ms: i64,
-    /// Now.
+    /// Now; earlier when the clock was set back.
     pub until_ms: i64,
     /// For how many milliseconds from now on an alert does not end because nothing is found: what
     /// is asked for may not be there again yet.
     pub grace_ms: i64,
 }
 
+/// For how many milliseconds after an outage an alert of a group with this interval does not end
+/// because nothing is found: two evaluations, and not less than two minutes.
+#[must_use]
+pub fn usual_grace_ms(interval_ms: i64) -> i64 {
+    interval_ms.max(60_000).saturating_mul(2)
+}
+
 impl GroupState {
+    /// Whoever knows better than the moments of evaluations tells of an outage. Its time counts
+    /// neither as pending nor as kept firing.
+    pub fn outlast(&mut self, outage: Outage) {
+        for rule in &mut self.rules {
+            rule.alerts.retain(|_, alert| alert.outlast(outage));
+        }
+        self.looked_at_ms = Some(outage.until_ms);
+        self.grace_until_ms = outage.until_ms.saturating_add(outage.grace_ms);
+    }
+
+    /// Takes the time since the last evaluation for an outage when it does not fit the interval.
+    pub(super) fn notice_outage(&mut self, at_ms: i64, interval_ms: i64) {
+        let Some(from_ms) = self.looked_at_ms else { return };
+        let usual_ms = interval_ms.saturating_mul(MISSED_INTERVALS).max(SHORTEST_OUTAGE_MS);
+        let gap_ms = at_ms.saturating_sub(from_ms);
+        if gap_ms < 0 || gap_ms > usual_ms {
+            let grace_ms = usual_grace_ms(interval_ms);
+            self.outlast(Outage { from_ms, until_ms: at_ms, grace_ms });
+        }
+    }
+
     /// All alerts, for [`GroupState::restored`].
     #[must_use]
     pub fn rows(&self) -> Vec<AlertRow> {
@@ -86,8 +121,24 @@ impl GroupState {
             rule.alerts.insert(alert.labels.clone(), alert);
         }
         state.evaluated_at_ms = Some(outage.from_ms);
+        state.looked_at_ms = Some(outage.until_ms);
         state.grace_until_ms = outage.until_ms.saturating_add(outage.grace_ms);
         (state, orphans)
+    }
+}
+
+impl Alert {
+    /// The alert as it is after an outage; false when what was before says nothing any more.
+    fn outlast(&mut self, outage: Outage) -> bool {
+        let gap_ms = outage.until_ms.saturating_sub(outage.from_ms).max(0);
+        self.put_off(gap_ms, outage.until_ms);
+        // Nothing can have been later than now.
+        let not_later = |ms: i64| ms.min(outage.until_ms);
+        self.since_ms = self.since_ms.min(outage.until_ms);
+        self.fired_at_ms = self.fired_at_ms.map(not_later);
+        self.resolved_at_ms = self.resolved_at_ms.map(not_later);
+        self.is_restored = true;
+        self.state != AlertState::Pending || gap_ms <= PENDING_OUTAGE_MS
     }
 }
 
@@ -110,25 +161,20 @@ impl AlertRow {
 
     /// The alert as it is after an outage; none when what was before says nothing any more.
     fn after(self, outage: Outage) -> Option<Alert> {
-        let gap_ms = outage.until_ms.saturating_sub(outage.from_ms).max(0);
-        let is_pending = self.state == AlertState::Pending;
-        if is_pending && gap_ms > PENDING_OUTAGE_MS {
-            return None;
-        }
-        // A clock that was set back must not make it wait for a moment that it has seen.
-        let later = |ms: i64| ms.saturating_add(gap_ms).min(outage.until_ms);
         let pairs = self.labels.into_iter().map(|(name, value)| (name.into(), value.into()));
         let told = self.annotations.into_iter();
-        Some(Alert {
+        let mut alert = Alert {
             labels: LabelSet::new(pairs),
             annotations: told.map(|(name, words)| (name.into(), words)).collect(),
             value: self.value,
             state: self.state,
-            since_ms: if is_pending { later(self.since_ms) } else { self.since_ms },
+            since_ms: self.since_ms,
             fired_at_ms: self.fired_at_ms,
-            keep_since_ms: self.keep_since_ms.map(later),
+            keep_since_ms: self.keep_since_ms,
             resolved_at_ms: self.resolved_at_ms,
             is_restored: true,
-        })
+            is_unknown: false,
+        };
+        alert.outlast(outage).then_some(alert)
     }
 }

@@ -12,14 +12,21 @@ use super::evaluate::{self, Scene};
 use super::group::{Alerting, Group, Rule, RuleKind};
 use super::overlay::Overlay;
 
+/// The interval of groups that name none, in milliseconds.
+pub const USUAL_INTERVAL_MS: i64 = 15_000;
+
 /// A group with the state of its rules.
 #[derive(Debug, Clone)]
 pub struct GroupState {
     group: Arc<Group>,
     pub(super) rules: Vec<RuleState>,
+    /// How far apart evaluations should be.
+    interval_ms: i64,
     /// Series of rules that are no more, whose end nobody has been told yet.
     ended: Vec<LabelSet>,
     pub(super) evaluated_at_ms: Option<i64>,
+    /// Since when nobody has looked: the moment of the last evaluation, or of the restart behind it.
+    pub(super) looked_at_ms: Option<i64>,
     /// Until then no alert from before a restart ends.
     pub(super) grace_until_ms: i64,
 }
@@ -83,7 +90,23 @@ impl GroupState {
     #[must_use]
     pub fn new(group: Arc<Group>) -> Self {
         let rules = group.rules.iter().map(|_| RuleState::default()).collect();
-        Self { group, rules, ended: Vec::new(), evaluated_at_ms: None, grace_until_ms: i64::MIN }
+        let interval_ms = group.interval_ms.unwrap_or(USUAL_INTERVAL_MS);
+        Self {
+            group,
+            rules,
+            interval_ms,
+            ended: Vec::new(),
+            evaluated_at_ms: None,
+            looked_at_ms: None,
+            grace_until_ms: i64::MIN,
+        }
+    }
+
+    /// For whoever evaluates the group at an interval of its own, in milliseconds.
+    #[must_use]
+    pub fn evaluated_every(mut self, interval_ms: i64) -> Self {
+        self.interval_ms = interval_ms;
+        self
     }
 
     /// The group.
@@ -125,6 +148,8 @@ impl GroupState {
             orphans.extend(state.alerts.into_values().filter(Alert::is_active));
             self.ended.extend(state.series);
         }
+        // Whoever evaluates at an interval of its own says so again.
+        self.interval_ms = group.interval_ms.unwrap_or(USUAL_INTERVAL_MS);
         self.group = group;
         (self, orphans)
     }
@@ -135,12 +160,15 @@ impl GroupState {
         self.rules.into_iter().flat_map(|state| state.series).chain(self.ended).collect()
     }
 
-    /// Evaluates all rules at a moment in Unix milliseconds, later than the one before. What a
-    /// rule gives is there for those behind it.
+    /// Evaluates all rules at a moment in Unix milliseconds. What a rule gives is there for those
+    /// behind it. When the moment is earlier than the one before, or so much later that evaluations
+    /// must have been left out, the time between them is an [`Outage`](super::Outage).
     pub fn evaluate(&mut self, at_ms: i64, scene: &Scene<'_>) -> Evaluation {
         let series_at_ms = at_ms.saturating_sub(self.group.query_offset_ms.unwrap_or(0));
+        self.notice_outage(at_ms, self.interval_ms);
+        let gap_ms = self.looked_at_ms.map_or(0, |looked| at_ms.saturating_sub(looked).max(0));
         let (grace_until_ms, limit) = (self.grace_until_ms, self.group.limit);
-        let turn = Turn { at_ms, series_at_ms, grace_until_ms, limit };
+        let turn = Turn { at_ms, series_at_ms, grace_until_ms, gap_ms, limit };
         let mut evaluation = Evaluation { series_at_ms, ..Evaluation::default() };
         let (mut fresh, mut written) = (Overlay::over(scene.source), Written::default());
         let ended = mem::take(&mut self.ended).into_iter().map(|labels| (labels, ABSENT));
@@ -152,7 +180,7 @@ impl GroupState {
             evaluation.alerts.extend(given.changes.into_iter().map(change));
             evaluation.errors.extend(given.error.map(|why| (number, why)));
         }
-        self.evaluated_at_ms = Some(at_ms);
+        (self.evaluated_at_ms, self.looked_at_ms) = (Some(at_ms), Some(at_ms));
         evaluation.series = written.series;
         evaluation
     }
@@ -166,6 +194,8 @@ pub(super) struct Turn {
     /// What the questions are about.
     pub(super) series_at_ms: i64,
     pub(super) grace_until_ms: i64,
+    /// How long ago the one before was.
+    pub(super) gap_ms: i64,
     /// More alerts or series of one rule are an error; 0 for no limit.
     pub(super) limit: usize,
 }
@@ -210,9 +240,11 @@ impl RuleState {
             for_ms: alerting.for_ms,
             keep_firing_for_ms: alerting.keep_firing_for_ms,
             grace_until_ms: turn.grace_until_ms,
+            gap_ms: turn.gap_ms,
             limit: turn.limit,
         };
-        let (changes, held) = alerts::step(&mut self.alerts, seen, turn.at_ms, ageing);
+        let (changes, held) =
+            alerts::step(&mut self.alerts, seen, scene.is_known, turn.at_ms, ageing);
         let error = held.err().map(|count| too_many(turn.limit, count, "alerts"));
         let active = self.alerts.values().filter(|alert| alert.is_active());
         Ok(Given { series: active.flat_map(evaluate::series_of).collect(), changes, error })

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
 use watchfire_model::{
-    Incident, IncidentId, LabelSet, Labels, Moment, NotificationId, NotificationKind, ServerName,
-    Severity,
+    Incident, IncidentId, LabelSet, Labels, Moment, NotificationId, ServerName, Severity,
 };
 
 use super::{ActiveAlert, Firing};
@@ -83,10 +82,9 @@ pub(super) struct Told {
     pub(super) thread: Option<NotificationId>,
 }
 
-/// What a user is still to be told of an alert.
+/// That a user is still to be told how an alert stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item {
-    pub(super) kind: NotificationKind,
     /// Told again because nobody looks after it; this is in no store.
     pub(super) is_repeat: bool,
     /// When to look whether it can be told.
@@ -100,6 +98,12 @@ pub(super) struct Flap {
     pub(super) fired: Vec<Moment>,
     /// When somebody was told last.
     pub(super) told: Option<Moment>,
+}
+
+impl Item {
+    pub(super) fn repeat(due: Moment) -> Self {
+        Self { is_repeat: true, due }
+    }
 }
 
 impl Flap {
@@ -145,6 +149,15 @@ impl Alert {
 }
 
 impl Book {
+    /// What is to be told of an alert waits until `item` is due, or until what waits already is.
+    pub(super) fn wait(&mut self, user: &str, alert: i64, item: Item) {
+        let mut pool = self.news.get(user).cloned().unwrap_or_default();
+        let known = pool.get(&alert).filter(|known| !known.is_repeat && !item.is_repeat);
+        let due = known.map(|known| known.due).filter(|due| due.monotonic < item.due.monotonic);
+        pool.insert_mut(alert, Item { due: due.unwrap_or(item.due), ..item });
+        self.news.insert_mut(user.into(), pool);
+    }
+
     pub(super) fn put(&mut self, alert: Alert) {
         let mut of_source = self.by_source.get(&alert.source).cloned().unwrap_or_default();
         of_source.insert_mut(alert.labels.clone(), alert.id);
@@ -164,20 +177,46 @@ impl Book {
         self.open.insert_mut(incident.id, Open { incident, alerts });
     }
 
-    /// Forgets an incident that is over, with its alerts.
+    /// Forgets an incident that is over, with its alerts but for those of which somebody is
+    /// still to be told.
     pub(super) fn close(&mut self, id: IncidentId) {
         let Some(open) = self.open.get(&id).cloned() else { return };
         let Incident { server, labels, .. } = open.incident;
         self.by_subject.remove_mut(&Subject { server, labels });
         self.open.remove_mut(&id);
-        for id in open.alerts.iter() {
-            let Some(alert) = self.alerts.get(id).cloned() else { continue };
-            self.alerts.remove_mut(id);
-            let Some(of_source) = self.by_source.get_mut(&alert.source) else { continue };
+        open.alerts.iter().for_each(|id| self.forget(*id));
+    }
+
+    /// Forgets an alert that is over: when it fires again, it is another one.
+    pub(super) fn forget(&mut self, id: i64) {
+        let Some(alert) = self.alerts.get(&id).cloned() else { return };
+        if let Some(open) = self.open.get_mut(&alert.incident) {
+            open.alerts.remove_mut(&id);
+        }
+        if let Some(of_source) = self.by_source.get_mut(&alert.source)
+            && of_source.get(&alert.labels) == Some(&id)
+        {
             of_source.remove_mut(&alert.labels);
             if of_source.is_empty() {
                 self.by_source.remove_mut(&alert.source);
             }
+        }
+        if !self.is_news(id) {
+            self.alerts.remove_mut(&id);
+        }
+    }
+
+    /// Whether somebody is still to be told of an alert.
+    pub(super) fn is_news(&self, id: i64) -> bool {
+        self.news.values().any(|pool| pool.contains_key(&id))
+    }
+
+    /// Nothing is left to tell of an alert: if its incident is over, it is forgotten.
+    pub(super) fn is_told(&mut self, id: i64) {
+        let incident = self.alerts.get(&id).map(|alert| alert.incident);
+        if incident.is_some_and(|incident| !self.open.contains_key(&incident)) && !self.is_news(id)
+        {
+            self.alerts.remove_mut(&id);
         }
     }
 

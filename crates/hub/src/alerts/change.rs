@@ -12,7 +12,8 @@ use watchfire_store::{AlertNews, AlertRow, Batch, NewIncidentRow, StoreError, St
 
 use super::book::{Alert, Book, Flap, Item, Subject};
 use super::take::{Touched, closed};
-use super::{Firing, Tools, subject};
+use super::tell::REPEAT;
+use super::{AlertDesk, Firing, Tools, subject};
 
 /// How long what is critical waits for others that are told with it.
 const CRITICAL_WAIT: Duration = Duration::from_secs(10);
@@ -34,6 +35,7 @@ const MAX_FIRED: usize = 16;
 
 /// One transaction of the alert desk.
 pub(super) struct Work<'t> {
+    pub(super) desk: &'t AlertDesk,
     pub(super) tools: &'t Tools,
     pub(super) book: Book,
     pub(super) now: Moment,
@@ -43,9 +45,9 @@ pub(super) struct Work<'t> {
 }
 
 impl<'t> Work<'t> {
-    pub(super) fn new(tools: &'t Tools, book: Book) -> Self {
-        let now = tools.fleet.now();
-        Self { tools, book, now, is_told: false, touched: Touched::new() }
+    pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
+        let (tools, now) = (&desk.tools, desk.tools.fleet.now());
+        Self { desk, tools, book, now, is_told: false, touched: Touched::new() }
     }
 
     /// An alert fires that was not in any open incident.
@@ -159,6 +161,10 @@ impl<'t> Work<'t> {
         }
         self.touched.insert(alert.incident);
         self.news_of_fire(batch, &alert)?;
+        if let Some(server) = &alert.server {
+            // Its letter waits for others, and this is read meanwhile.
+            self.tools.wording.around.want(server);
+        }
         self.book.put(alert);
         Ok(())
     }
@@ -190,7 +196,18 @@ impl<'t> Work<'t> {
             judged: self.now,
             hub_stalled: Duration::ZERO,
         };
-        let id = batch.open_incident(&new)?;
+        let id = match batch.open_incident(&new) {
+            Err(StoreError::AlreadyOpen { .. }) => {
+                // One that could not be read must not keep a new one away.
+                let labels = new.labels.as_ref();
+                if let Some(id) = batch.open_incident_about(&new.server, new.kind, labels)? {
+                    tracing::error!(incident = id.0, "an unreadable incident is closed");
+                    batch.close_incident(id, self.now)?;
+                }
+                batch.open_incident(&new)?
+            }
+            opened => opened?,
+        };
         self.book.note(Incident {
             id,
             kind: new.kind,
@@ -227,6 +244,8 @@ impl<'t> Work<'t> {
                 continue;
             }
             let mut incident = open.incident;
+            // Somebody else writes that.
+            incident.acknowledged = batch.incident(id)?.and_then(|stored| stored.acknowledged);
             let worst = self.book.alerts_of(id).map(|alert| alert.severity).max();
             let severity = worst.unwrap_or(incident.severity).max(incident.severity);
             let cause = self.cause(id).unwrap_or_else(|| incident.cause.clone());
@@ -280,7 +299,7 @@ impl<'t> Work<'t> {
         let tools = self.tools;
         for user in tools.recipients.iter().filter(|user| tools.concerns(user, alert)) {
             if alert.told_to(&user.name).is_some_and(|told| told.is_firing) && !self.flaps(alert) {
-                self.end_news(batch, alert.id, &user.name)?;
+                self.as_known(batch, alert, &user.name)?;
             } else {
                 self.news(batch, alert, &user.name, NotificationKind::Firing)?;
             }
@@ -317,17 +336,22 @@ impl<'t> Work<'t> {
         let told = self.book.flaps.get(&alert.key()).and_then(|flap| flap.told);
         let held = told.filter(|_| self.flaps(alert)).map(|told| told.after(FLAP_HOLD));
         let due = held.filter(|held| held.monotonic > due.monotonic).unwrap_or(due);
-        self.wait(user, alert.id, Item { kind, is_repeat: false, due });
+        self.book.wait(user, alert.id, Item { is_repeat: false, due });
         Ok(())
     }
 
-    /// What is to be told of an alert waits until `item` is due, or until what waits already is.
-    pub(super) fn wait(&mut self, user: &str, alert: i64, item: Item) {
-        let mut pool = self.book.news.get(user).cloned().unwrap_or_default();
-        let known = pool.get(&alert).filter(|known| !known.is_repeat && !item.is_repeat);
-        let due = known.map(|known| known.due).filter(|due| due.monotonic < item.due.monotonic);
-        pool.insert_mut(alert, Item { due: due.unwrap_or(item.due), ..item });
-        self.book.news.insert_mut(user.into(), pool);
+    /// An alert stands as a user knows it. What is critical is told again in its time.
+    pub(super) fn as_known(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: &Alert,
+        user: &str,
+    ) -> Result<(), StoreError> {
+        self.end_news(batch, alert.id, user)?;
+        if alert.fires() && alert.severity == Severity::Critical {
+            self.book.wait(user, alert.id, Item::repeat(self.now.after(REPEAT)));
+        }
+        Ok(())
     }
 
     pub(super) fn end_news(
@@ -373,11 +397,9 @@ impl<'t> Work<'t> {
         self.times(alert) >= FLAPS
     }
 
-    /// Whether what is said of an alert can be believed: its server has been up for a while.
+    /// Whether it means something that an alert is not named any more.
     pub(super) fn is_settled(&self, alert: &Alert) -> bool {
-        let Some(server) = &alert.server else { return true };
-        let Some(index) = self.tools.fleet.index(server) else { return true };
-        self.tools.fleet.presence(index) == Presence::Up
+        self.desk.is_settled(alert, self.now)
     }
 }
 

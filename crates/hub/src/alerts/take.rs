@@ -1,8 +1,8 @@
 //! What a source says is compared with what is known, and what differs is written down.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use watchfire_model::{Incident, IncidentId, IncidentState, LabelSet};
 use watchfire_store::{Batch, StoreError};
@@ -42,13 +42,48 @@ impl AlertDesk {
         // What only its values changed of needs no transaction.
         self.keep(&mut slot, book);
         for part in changes.chunks(PART) {
-            self.transact(&mut slot, |batch, work| {
-                part.iter().try_for_each(|change| match *change {
-                    Change::New(firing) => work.fire(batch, &source, firing),
-                    Change::Again(id, firing) => work.fire_again(batch, id, firing),
-                    Change::Over(id) => work.end(batch, id),
-                })
-            })?;
+            match self.store_part(&mut slot, &source, part) {
+                Err(error) if !error.is_temporary() => {
+                    tracing::error!(%source, %error, "alerts cannot be stored together");
+                    self.store_singly(&mut slot, &source, part)?;
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    fn store_part(
+        &self,
+        slot: &mut Option<Book>,
+        source: &Arc<str>,
+        part: &[Change<'_>],
+    ) -> Result<(), StoreError> {
+        self.transact(slot, |batch, work| {
+            part.iter().try_for_each(|change| match *change {
+                Change::New(firing) => work.fire(batch, source, firing),
+                Change::Again(id, firing) => work.fire_again(batch, id, firing),
+                Change::Over(id) => work.end(batch, id),
+            })
+        })
+    }
+
+    /// What stands in the way of a part must hold up nothing else of it. It is tried again with
+    /// the next round.
+    fn store_singly(
+        &self,
+        slot: &mut Option<Book>,
+        source: &Arc<str>,
+        part: &[Change<'_>],
+    ) -> Result<(), StoreError> {
+        for one in part.chunks(1) {
+            match self.store_part(slot, source, one) {
+                Err(error) if !error.is_temporary() => {
+                    let not_stored = self.not_stored.fetch_add(1, Ordering::Relaxed) + 1;
+                    tracing::error!(%source, %error, not_stored, "an alert cannot be stored");
+                }
+                done => done?,
+            }
         }
         Ok(())
     }
@@ -103,7 +138,9 @@ impl AlertDesk {
         }
         if round.is_whole {
             let gone = known.iter().filter(|(labels, _)| !named.contains(labels));
-            let gone = gone.filter_map(|(_, id)| book.alerts.get(id)).filter(|one| one.fires());
+            // What is missing already is looked at when its server is back.
+            let gone = gone.filter_map(|(_, id)| book.alerts.get(id));
+            let gone = gone.filter(|alert| alert.fires() && !alert.is_missing);
             changes.extend(gone.map(|alert| Change::Over(alert.id)));
         }
         changes
@@ -121,8 +158,8 @@ impl AlertDesk {
         Ok(slot.insert(book))
     }
 
-    fn keep(&self, slot: &mut Option<Book>, book: Book) {
-        *self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = book.clone();
+    pub(super) fn keep(&self, slot: &mut Option<Book>, book: Book) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = book.clone();
         *slot = Some(book);
     }
 
@@ -133,11 +170,20 @@ impl AlertDesk {
         work: impl FnOnce(&Batch<'_>, &mut Work<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let book = self.loaded(slot)?.clone();
-        let (book, changed, is_told) = self.tools.store.write(|batch| {
-            let mut this = Work::new(&self.tools, book);
+        #[cfg(test)]
+        if let Some(fault) = self.faults.lock().expect("whole").pop_front() {
+            return Err(fault);
+        }
+        let done = self.tools.store.write(|batch| {
+            let mut this = Work::new(self, book);
             work(batch, &mut this)?;
             this.finish(batch)
-        })?;
+        });
+        if done.as_ref().is_err_and(|error| !error.is_temporary()) {
+            // Something is not as the book has it: it is read anew.
+            *slot = None;
+        }
+        let (book, changed, is_told) = done?;
         self.keep(slot, book);
         if is_told {
             self.tools.courier.notify_one();

@@ -9,6 +9,7 @@ use watchfire_store::{StoreError, StoredAlert};
 
 use super::book::{Alert, Book, Flap, Item, Told};
 use super::change::FLAP_WINDOW;
+use super::tell::REPEAT;
 use super::{AlertDesk, subject};
 
 /// How long an alert that an outside source must name again goes on after a start, whatever was
@@ -35,19 +36,38 @@ impl AlertDesk {
         for stored in store.alerts_since(since_ms)? {
             let told = told.remove(&stored.id).unwrap_or_default();
             remember(&mut book, &stored, &told, now);
-            if book.open.contains_key(&stored.facts.incident) {
-                book.put(self.alert(stored, told, now));
+            let alert = self.alert(stored, told, now);
+            if book.open.contains_key(&alert.incident) {
+                book.put(alert);
+            } else {
+                book.alerts.insert_mut(alert.id, Arc::new(alert));
             }
         }
         for news in store.alert_news()? {
             if book.alerts.contains_key(&news.alert) {
-                let item = Item { kind: news.kind, is_repeat: false, due: now.after(WAIT) };
-                let mut pool = book.news.get(news.user.as_str()).cloned().unwrap_or_default();
-                pool.insert_mut(news.alert, item);
-                book.news.insert_mut(news.user.as_str().into(), pool);
+                let item = Item { is_repeat: false, due: now.after(WAIT) };
+                book.wait(&news.user, news.alert, item);
             }
         }
+        // Those of incidents that are over were read for the sake of what came and went.
+        for id in book.alerts.keys().copied().collect::<Vec<i64>>() {
+            book.is_told(id);
+        }
+        self.repeat_later(&mut book, now);
         Ok(book)
+    }
+
+    /// What is critical and was told is told again in its time.
+    fn repeat_later(&self, book: &mut Book, now: Moment) {
+        for alert in book.alerts.values().cloned().collect::<Vec<_>>() {
+            for (user, told) in alert.told.iter().filter(|(_, told)| told.is_firing) {
+                let waits = book.news.get(user).is_some_and(|pool| pool.contains_key(&alert.id));
+                if alert.fires() && alert.severity == Severity::Critical && !waits {
+                    let left = REPEAT.saturating_sub(age(told.at.unix_ms, now)).max(WAIT);
+                    book.wait(user, alert.id, Item::repeat(now.after(left)));
+                }
+            }
+        }
     }
 
     fn alert(&self, stored: StoredAlert, told: Vec<(Arc<str>, Told)>, now: Moment) -> Alert {
@@ -79,8 +99,8 @@ fn remember(book: &mut Book, stored: &StoredAlert, told: &[(Arc<str>, Told)], no
     let key = (stored.facts.source.as_str().into(), stored.facts.labels.clone());
     let mut flap: Flap = book.flaps.get(&key).cloned().unwrap_or_default();
     // Each row has what was known when it was written, and so the newest one has all.
-    let fired = stored.facts.fired_unix_ms.iter().map(|unix_ms| placed(*unix_ms, now));
-    flap.fired = fired.filter(|at| now.since(*at) < FLAP_WINDOW).collect();
+    let fired = stored.facts.fired_unix_ms.iter().filter(|at| age(**at, now) < FLAP_WINDOW);
+    flap.fired = fired.map(|at| placed(*at, now)).collect();
     let last = told.iter().map(|(_, told)| told.at).max_by_key(|at| at.monotonic);
     flap.told = last.or(flap.told);
     if !flap.fired.is_empty() {
@@ -90,6 +110,10 @@ fn remember(book: &mut Book, stored: &StoredAlert, told: &[(Arc<str>, Told)], no
 
 /// The moment of something stored, by the wall clock: monotonic ones of two boots do not compare.
 fn placed(unix_ms: i64, now: Moment) -> Moment {
-    let ago = u64::try_from(now.unix_ms.saturating_sub(unix_ms)).unwrap_or(0);
-    now.before(Duration::from_millis(ago))
+    now.before(age(unix_ms, now))
+}
+
+/// How long ago something was by the wall clock; nothing was in the future.
+fn age(unix_ms: i64, now: Moment) -> Duration {
+    Duration::from_millis(u64::try_from(now.unix_ms.saturating_sub(unix_ms)).unwrap_or(0))
 }

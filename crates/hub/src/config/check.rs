@@ -2,8 +2,10 @@
 //! all are told together.
 
 mod disk;
+mod fallback;
 mod heartbeat;
 mod mail;
+mod messages;
 mod notify;
 mod plain;
 mod proxies;
@@ -95,9 +97,14 @@ impl<'a> Checker<'a> {
             Some(table) => self.heartbeat(table).map(Some),
             None => Some(None),
         };
+        let messages = self.messages(file.messages);
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
-        let allowed = self.allowed(file.notify);
+        let (allowed, budget) = self.notify(file.notify);
+        let fallback = match file.fallback {
+            Some(table) => self.fallback(table, &allowed).map(Some),
+            None => Some(None),
+        };
         let servers: Vec<_> =
             file.server.into_iter().filter_map(|table| self.server(table)).collect();
         let senders: Vec<_> =
@@ -131,9 +138,12 @@ impl<'a> Checker<'a> {
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,
+                budget,
                 remote_writes,
                 read_from,
+                messages,
                 heartbeat: heartbeat?,
+                fallback: fallback?,
                 warnings: self.warnings,
             })
         };

@@ -29,7 +29,9 @@ pub(super) struct HubFile {
     pub(super) mail: Option<Spanned<MailTable>>,
     pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
+    pub(super) messages: Option<MessagesTable>,
     pub(super) heartbeat: Option<HeartbeatTable>,
+    pub(super) fallback: Option<Spanned<FallbackTable>>,
     #[serde(default)]
     pub(super) remote_write: Vec<Spanned<RemoteWriteTable>>,
 }
@@ -74,6 +76,7 @@ pub(super) struct UserTable {
     #[serde(default)]
     pub(super) channels: Vec<Spanned<String>>,
     pub(super) report: Option<Spanned<String>>,
+    pub(super) self_test: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     pub(super) working: Option<Spanned<String>>,
     pub(super) quiet: Option<Spanned<String>>,
@@ -115,11 +118,13 @@ pub(super) struct MailTable {
 }
 
 /// `[notify]`
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NotifyTable {
     #[serde(default)]
     pub(super) allow: Vec<Spanned<String>>,
+    pub(super) texts_per_hour: Option<Spanned<i64>>,
+    pub(super) messages_per_hour: Option<Spanned<i64>>,
 }
 
 /// `mailgun = { … }`
@@ -131,12 +136,31 @@ pub(super) struct MailgunTable {
     pub(super) base: Option<Spanned<String>>,
 }
 
+/// `[messages]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessagesTable {
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) text: Option<Spanned<String>>,
+}
+
 /// `[heartbeat]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HeartbeatTable {
     pub(super) url: Spanned<String>,
     pub(super) every: Option<Spanned<String>>,
+}
+
+/// `[fallback]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FallbackTable {
+    pub(super) channel: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) after: Option<Spanned<String>>,
+    pub(super) after_stop: Option<Spanned<String>>,
 }
 
 /// `[history]`

@@ -1,8 +1,10 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
 mod check;
+mod fallback;
 mod file;
 mod heartbeat;
+mod messages;
 mod service;
 mod show;
 mod warn;
@@ -23,7 +25,12 @@ use watchfire_runtime::config::{Outside, Overrides, Problem, Problems, Source};
 use watchfire_runtime::http::Plain;
 use watchfire_runtime::net::Network;
 
+use crate::courier::Budget;
+use crate::self_test::WeekTime;
+
+pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
+pub use messages::Messages;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};
@@ -61,12 +68,18 @@ pub struct HubConfig {
     pub mail: Option<MailSettings>,
     /// Where channels may lead besides the public internet.
     pub allowed: Allowed,
+    /// How much may go by each channel.
+    pub budget: Budget,
     /// Who gets a copy of what agents tell.
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
     pub read_from: Option<Service>,
+    /// Letters in the operator's own words.
+    pub messages: Messages,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// Whom the agents tell when the hub is gone.
+    pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -123,6 +136,8 @@ pub struct User {
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
     pub report: Option<u16>,
+    /// When each channel of the user is tested.
+    pub self_test: Option<WeekTime>,
     /// The user's time zone.
     pub time_zone: TimeZone,
 }
@@ -140,6 +155,7 @@ impl User {
             ways: Vec::new(),
             awake: Awake::default(),
             report: None,
+            self_test: None,
             time_zone: TimeZone::system(),
         }
     }

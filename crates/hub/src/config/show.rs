@@ -8,7 +8,9 @@ use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
 
 use super::check::WORDS;
-use super::{HubConfig, Service, ServiceLogin, User};
+use crate::self_test::DAYS;
+
+use super::{HubConfig, Messages, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -28,7 +30,8 @@ pub fn show(config: &HubConfig) -> String {
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
     }
     show_mail(&mut text, config);
-    show_allowed(&mut text, config);
+    show_notify(&mut text, config);
+    show_messages(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -92,10 +95,25 @@ fn show_mail(text: &mut String, config: &HubConfig) {
     };
 }
 
-fn show_allowed(text: &mut String, config: &HubConfig) {
+fn show_notify(text: &mut String, config: &HubConfig) {
     let hosts: Vec<String> = config.allowed.hosts().iter().map(AllowedHost::to_string).collect();
+    let _ = writeln!(text, "\n[notify]");
     if !hosts.is_empty() {
-        let _ = writeln!(text, "\n[notify]\nallow = {hosts:?}");
+        let _ = writeln!(text, "allow = {hosts:?}");
+    }
+    let _ = writeln!(text, "texts_per_hour = {}", config.budget.texts);
+    let _ = writeln!(text, "messages_per_hour = {}", config.budget.others);
+}
+
+fn show_messages(text: &mut String, config: &HubConfig) {
+    let Messages { subject, text: words, .. } = &config.messages;
+    if subject.is_some() || words.is_some() {
+        let _ = writeln!(text, "\n[messages]");
+    }
+    for (key, template) in [("subject", subject), ("text", words)] {
+        if let Some(template) = template {
+            let _ = writeln!(text, "{key} = {template:?}");
+        }
     }
 }
 
@@ -103,6 +121,15 @@ fn show_services(text: &mut String, config: &HubConfig) {
     if let Some(heartbeat) = &config.heartbeat {
         let every = duration(heartbeat.every);
         let _ = writeln!(text, "\n[heartbeat]\nurl = \"***\"\nevery = {every:?}");
+    }
+    if let Some(fallback) = &config.fallback {
+        let (after, stop) = (duration(fallback.after), duration(fallback.after_stop));
+        let channels: Vec<String> =
+            fallback.channels.iter().map(|one| format!("{}:***", one.scheme())).collect();
+        let _ = writeln!(
+            text,
+            "\n[fallback]\nchannels = {channels:?}\nafter = {after:?}\nafter_stop = {stop:?}"
+        );
     }
     if let Some(service) = &config.read_from {
         let _ = writeln!(text, "\n[history]\nread = {:?}", service.url);
@@ -159,6 +186,11 @@ fn show_users(text: &mut String, config: &HubConfig) {
         show_told(text, user);
         if let Some(minutes) = user.report {
             let _ = writeln!(text, "report = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
+        }
+        if let Some(at) = user.self_test {
+            let day = DAYS.iter().find(|(_, day)| *day == at.day).map_or("", |(word, _)| *word);
+            let (hours, minutes) = (at.minutes / 60, at.minutes % 60);
+            let _ = writeln!(text, "self_test = \"{day} {hours:02}:{minutes:02}\"");
         }
         if let Some(zone) = user.time_zone.iana_name() {
             let _ = writeln!(text, "time_zone = {zone:?}");

@@ -1,5 +1,5 @@
 use watchfire_model::{Delivery, NotificationKind};
-use watchfire_notify::{MailServer, MailSettings};
+use watchfire_notify::{Allowed, MailServer, MailSettings};
 use watchfire_runtime::{ManualClock, ShutdownHandle, task::Task};
 use watchfire_store::{IncidentFilter, NewNotification};
 use watchfire_testkit::http::{Answer, Request, Stub};
@@ -30,6 +30,19 @@ impl Office {
 
     /// The same, with what the desk has written down of the first tries.
     fn with(answer: Answer, before: impl FnOnce(&Store, &Begun)) -> Self {
+        Self::within(answer, Budget::default(), before)
+    }
+
+    /// The same, with a budget.
+    fn within(answer: Answer, budget: Budget, before: impl FnOnce(&Store, &Begun)) -> Self {
+        Self::made(answer, (budget, Undelivered::default()), before)
+    }
+
+    fn made(
+        answer: Answer,
+        (budget, undelivered): (Budget, Undelivered),
+        before: impl FnOnce(&Store, &Begun),
+    ) -> Self {
         let begun = Arc::<Begun>::default();
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a good store");
@@ -44,9 +57,11 @@ impl Office {
         let mail = MailSettings { from: "hub@hub.test".to_owned(), server };
         let (clock, hand) = manual_clock();
         let notifier = Notifier::new(Some(mail), clock.clone()).expect("good settings");
+        let here = vec!["127.0.0.1".parse().expect("an address")];
+        let notifier = notifier.allowing(Allowed::new(here));
         let (shutdown, end) = Shutdown::new();
         let courier = Courier::new(store.clone(), notifier, clock, Arc::default(), begun.clone());
-        let courier = Arc::new(courier);
+        let courier = Arc::new(courier.with_budget(budget).telling(undelivered));
         let running = task::spawn("courier", courier.clone().run(shutdown));
         Self { store, courier, stub, hand, end, running, _folder: folder }
     }
@@ -478,4 +493,100 @@ async fn the_next_channel_is_taken_when_the_first_one_refuses() {
     let schemes: Vec<String> =
         office.tries(id).iter().map(|t| t.channel.scheme().to_owned()).collect();
     assert_eq!(schemes, ["mailto", "terminal"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_the_budget_waits_and_a_new_trouble_comes_through() {
+    let office = Office::within(accepted(), Budget { texts: 5, others: 5 }, |_, _| {});
+    let digest = |number: usize| {
+        let place = format!("digest-{number}");
+        letter(None, "ann", NotificationKind::Report, &[&mailto("ann")], &place)
+    };
+    let digests: Vec<_> = (0..6).map(|number| office.put(&digest(number))).collect();
+    // Four of five are for anything, and the fifth is kept back for what begins.
+    let sent = || office.stub.requests().len();
+    until("four are sent", || (sent() == 4).then_some(())).await;
+    let down = trouble(&office.store, "a-1", "ann");
+    let down = office.put(&down);
+    office.until_state(down, NotificationState::Delivered).await;
+    assert_eq!(sent(), 5);
+    office.hand.advance(Duration::from_secs(3601));
+    until("the rest is sent", || (sent() == 7).then_some(())).await;
+    assert!(digests.into_iter().all(|id| office.tries(id).len() == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_a_restart_counts() {
+    let office = Office::within(accepted(), Budget { texts: 1, others: 1 }, |store, _| {
+        let new = letter(None, "ann", NotificationKind::Report, &[&mailto("ann")], "before");
+        let id = put(store, &new);
+        let channel = Channel::new(&mailto("ann"));
+        let write = store.write(|batch| {
+            let delivery = batch.begin_delivery(id, &channel, moment(0))?;
+            let outcome = DeliveryOutcome::Accepted { reply: String::new() };
+            batch.end_delivery(delivery, moment(0), &outcome)?;
+            batch.set_state(id, NotificationState::Delivered)
+        });
+        write.expect("the store works");
+    });
+    let down = office.put(&trouble(&office.store, "a-1", "ann"));
+    until("it waits", || (office.courier.lanes().waiting() == 1).then_some(())).await;
+    assert!(office.tries(down).is_empty());
+    office.hand.advance(Duration::from_secs(3601));
+    office.until_state(down, NotificationState::Delivered).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_every_channel_refuses_goes_by_another_one_of_its_user() {
+    let everything = watchfire_model::Scope::everything();
+    let ann = watchfire_alert::Recipient {
+        channels: vec![Channel::new(&mailto("ann")), Channel::new(terminal::URL)],
+        ..crate::testing::recipient("ann", everything)
+    };
+    let undelivered = Undelivered { recipients: vec![ann], ..Undelivered::default() };
+    let answer = Answer::reply(400, r#"{"message":"to parameter is not a valid address"}"#);
+    let office = Office::made(answer, (Budget::default(), undelivered), |_, _| {});
+    let down = office.put(&trouble(&office.store, "a-1", "ann"));
+    office.until_state(down, NotificationState::Dead).await;
+    let incident = office.notification(down).incident.expect("it is about one");
+    let all = || office.store.notifications_of(incident).expect("readable");
+    let delivered = || all().into_iter().find(|one| one.state == NotificationState::Delivered);
+    let other = until("it is told by another way", delivered).await;
+    assert_eq!(other.kind, NotificationKind::ChannelDead);
+    assert!(other.content.text.contains("not delivered by mailto"), "{}", other.content.text);
+}
+
+/// The mail did not go while the trouble was told, so the Alertmanager was told: its alert must not
+/// stay when the mail goes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_the_incident_hears_of_its_end_though_another_channel_takes_that() {
+    let (office, keeper) = (Office::new(Answer::reply(400, "{}"), |_| {}), Stub::start());
+    keeper.always(Answer::reply(200, ""));
+    let both = [mailto("ann"), format!("alertmanager://{}", keeper.addr())];
+    let mut down = trouble(&office.store, "a-1", "ann");
+    down.channels = both.iter().map(|url| Channel::new(url)).collect();
+    let id = office.put(&down);
+    office.until_state(id, NotificationState::Delivered).await;
+    office.stub.always(accepted());
+    let kind = NotificationKind::Recovered;
+    let mut back = letter(down.incident, "ann", kind, &[&both[0], &both[1]], "up");
+    back.references = vec![down.message_id.clone()];
+    let back = office.put(&back);
+    office.until_state(back, NotificationState::Delivered).await;
+    let requests = keeper.wait_for(2, PATIENCE);
+    let incident = |request: &Request| {
+        let alerts: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+        alerts[0]["labels"]["incident"].clone()
+    };
+    assert_eq!(incident(&requests[0]), incident(&requests[1]));
+    let alerts: serde_json::Value = serde_json::from_slice(&requests[1].body).expect("JSON");
+    assert!(alerts[0].get("startsAt").is_none(), "it is the end: {alerts}");
+    let mails: Vec<String> = office.stub.requests().iter().map(message_id_of).collect();
+    assert_eq!(mails.last().map(String::as_str), Some("<up@hub.test>"));
+    // It is one letter more, to the Alertmanager alone, and nothing follows from it.
+    let letters = office.store.notifications_of(down.incident.expect("it has one"));
+    let copies: Vec<_> = letters.expect("readable").into_iter().filter(owed::is_copy).collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    assert_eq!(copies[0].channels, [Channel::new(&both[1])]);
+    office.until_state(copies[0].id, NotificationState::Delivered).await;
 }

@@ -14,11 +14,12 @@ use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
-use crate::around::Surroundings;
 use crate::courier::Begun;
+use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::reader::Reader;
+use crate::wording::Wording;
 
 /// Makes the words of a message.
 pub(super) type Words = fn(&Facts<'_>) -> Content;
@@ -63,8 +64,8 @@ pub(super) struct Letters {
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
     pub(super) begun: Arc<Begun>,
-    /// What is known of the time before the news.
-    pub(super) around: Arc<Surroundings>,
+    /// What they have besides their facts.
+    pub(super) wording: Wording,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -83,8 +84,8 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        let around = Arc::default();
-        Self { fleet, recipients, public_url, hub_id, begun, around, muting, words, group_words }
+        let wording = Wording::default();
+        Self { fleet, recipients, public_url, hub_id, begun, wording, muting, words, group_words }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -117,7 +118,7 @@ impl Letters {
             let letters: Vec<&Notification> = earlier
                 .iter()
                 .flatten()
-                .filter(|notification| notification.user == user.name)
+                .filter(|notification| notification.user == user.name && !is_copy(notification))
                 .collect();
             // What was taken back before it was sent told nothing.
             let tells = |letter: &&Notification| {
@@ -311,7 +312,7 @@ impl Letters {
         };
         let config = self.fleet.config(index);
         let reading = self.fleet.reading_before(index, news.at);
-        let around = self.around.of(&incident.server, self.fleet.now());
+        let around = self.wording.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
         let facts = Facts {
             kind: news.kind,
@@ -333,7 +334,11 @@ impl Letters {
         };
         let (words, words_if_first) = self.words;
         let first = news.kind == NotificationKind::Recovered;
-        Ok((safely(words, &facts), first.then(|| safely(words_if_first, &facts))))
+        let made = |words| {
+            let ours = safely(words, &facts);
+            self.wording.over(ours, |own, ours| own.of_server(&facts, ours))
+        };
+        Ok((made(words), first.then(|| made(words_if_first))))
     }
 
     pub(super) fn link(&self, incident: &Incident) -> String {

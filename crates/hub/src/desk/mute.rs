@@ -10,10 +10,23 @@ use watchfire_store::{Batch, StoreError};
 
 use super::book::Book;
 use super::letters::{Letters, News};
-use super::without;
+use super::{Changes, Desk, without};
 
 /// How often it is looked whether something is muted still: windows and clocks are changed.
 const LOOK: Duration = Duration::from_secs(60);
+
+impl Desk {
+    /// Looks at once whether what is muted still is: what mutes has changed.
+    pub(super) fn look_at_muted(&self) -> Result<Changes, StoreError> {
+        if self.book().muted.is_empty() {
+            return Ok(Changes::new());
+        }
+        self.transact(|_, book| {
+            book.muted_look = Some(self.fleet.now());
+            Ok(Changes::new())
+        })
+    }
+}
 
 impl Letters {
     /// Notes in the book that this trouble is muted, if it is; its beginning is not told then.
@@ -26,7 +39,7 @@ impl Letters {
     ) -> Result<bool, StoreError> {
         let Some(index) = self.fleet.index(&incident.server) else { return Ok(false) };
         let labels = &self.fleet.config(index).server.labels;
-        let Some(mute) = self.muting.of(labels, now) else { return Ok(false) };
+        let Some(mute) = self.muting.of_server(labels, now) else { return Ok(false) };
         if !book.muted.contains(&incident.server) {
             let text = format!("told to nobody: {}", mute.why);
             let line = TimelineEntry { at: now, kind: TimelineKind::Muted, text };

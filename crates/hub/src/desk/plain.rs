@@ -39,7 +39,7 @@ pub(super) fn group<'a>(
 }
 
 /// A subject, with more lines and a link.
-pub(super) fn lines(subject: &str, names: &[String], link: &str) -> Content {
+pub(crate) fn lines(subject: &str, names: &[String], link: &str) -> Content {
     let subject = clean(subject, LONGEST);
     let text: Vec<&str> =
         [subject.as_str()].into_iter().chain(names.iter().map(String::as_str)).collect();

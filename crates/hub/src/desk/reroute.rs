@@ -1,13 +1,16 @@
 //! Letters that wait in the outbox since the last run of the hub, looked at anew: meanwhile a user
 //! may have gone, lost a server, mended an address or slept in.
 
-use watchfire_model::{Labels, Notification, NotificationId, NotificationState, Severity};
+use watchfire_model::{
+    IncidentKind, Labels, Notification, NotificationId, NotificationState, Severity,
+};
 use watchfire_store::{Batch, StoreError};
 
 use super::book::Route;
 use super::letters::Letters;
 use super::routes::{again, of_hub, severity};
 use super::{Desk, without};
+use crate::courier::owed::is_copy;
 
 /// Letters that are looked at in one transaction.
 const PAGE: usize = 500;
@@ -54,6 +57,10 @@ impl Letters {
         letter: &Notification,
     ) -> Result<Option<Route>, StoreError> {
         let Some(user) = self.recipient(&letter.user) else { return Ok(None) };
+        if is_copy(letter) && !letter.channels.iter().any(|channel| user.uses(channel)) {
+            // Whoever else there is has it already.
+            return Ok(None);
+        }
         let now = self.fleet.now();
         let Some(id) = letter.incident else {
             // Of several servers, or of the hub: only what could wait was ever put off.
@@ -65,12 +72,24 @@ impl Letters {
             Some(incident) => incident,
             None => return Ok(Some(Route::of(letter, Severity::Critical))),
         };
-        let Some(index) = self.fleet.index(&incident.server) else { return Ok(None) };
-        let labels = &self.fleet.config(index).server.labels;
-        if !user.scope.holds(labels) {
+        let labels = match incident.labels {
+            // Of alerts that are about no server.
+            Some(labels) => labels,
+            None => match self.fleet.index(&incident.server) {
+                Some(index) => self.fleet.config(index).server.labels.clone(),
+                None => return Ok(None),
+            },
+        };
+        if !user.scope.holds(&labels) {
             return Ok(None);
         }
+        let severity = match incident.kind {
+            IncidentKind::Presence => severity(&labels),
+            // What was put off could wait, however bad the incident is by now.
+            IncidentKind::Alerts if letter.not_before_ms.is_some() => Severity::Warning,
+            IncidentKind::Alerts => incident.severity,
+        };
         let found = || of_hub(user, now);
-        Ok(again(user, labels, severity(labels), letter, now).or_else(found))
+        Ok(again(user, &labels, severity, letter, now).or_else(found))
     }
 }

@@ -79,6 +79,11 @@ pub(super) fn of_hub(user: &Recipient, now: Moment) -> Option<Route> {
     Some(Route { channels: channels.to_vec(), not_before_ms: None, severity })
 }
 
+/// The channels for a word about the hub itself, if the user has any.
+pub(crate) fn any_channels(user: &Recipient, now: Moment) -> Option<Vec<Channel>> {
+    of_hub(user, now).map(|route| route.channels)
+}
+
 /// Where the end of what was told goes: where its beginning went.
 pub(super) fn of_hub_again(channels: &[Channel]) -> Route {
     let channels = channels.to_vec();

@@ -39,6 +39,7 @@ impl Desk {
             return;
         }
         let mut look = clock.now().after(EVERY);
+        let mut muting = self.letters.muting.changes();
         loop {
             let next = *self.due();
             let due = async {
@@ -54,6 +55,11 @@ impl Desk {
                     self.take(transitions, &clock, &shutdown).await
                 }
                 () = self.woken.notified() => Ok(()),
+                // Its sender lives as long as the desk.
+                Ok(()) = muting.changed() => {
+                    let look: Work = Arc::new(Desk::look_at_muted);
+                    self.work(look, &clock, &shutdown).await
+                }
                 () = clock.sleep_until(look) => {
                     look = clock.now().after(EVERY);
                     self.reconcile(&clock, &shutdown).await
@@ -93,7 +99,7 @@ impl Desk {
             let in_trouble = matches!(to, Presence::Late)
                 || (!matches!(from, Presence::Late) && to.is_trouble());
             if in_trouble {
-                self.letters.around.want(server);
+                self.letters.wording.around.want(server);
             }
         }
     }

@@ -334,7 +334,7 @@ fn thread_of_all(book: &Book, user: &Recipient, members: &[Member]) -> About {
 }
 
 /// The words, and plain ones when making them panics.
-pub(super) fn carefully(
+pub(crate) fn carefully(
     words: impl FnOnce() -> Content,
     plain: impl FnOnce() -> Content,
 ) -> Content {

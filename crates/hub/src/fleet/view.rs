@@ -116,6 +116,11 @@ impl Fleet {
         self.watched(index).state().link.remote
     }
 
+    /// Whether an incident of a server is open.
+    pub(crate) fn is_in_incident(&self, index: usize) -> bool {
+        self.watched(index).state().incident.is_some()
+    }
+
     /// Remembers which incident of a server is open.
     pub(crate) fn set_incident(&self, name: &ServerName, incident: Option<(IncidentId, String)>) {
         if let Some(index) = self.index(name) {

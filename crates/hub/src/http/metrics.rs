@@ -12,6 +12,7 @@ use watchfire_model::{Metric, MetricKind, Schema, SeriesKey, Tick};
 use super::AppState;
 use super::asker::Asker;
 use super::reply::Refusal;
+use crate::alerts::AlertCounts;
 use crate::outgoing::Figures;
 
 /// What is told of each store that the history is handed over to.
@@ -54,6 +55,40 @@ const OF_HAND_OVERS: [Told<Figures>; 6] = [
     },
 ];
 
+/// What is told of alerts.
+const OF_ALERTS: [Told<AlertCounts>; 5] = [
+    Told {
+        name: "watchfire_alerts_firing",
+        help: "Alerts that fire.",
+        kind: MetricKind::Gauge,
+        value: |counts| counts.firing as f64,
+    },
+    Told {
+        name: "watchfire_alert_news_untold",
+        help: "What users are still to be told of alerts, muted or not, one for each user and alert.",
+        kind: MetricKind::Gauge,
+        value: |counts| counts.untold as f64,
+    },
+    Told {
+        name: "watchfire_alert_letters_total",
+        help: "Letters about alerts that were written into the outbox.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.letters as f64,
+    },
+    Told {
+        name: "watchfire_alerts_left_out_total",
+        help: "Alerts that were not taken: there were too many, or they were too large.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.left_out as f64,
+    },
+    Told {
+        name: "watchfire_alerts_not_stored_total",
+        help: "Changes of alerts that could not be stored in any way.",
+        kind: MetricKind::Counter,
+        value: |counts| counts.not_stored as f64,
+    },
+];
+
 /// A metric, and where its value is.
 struct Told<T> {
     name: &'static str,
@@ -62,24 +97,31 @@ struct Told<T> {
     value: fn(&T) -> f64,
 }
 
+impl<T> Told<T> {
+    fn metric(&self) -> Metric {
+        Metric { name: self.name.into(), help: self.help.into(), kind: self.kind }
+    }
+}
+
 /// Answers a scrape.
 pub(super) async fn metrics(
     State(app): State<AppState>,
     asker: Asker,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let hand_overs = if asker.account.scope.is_everything() {
-        app.parts.hand_overs.figures().await.map_err(Refusal::fault)?
+    let (hand_overs, alerts) = if asker.account.scope.is_everything() {
+        let hand_overs = app.parts.hand_overs.figures().await.map_err(Refusal::fault)?;
+        (hand_overs, Some(app.parts.alerts.counts()))
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = negotiate(accept);
     let kind = [(header::CONTENT_TYPE, format.content_type())];
-    Ok((kind, exposition(&hand_overs, format)).into_response())
+    Ok((kind, exposition(&hand_overs, alerts.as_ref(), format)).into_response())
 }
 
-fn exposition(hand_overs: &[Figures], format: Format) -> Vec<u8> {
+fn exposition(hand_overs: &[Figures], alerts: Option<&AlertCounts>, format: Format) -> Vec<u8> {
     let mut schema = Schema::new(1);
     let mut tick = Tick { generation: 1, ..Tick::default() };
     for told in &OF_HAND_OVERS {
@@ -89,12 +131,12 @@ fn exposition(hand_overs: &[Figures], format: Format) -> Vec<u8> {
             tick.values.push((told.value)(one));
         }
     }
-    let metric = |told: &Told<Figures>| Metric {
-        name: told.name.into(),
-        help: told.help.into(),
-        kind: told.kind,
-    };
-    let metrics: Vec<Metric> = OF_HAND_OVERS.iter().map(metric).collect();
+    for (told, counts) in OF_ALERTS.iter().flat_map(|told| alerts.map(|counts| (told, counts))) {
+        schema.push(SeriesKey::new(told.name, []).expect("the names are ours, and good"));
+        tick.values.push((told.value)(counts));
+    }
+    let metrics = OF_HAND_OVERS.iter().map(Told::metric);
+    let metrics: Vec<Metric> = metrics.chain(OF_ALERTS.iter().map(Told::metric)).collect();
     let mut text = Vec::new();
     let readings = Readings { schema: &schema, metrics: &metrics, tick: &tick };
     Renderer::default().render(&readings, format, &mut text);
@@ -115,7 +157,7 @@ mod tests {
             counted: Counted { sent, refused: 1, retries: 2, taken_ms: 61_000 },
         };
         let both = [figures("https://one.test/w", 10), figures("https://two.test/w", 20)];
-        let text = String::from_utf8(exposition(&both, Format::Text)).expect("text");
+        let text = String::from_utf8(exposition(&both, None, Format::Text)).expect("text");
         for line in [
             "# TYPE watchfire_remote_write_samples_sent_total counter",
             "watchfire_remote_write_samples_sent_total{url=\"https://one.test/w\"} 10",
@@ -129,6 +171,23 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
         }
-        assert!(exposition(&[], Format::Text).is_empty());
+        assert!(exposition(&[], None, Format::Text).is_empty());
+    }
+
+    #[test]
+    fn alerts_have_their_figures() {
+        let counts = AlertCounts { firing: 3, untold: 2, letters: 9, left_out: 1, not_stored: 4 };
+        let text = exposition(&[], Some(&counts), Format::Text);
+        let text = String::from_utf8(text).expect("text");
+        for line in [
+            "# TYPE watchfire_alerts_firing gauge",
+            "watchfire_alerts_firing 3",
+            "watchfire_alert_news_untold 2",
+            "watchfire_alert_letters_total 9",
+            "watchfire_alerts_left_out_total 1",
+            "watchfire_alerts_not_stored_total 4",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
+        }
     }
 }

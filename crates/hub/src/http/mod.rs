@@ -3,8 +3,8 @@
 //! may not know of is answered like what does not exist.
 
 mod asker;
-#[cfg_attr(not(test), allow(dead_code, reason = "the paths that change something come next"))]
 mod changer;
+mod channels;
 mod client;
 mod enrol;
 mod events;
@@ -23,6 +23,7 @@ mod route;
 mod rows;
 mod servers;
 mod session;
+mod silences;
 mod stream;
 mod token;
 
@@ -60,6 +61,8 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -84,7 +87,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 26] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -97,9 +100,14 @@ const ROUTES: [Route; 21] = [
     ("/api/servers/{name}/range", || get(past::range)),
     ("/api/servers/{name}/events", || get(past::events)),
     ("/api/servers/{name}/route", || get(route::route)),
+    ("/api/channels", || get(channels::list)),
+    ("/api/channels/{number}/test", || post(channels::test)),
+    ("/api/channels/tests/{id}", || get(channels::outcome)),
     ("/api/processes", || get(past::runs)),
     ("/api/incidents", || get(incidents::list)),
     ("/api/incidents/{id}", || get(incidents::one)),
+    ("/api/silences", || get(silences::list).post(silences::make)),
+    ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -141,6 +149,9 @@ pub(crate) struct Parts {
     /// Who is told, and what nobody is told of.
     pub(crate) recipients: Arc<[Recipient]>,
     pub(crate) muting: Arc<Muting>,
+    /// Sends tests by channels.
+    pub(crate) self_tests: Arc<SelfTests>,
+    pub(crate) silences: Arc<Silences>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
     /// Signs the tokens of programs.

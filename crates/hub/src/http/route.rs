@@ -79,7 +79,7 @@ fn row(user: &Recipient, telling: &Telling<'_>) -> Option<RouteRow> {
 }
 
 /// A mail address is no secret; what stands in other channels may be one.
-fn shown(channel: &Channel) -> String {
+pub(super) fn shown(channel: &Channel) -> String {
     match channel.scheme() {
         "mailto" | "terminal" => channel.as_str().to_owned(),
         scheme => format!("{scheme}://…"),

@@ -1,8 +1,10 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod alerts;
 mod bombs;
 mod changer;
+mod channels;
 mod edges;
 mod enrol;
 mod install;
@@ -11,6 +13,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod silences;
 mod stream;
 
 use std::net::SocketAddr;
@@ -42,8 +45,11 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
+use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::self_test::SelfTests;
+use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
 
 /// The password of every user here.
@@ -98,6 +104,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         courier: Arc::default(),
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
+        wording: Default::default(),
     }))
 }
 
@@ -133,6 +140,8 @@ impl House {
         let enrolment = Arc::new(enrolment);
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
+        let muting = Arc::new(Muting::default());
+        let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
             store: store.clone(),
@@ -161,7 +170,9 @@ impl House {
             recipients: ["ann", "olga"]
                 .map(|name| crate::testing::recipient(name, team("a")))
                 .into(),
-            muting: Arc::default(),
+            self_tests: self_tests(&store),
+            muting,
+            silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
@@ -286,4 +297,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
     ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+}
+
+/// Tests of channels: `ann` has one, and nobody else has any.
+fn self_tests(store: &Store) -> Arc<SelfTests> {
+    let mut ann = crate::config::User::administrator("ann");
+    ann.channels = vec![watchfire_model::Channel::new("slack://a/b/secret")];
+    let names = ("http://hub.test".to_owned(), "hub.test".to_owned());
+    Arc::new(SelfTests::new(store.clone(), vec![ann], names, Arc::default()))
 }

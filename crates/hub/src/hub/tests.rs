@@ -19,11 +19,14 @@ fn config(folder: &Path) -> HubConfig {
         senders: Vec::new(),
         remote_writes: Vec::new(),
         read_from: None,
+        messages: crate::config::Messages::default(),
         heartbeat: None,
+        fallback: None,
         maintenance: Vec::new(),
         users: Vec::new(),
         mail: None,
         allowed: watchfire_notify::Allowed::default(),
+        budget: crate::courier::Budget::default(),
         warnings: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 use tokio::sync::{mpsc, oneshot};
 use watchfire_runtime::socket::CloseReason;
-use watchfire_wire::{Probe, ProbeResult};
+use watchfire_wire::{Message, Probe, ProbeResult};
 
 /// How many orders may wait for a session. More are refused.
 pub(super) const MAX_ORDERS: usize = 32;
@@ -10,6 +10,8 @@ pub(super) const MAX_ORDERS: usize = 32;
 pub(super) enum Order {
     /// Ask the agent what it sees of another server. The id is given on the way.
     Probe(Probe, oneshot::Sender<ProbeResult>),
+    /// Tell the agent something.
+    Say(Box<Message>),
     /// End it.
     Close(CloseReason),
 }
@@ -29,6 +31,11 @@ impl SessionHandle {
         // What has no room is as good as no answer.
         let _ = self.orders.try_send(Box::new(Order::Probe(probe, sender)));
         receiver
+    }
+
+    /// Tells the agent something. False when the session is too busy for it.
+    pub(crate) fn say(&self, message: Message) -> bool {
+        self.orders.try_send(Box::new(Order::Say(Box::new(message)))).is_ok()
     }
 
     /// Ends the session. False when it is too busy to be told.

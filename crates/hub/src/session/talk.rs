@@ -1,3 +1,4 @@
+mod fallback;
 mod live;
 mod look_back;
 mod old;
@@ -66,6 +67,8 @@ pub(super) struct Talk {
     probes: HashMap<u64, oneshot::Sender<ProbeResult>>,
     next_probe: u64,
     renewed: Option<Moment>,
+    /// Its agent keeps what is for the day without the hub.
+    has_seat: bool,
     work: Work,
 }
 
@@ -115,6 +118,7 @@ impl Talk {
             probes: HashMap::new(),
             next_probe: 1,
             renewed: None,
+            has_seat: false,
             work: Work::default(),
             shared,
         }
@@ -287,7 +291,15 @@ impl Talk {
                 None => self.strange("the answer to a probe"),
             },
             Message::Renew(renew) => self.renew(renew.csr_pem),
-            Message::Ack(_) | Message::Backfill(_) | Message::Probe(_) | Message::Renewed(_) => {
+            Message::FallbackTold(told) => return self.heard_told(socket, told).await,
+            Message::Ack(_)
+            | Message::Backfill(_)
+            | Message::Probe(_)
+            | Message::Renewed(_)
+            | Message::Fallback(_)
+            | Message::FallbackOver
+            | Message::FallbackHeard(_)
+            | Message::HubLeaves => {
                 self.strange("what only a hub says");
             }
         }
@@ -330,6 +342,7 @@ impl Talk {
             self.fill.wish();
         }
         self.greeted = Some(greeted);
+        self.takes_fallback(hello.fallback);
         self.shared.fleet.heard(index);
         Ok(())
     }
@@ -357,7 +370,11 @@ impl Talk {
                 }
                 Ok(())
             }
+            Some(Order::Say(message)) => self.send(socket, &message).await,
             Some(Order::Close(why)) => {
+                if why == CloseReason::Away && self.has_seat {
+                    self.send(socket, &Message::HubLeaves).await?;
+                }
                 self.told_to_end = true;
                 Err(End(Over::closed("the hub closed it").failed, why))
             }

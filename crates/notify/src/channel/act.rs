@@ -23,6 +23,16 @@ impl Act {
             NotificationKind::Recovered | NotificationKind::Resolved if !message.is_over => {
                 Self::Tell
             }
+            // The end is the first word of it: there is nothing to close, and whoever is asked
+            // to close what was never opened drops the word.
+            NotificationKind::Recovered
+            | NotificationKind::Resolved
+            | NotificationKind::HubBack
+            | NotificationKind::DiskRoom
+                if message.references.is_empty() =>
+            {
+                Self::Tell
+            }
             NotificationKind::Recovered
             | NotificationKind::Resolved
             | NotificationKind::HubBack
@@ -84,6 +94,16 @@ mod tests {
             (NotificationKind::Report, Act::Tell),
         ] {
             assert_eq!(act(kind, &[down, "changed.8.ada@hub"], true), (what, down.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_end_that_is_the_first_word_closes_nothing() {
+        for end in
+            [NotificationKind::Recovered, NotificationKind::HubBack, NotificationKind::DiskRoom]
+        {
+            assert_eq!(act(end, &[], true).0, Act::Tell, "{end:?}");
+            assert_eq!(act(end, &["down.7.ada@hub"], true).0, Act::Close, "{end:?}");
         }
     }
 

@@ -17,21 +17,43 @@ const MAX_SAID_CHARS: usize = 200;
 const ERRORS: [&str; 8] =
     ["description", "errorDescription", "message", "msg", "error", "errors", "detail", "title"];
 
-/// The fields in which they give the message's identifier.
-const IDENTIFIERS: [&str; 8] =
-    ["id", "message_id", "messageId", "event_id", "request", "name", "ts", "timestamp"];
-
 /// The meaning of an answer by its status alone.
+///
+/// Only what says that this message, or this place, is wrong refuses it. All else may be what
+/// stands in between (a proxy's 403 and 404 for a minute), or what somebody will mend (a token,
+/// a bill), and an alarm must outlive that.
 pub(crate) fn by_status(answer: &Answer) -> DeliveryOutcome {
     match answer.status {
         200..=299 if is_page(answer) => foreign(answer),
-        200..=299 => accepted(answer, identifier(answer).as_deref()),
-        300..=399 => refused(answer, "it points elsewhere, and redirects are not followed"),
-        // It was not taken, and may be later.
-        408 | 425 | 429 => retry(answer, &said(answer)),
-        500..=599 => retry(answer, &said(answer)),
-        _ => refused(answer, &said(answer)),
+        200..=299 => accepted(answer, None),
+        300..=399 => retry(answer, "it points elsewhere, and redirects are not followed"),
+        400 | 410 | 413 | 422 => refused(answer, &said(answer)),
+        _ => retry(answer, &said(answer)),
     }
+}
+
+/// The meaning of an answer of a provider that gives each message an identifier in `field`: a
+/// success without one is somebody else's.
+pub(crate) fn by_identifier(answer: &Answer, field: &str) -> DeliveryOutcome {
+    if !is_success(answer) {
+        return by_status(answer);
+    }
+    match identifier(answer, field) {
+        Some(identifier) => accepted(answer, Some(&identifier)),
+        None => foreign(answer),
+    }
+}
+
+/// Whether the status is a success.
+pub(crate) fn is_success(answer: &Answer) -> bool {
+    answer.status / 100 == 2
+}
+
+/// Whether somebody surely did not take it, and did not ask for patience either: then the user's
+/// next channel need not wait.
+pub(crate) fn is_turned_away(answer: &Answer, outcome: &DeliveryOutcome) -> bool {
+    matches!(outcome, DeliveryOutcome::Retry { maybe_accepted: false, .. })
+        && !matches!(answer.status, 408 | 425 | 429)
 }
 
 /// The provider took it, under this identifier where it gave one.
@@ -58,7 +80,8 @@ pub(crate) fn foreign(answer: &Answer) -> DeliveryOutcome {
 }
 
 fn is_page(answer: &Answer) -> bool {
-    answer.content_type.as_ref().is_some_and(|kind| kind.starts_with("text/html"))
+    let kind = answer.content_type.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+    ["text/html", "application/xhtml"].iter().any(|page| kind.starts_with(page))
 }
 
 /// The body, where it is JSON.
@@ -72,9 +95,24 @@ pub(crate) fn said(answer: &Answer) -> String {
     found.map(|text| bounded(&text)).unwrap_or_default()
 }
 
+/// The longest pause that a provider is given that has too much to do, and one that is broken. It may
+/// say a day, or mean milliseconds where it says seconds: an alarm cannot wait for that.
+const LONGEST_OF_BUSY: Duration = Duration::from_secs(10 * 60);
+const LONGEST_OF_BROKEN: Duration = Duration::from_secs(2 * 60);
+
+/// How long a provider that is busy or broken is left alone; `None` where it asks for nothing.
+pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
+    let longest = match answer.status {
+        429 => LONGEST_OF_BUSY,
+        500..=599 => LONGEST_OF_BROKEN,
+        _ => return None,
+    };
+    Some(asked_for(answer)?.min(longest))
+}
+
 /// How long the provider wants to be left alone: by its header, or as Telegram,
 /// Discord and Matrix say it in their bodies.
-pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
+fn asked_for(answer: &Answer) -> Option<Duration> {
     let in_body = || {
         let body = json(answer)?;
         let ms = body.get("retry_after_ms").and_then(Value::as_f64);
@@ -88,13 +126,14 @@ pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
     answer.retry_after.or_else(|| in_body().and_then(seconds))
 }
 
-fn identifier(answer: &Answer) -> Option<String> {
-    let body = json(answer)?;
-    IDENTIFIERS.iter().find_map(|key| match body.get(key)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
+/// What stands in a field of the body, as text; `None` where it is empty.
+pub(crate) fn identifier(answer: &Answer, field: &str) -> Option<String> {
+    let found = match json(answer)?.get(field)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(found).filter(|text| !text.trim().is_empty())
 }
 
 /// The text of a value: itself, the first one of a list, or that of an object's error field.
@@ -110,8 +149,8 @@ fn text_in(value: &Value) -> Option<String> {
 }
 
 fn words(answer: &Answer, why: &str) -> String {
-    let later = pause(answer).filter(|_| answer.status == 429 || answer.status >= 500);
-    let later = later.map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
+    let later =
+        pause(answer).map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
     let colon = if why.is_empty() { "" } else { ": " };
     clean::line(&format!("{}{}{colon}{why}", answer.status, later.unwrap_or_default()))
 }
@@ -129,26 +168,24 @@ mod tests {
     }
 
     fn told(status: u16, body: &str) -> (&'static str, String) {
-        match by_status(&answer(status, body)) {
-            DeliveryOutcome::Accepted { reply } => ("accepted", reply),
-            DeliveryOutcome::Refused { why } => ("refused", why),
-            DeliveryOutcome::Retry { why, maybe_accepted: false } => ("retry", why),
-            DeliveryOutcome::Retry { why, maybe_accepted: true } => ("maybe", why),
-            DeliveryOutcome::Unknown => ("unknown", String::new()),
-        }
+        crate::testing::told(by_status(&answer(status, body)))
     }
 
     #[test]
     fn a_status_has_its_meaning() {
         for (status, body, outcome, words) in [
-            (200, r#"{"id": "abc"}"#, "accepted", "abc"),
-            (201, r#"{"id": 17}"#, "accepted", "17"),
+            (200, r#"{"id": "abc"}"#, "accepted", "200"),
             (204, "", "accepted", "204"),
-            (301, "", "refused", "301: it points elsewhere, and redirects are not followed"),
+            (301, "", "retry", "301: it points elsewhere, and redirects are not followed"),
             (400, r#"{"description": "chat not found"}"#, "refused", "400: chat not found"),
-            (401, r#"{"error": {"message": "bad token"}}"#, "refused", "401: bad token"),
-            (404, "<html>secret page of an intranet</html>", "refused", "404"),
+            (401, r#"{"error": {"message": "bad token"}}"#, "retry", "401: bad token"),
+            (403, "", "retry", "403"),
+            (404, "<html>secret page of an intranet</html>", "retry", "404"),
+            (407, "", "retry", "407"),
             (408, "", "retry", "408"),
+            (410, "", "refused", "410"),
+            (413, "", "refused", "413"),
+            (422, "", "refused", "422"),
             (425, "", "retry", "425"),
             (429, r#"{"parameters": {"retry_after": 7}}"#, "retry", "429, try again after 7 s"),
             (
@@ -162,6 +199,58 @@ mod tests {
         ] {
             assert_eq!(told(status, body), (outcome, words.to_owned()), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn no_provider_is_left_alone_for_long() {
+        let asks = |status, seconds| Answer {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..answer(status, "")
+        };
+        for (status, seconds, given) in [
+            (429, 7, Some(7)),
+            (429, 86_400, Some(600)),
+            (429, u64::MAX, Some(600)),
+            (503, 7, Some(7)),
+            (503, 3600, Some(120)),
+            (404, 7, None),
+            (200, 7, None),
+        ] {
+            let pause = pause(&asks(status, seconds));
+            assert_eq!(pause, given.map(Duration::from_secs), "{status} {seconds}");
+        }
+        let in_body = r#"{"retry_after": 1e300}"#;
+        assert_eq!(pause(&answer(429, in_body)), None, "what is no time is none");
+        assert!(told(429, r#"{"retry_after": 65000}"#).1.contains("after 600 s"));
+    }
+
+    #[test]
+    fn a_page_is_no_providers_answer_however_it_is_written() {
+        for (kind, word) in [
+            ("text/html", "maybe"),
+            ("Text/HTML; charset=UTF-8", "maybe"),
+            (" application/xhtml+xml", "maybe"),
+            ("application/json", "accepted"),
+        ] {
+            let page = Answer { content_type: Some(kind.to_owned()), ..answer(200, "") };
+            assert_eq!(crate::testing::told(by_status(&page)).0, word, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_a_text_or_a_number() {
+        for (body, word) in [
+            (r#"{"id": "a1"}"#, "accepted"),
+            (r#"{"id": 17}"#, "accepted"),
+            (r#"{"id": " "}"#, "maybe"),
+            (r#"{"id": null}"#, "maybe"),
+            (r#"{"status": "ok"}"#, "maybe"),
+            ("ok", "maybe"),
+        ] {
+            let told = crate::testing::told(by_identifier(&answer(200, body), "id"));
+            assert_eq!(told.0, word, "{body}");
+        }
+        assert_eq!(crate::testing::told(by_identifier(&answer(404, ""), "id")).0, "retry");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Text messages by Bird's Channels API. `bird://ACCESS_KEY@WORKSPACE/CHANNEL/TO`
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use crate::Outgoing;
 use crate::channel::address::percent_encoded;
 use crate::channel::list::Parsed;
 use crate::channel::sms::{self, Sms};
-use crate::channel::{Address, Request, WebChannel};
+use crate::channel::{Address, Request, WebChannel, by_identifier};
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &["bird://ACCESS_KEY@WORKSPACE_ID/CHANNEL_ID/TO_NUMBER"];
 
@@ -52,6 +54,10 @@ impl WebChannel for Bird {
         });
         let key = format!("AccessKey {}", self.key);
         Ok(Request::post_json(self.url.clone(), body).with_header("Authorization", key))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        by_identifier(answer, "id")
     }
 
     fn target(&self) -> Option<String> {

@@ -1,12 +1,14 @@
 //! Discord: a channel's webhook (discord.com/developers/docs/resources/webhook#execute-webhook).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{self, Limit};
 use super::tone::Tone;
-use super::{Address, Request, WebChannel};
+use super::{Address, Request, WebChannel, answers, by_identifier};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
     "discord://WEBHOOK_ID/WEBHOOK_TOKEN",
@@ -14,10 +16,16 @@ pub(crate) const SHAPES: &[&str] = &[
     "https://discord.com/api/webhooks/WEBHOOK_ID/WEBHOOK_TOKEN",
 ];
 
+/// Without a version Discord means its sixth, which says pauses in milliseconds.
+const API: &str = "https://discord.com/api/v10";
+
 /// The most that an embed's title takes, in characters.
 const TITLE: Limit = Limit::Units(256);
 /// The most that title and description take together: 4096 is the description's own limit.
 const LIMIT: Limit = Limit::Units(4000);
+
+/// Discord's numbers for a channel and a webhook that are not there (any more).
+const UNKNOWN: [u64; 2] = [10_003, 10_015];
 
 struct Discord {
     id: String,
@@ -85,11 +93,22 @@ impl WebChannel for Discord {
             body["username"] = json!(name);
         }
         let (id, token) = (&self.id, &self.token);
-        let mut url = format!("https://discord.com/api/webhooks/{id}/{token}?wait=true");
+        let mut url = format!("{API}/webhooks/{id}/{token}?wait=true");
         if let Some(thread) = &self.thread {
             url.push_str(&format!("&thread_id={thread}"));
         }
         Ok(Request::post_json(url, body))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        let body = answers::json(answer);
+        let code = body.as_ref().and_then(|body| body.get("code")?.as_u64());
+        match (answer.status, code) {
+            (400..=499, Some(code)) if UNKNOWN.contains(&code) => {
+                answers::refused(answer, &answers::said(answer))
+            }
+            _ => by_identifier(answer, "id"),
+        }
     }
 
     fn target(&self) -> Option<String> {

@@ -15,7 +15,7 @@ const MAX_TARGETS: usize = 50;
 /// # Errors
 /// [`ChannelError`] when the URL is not understood, or names more than 50.
 pub fn expand(channel: &Channel) -> Result<Vec<Channel>, ChannelError> {
-    if channel.scheme().eq_ignore_ascii_case("mailto") {
+    if route::is_mail(channel) {
         return Ok(vec![channel.clone()]);
     }
     let (kind, address) = route::read(channel.as_str())?;

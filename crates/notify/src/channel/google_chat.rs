@@ -1,12 +1,14 @@
 //! Google Chat: a space's webhook (developers.google.com/workspace/chat/quickstart/webhooks).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::address::percent_encoded;
 use super::list::Parsed;
 use super::text::{self, Limit, Words};
-use super::{Address, Request, WebChannel, act};
+use super::{Address, Request, WebChannel, act, by_identifier};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
     "gchat://SPACE/KEY/TOKEN",
@@ -81,6 +83,10 @@ impl WebChannel for GoogleChat {
         );
         let body = json!({ "text": words, "thread": { "threadKey": thread } });
         Ok(Request::post_json(url, body))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        by_identifier(answer, "name")
     }
 
     fn target(&self) -> Option<String> {

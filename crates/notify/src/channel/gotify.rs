@@ -1,13 +1,15 @@
 //! Gotify: one message to an application (gotify.net/docs/pushmsg).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::address::percent_encoded;
 use super::list::Parsed;
 use super::text::{Limit, plain};
 use super::tone::Tone;
-use super::{Address, Request, WebChannel};
+use super::{Address, Request, WebChannel, by_identifier};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &["gotifys://HOST/TOKEN", "gotifys://HOST:PORT/PATH/TOKEN"];
 
@@ -75,5 +77,9 @@ impl WebChannel for Gotify {
             "extras": extras,
         });
         Ok(Request::post_json(&self.url, body).with_header("X-Gotify-Key", &self.token))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        by_identifier(answer, "id")
     }
 }

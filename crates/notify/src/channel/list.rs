@@ -1,7 +1,9 @@
 //! The one list of all channels that are addressed by a URL. A new channel is a file
 //! beside this one and a line here.
 
-use super::{Address, OwnChannel, WebChannel};
+use watchfire_model::Channel;
+
+use super::{Address, OwnChannel, WebChannel, route};
 use super::{
     alertmanager, apprise_json, bird, exec, messagebird, modem, opsgenie, pagerduty, plivo,
     sms_gateway, twilio, vonage, webhook,
@@ -28,8 +30,12 @@ pub(crate) struct Kind {
     pub(crate) targets: fn(&Address) -> Option<usize>,
     /// True for a URL that names its targets after `to=` alone; its path means something else.
     pub(crate) is_listed: bool,
+    /// True where a trouble opens an incident that only its end closes.
+    pub(crate) keeps_incidents: bool,
     /// True for a URL that the provider itself hands out, which begins with `https://`.
     pub(crate) is_native: fn(&Address) -> bool,
+    /// True where each message is a text message to a telephone, which costs money.
+    pub(crate) is_text: bool,
 }
 
 /// How a URL becomes a channel.
@@ -46,9 +52,10 @@ pub(crate) const KINDS: &[Kind] = &[
         &["alertmanager", "alertmanagers"],
         alertmanager::SHAPES,
         alertmanager::parse,
-    ),
+    )
+    .keeps_incidents(),
     Kind::web("Apprise's JSON", &["json", "jsons"], apprise_json::SHAPES, apprise_json::parse),
-    Kind::web("Bird", &["bird"], bird::SHAPES, bird::parse).targets(bird::targets),
+    Kind::web("Bird", &["bird"], bird::SHAPES, bird::parse).targets(bird::targets).texts(),
     Kind::web("Discord", &["discord"], discord::SHAPES, discord::parse).native(discord::is_native),
     Kind::own("exec", &["exec"], exec::SHAPES, exec::parse),
     Kind::web("Google Chat", &["gchat", "googlechat"], google_chat::SHAPES, google_chat::parse)
@@ -63,16 +70,17 @@ pub(crate) const KINDS: &[Kind] = &[
         mattermost::parse,
     ),
     Kind::web("MessageBird", &["msgbird", "messagebird"], messagebird::SHAPES, messagebird::parse)
-        .targets(messagebird::targets),
+        .targets(messagebird::targets)
+        .texts(),
     Kind::web("Microsoft Teams", &["workflows", "workflow"], teams::SHAPES, teams::parse)
         .native(teams::is_native),
-    Kind::own("modem", &["modem"], modem::SHAPES, modem::parse).listed(),
+    Kind::own("modem", &["modem"], modem::SHAPES, modem::parse).listed().texts(),
     Kind::web("ntfy", &["ntfy", "ntfys"], ntfy::SHAPES, ntfy::parse)
         .targets(ntfy::targets)
         .native(ntfy::is_native),
-    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse),
-    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse),
-    Kind::web("Plivo", &["plivo"], plivo::SHAPES, plivo::parse).targets(plivo::targets),
+    Kind::web("Opsgenie", &["opsgenie"], opsgenie::SHAPES, opsgenie::parse).keeps_incidents(),
+    Kind::web("PagerDuty", &["pagerduty"], pagerduty::SHAPES, pagerduty::parse).keeps_incidents(),
+    Kind::web("Plivo", &["plivo"], plivo::SHAPES, plivo::parse).targets(plivo::targets).texts(),
     Kind::web("Pushover", &["pover", "pushover"], pushover::SHAPES, pushover::parse),
     Kind::web(
         "Rocket.Chat",
@@ -87,12 +95,16 @@ pub(crate) const KINDS: &[Kind] = &[
         .targets(slack::targets)
         .native(slack::is_native),
     Kind::web("SMS gateway", &["sms+https", "sms+http"], sms_gateway::SHAPES, sms_gateway::parse)
-        .listed(),
+        .listed()
+        .texts(),
     Kind::web("Telegram", &["tgram", "telegram"], telegram::SHAPES, telegram::parse)
         .targets(telegram::targets),
-    Kind::web("Twilio", &["twilio"], twilio::SHAPES, twilio::parse).targets(twilio::targets),
+    Kind::web("Twilio", &["twilio"], twilio::SHAPES, twilio::parse)
+        .targets(twilio::targets)
+        .texts(),
     Kind::web("Vonage", &["vonage", "nexmo"], vonage::SHAPES, vonage::parse)
-        .targets(vonage::targets),
+        .targets(vonage::targets)
+        .texts(),
     Kind::web("Webex", &["wxteams", "webex"], webex::SHAPES, webex::parse)
         .targets(webex::targets)
         .native(webex::is_native),
@@ -105,6 +117,18 @@ pub(crate) const KINDS: &[Kind] = &[
 pub fn schemes() -> Vec<&'static str> {
     let of_kinds = KINDS.iter().filter_map(|kind| kind.schemes.first()).copied();
     std::iter::once("mailto").chain(of_kinds).collect()
+}
+
+/// Whether each message by this channel is a text message to a telephone, which costs money.
+#[must_use]
+pub fn is_text_message(channel: &Channel) -> bool {
+    let lower = Channel::new(&channel.as_str().to_ascii_lowercase());
+    KINDS.iter().any(|kind| kind.is_text && kind.schemes.contains(&lower.scheme()))
+}
+
+/// Whether a trouble that this channel is told of stays open there until it is told the end.
+pub(crate) fn keeps_incidents(channel: &Channel) -> bool {
+    route::read(channel.as_str()).is_ok_and(|(kind, _)| kind.keeps_incidents)
 }
 
 impl Kind {
@@ -141,7 +165,9 @@ impl Kind {
             parse,
             targets: no_targets,
             is_listed: false,
+            keeps_incidents: false,
             is_native: never_native,
+            is_text: false,
         }
     }
 
@@ -155,6 +181,18 @@ impl Kind {
     const fn listed(mut self) -> Self {
         self.is_listed = true;
         self.targets(after_the_path)
+    }
+
+    /// The kind, whose messages are text messages.
+    const fn texts(mut self) -> Self {
+        self.is_text = true;
+        self
+    }
+
+    /// The kind, whose provider keeps incidents.
+    const fn keeps_incidents(mut self) -> Self {
+        self.keeps_incidents = true;
+        self
     }
 
     /// The kind, whose provider hands out URLs of its own.
@@ -187,6 +225,16 @@ mod tests {
         let docs = include_str!("../../../../docs/channels.md");
         for shape in KINDS.iter().flat_map(|kind| kind.shapes) {
             assert!(docs.contains(&format!("`{shape}`")), "docs/channels.md lacks {shape}");
+        }
+    }
+
+    #[test]
+    fn text_messages_are_known_by_their_channel() {
+        for url in ["twilio://a", "Nexmo://a", "sms+https://gate.test/x?to=1", "modem:///dev/x"] {
+            assert!(is_text_message(&Channel::new(url)), "{url}");
+        }
+        for url in ["mailto:ada@example.org", "slack://a/b/c", "pagerduty://key", "twilio", ""] {
+            assert_eq!(is_text_message(&Channel::new(url)), url == "twilio", "{url}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Matrix: one event in a room (spec.matrix.org, Client-Server API, "Sending events").
 
-use serde_json::json;
+use serde_json::{Value, json};
 use watchfire_model::DeliveryOutcome;
 
 use super::address::percent_encoded;
@@ -64,6 +64,11 @@ impl Matrix {
     }
 }
 
+/// A server's own word for a room that is not there; a proxy's 404 has none.
+fn is_unknown(body: Option<&Value>) -> bool {
+    body.is_some_and(|body| body.get("errcode") == Some(&json!("M_NOT_FOUND")))
+}
+
 /// The escaped words as HTML, in which the text keeps its columns.
 fn formatted(words: &Words) -> String {
     let mut html = format!("<b>{}</b>", words.subject);
@@ -92,6 +97,9 @@ impl WebChannel for Matrix {
         match (answer.status, room) {
             (200..=299, Some(room)) => Ok(Box::new(Self { room: room.to_owned(), ..self.clone() })),
             (200..=299, None) => Err(answers::foreign(answer)),
+            (404, _) if is_unknown(body.as_ref()) => {
+                Err(answers::refused(answer, &answers::said(answer)))
+            }
             _ => Err(answers::by_status(answer)),
         }
     }

@@ -6,7 +6,7 @@ use watchfire_model::DeliveryOutcome;
 use crate::Outgoing;
 use crate::channel::list::Parsed;
 use crate::channel::sms::{self, Alphabet, Sms};
-use crate::channel::{Address, Request, WebChannel, answers, by_status, retry};
+use crate::channel::{Address, Request, WebChannel, answers, by_identifier, retry};
 use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] =
@@ -69,7 +69,7 @@ impl WebChannel for MessageBird {
         if code == Some(NO_BALANCE) {
             return retry(answer, &answers::said(answer));
         }
-        by_status(answer)
+        by_identifier(answer, "id")
     }
 
     fn target(&self) -> Option<String> {

@@ -66,7 +66,7 @@ mod webhook;
 mod tests;
 
 pub(crate) use address::Address;
-pub(crate) use answers::{accepted, by_status, refused, retry};
+pub(crate) use answers::{accepted, by_identifier, by_status, refused, retry};
 
 /// A channel that is reached by one HTTP request.
 pub(crate) trait WebChannel: fmt::Debug + Send + Sync {

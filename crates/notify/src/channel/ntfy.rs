@@ -1,12 +1,14 @@
 //! ntfy: a message published as JSON (docs.ntfy.sh/publish).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{Limit, plain};
 use super::tone::Tone;
-use super::{Address, Auth, Request, WebChannel};
+use super::{Address, Auth, Request, WebChannel, by_identifier};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
     "ntfy://TOPIC",
@@ -105,5 +107,9 @@ impl WebChannel for Ntfy {
             body["click"] = json!(click);
         }
         Ok(Request::post_json(format!("{}/", self.origin), body).with_auth(self.auth.clone()))
+    }
+
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        by_identifier(answer, "id")
     }
 }

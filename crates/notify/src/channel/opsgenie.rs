@@ -9,7 +9,7 @@ use crate::channel::address::percent_encoded;
 use crate::channel::list::Parsed;
 use crate::channel::pagerduty::region;
 use crate::channel::text::{self, Limit};
-use crate::channel::{Address, Request, WebChannel, accepted, answers, by_status};
+use crate::channel::{Address, Request, WebChannel, by_identifier};
 use crate::web::Answer;
 use crate::{Outgoing, clean};
 
@@ -85,9 +85,11 @@ fn priority(text: &str) -> Result<&'static str, String> {
 }
 
 impl Opsgenie {
-    fn priority(&self, kind: NotificationKind) -> &'static str {
-        self.priority.unwrap_or(match kind {
-            NotificationKind::Report => "P5",
+    fn priority(&self, message: &Outgoing<'_>) -> &'static str {
+        self.priority.unwrap_or(match message.kind {
+            NotificationKind::Report | NotificationKind::SelfTest => "P5",
+            // An end whose beginning nobody was told.
+            _ if Act::of(message) == Act::Tell => "P3",
             NotificationKind::Flapping | NotificationKind::Corrected => "P3",
             _ => "P1",
         })
@@ -100,7 +102,7 @@ impl Opsgenie {
             "message": subject,
             "alias": alias(message),
             "description": words.below_title(),
-            "priority": self.priority(message.kind),
+            "priority": self.priority(message),
             "source": "Watchfire",
             "details": { "kind": message.kind.as_str() },
         });
@@ -145,11 +147,7 @@ impl WebChannel for Opsgenie {
     }
 
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
-        let body = answers::json(answer).filter(|_| answer.status / 100 == 2);
-        match body.as_ref().and_then(|body| body.get("requestId")?.as_str()) {
-            Some(identifier) => accepted(answer, Some(identifier)),
-            None => by_status(answer),
-        }
+        by_identifier(answer, "requestId")
     }
 }
 

@@ -1,5 +1,6 @@
-//! PagerDuty by its Events API v2: trouble opens an incident, its end resolves it, and what is
-//! neither is a change event, which wakes nobody. `pagerduty://INTEGRATION_KEY`
+//! PagerDuty by its Events API v2: trouble opens an incident, and its end resolves it. What is
+//! neither is a change event, which wakes nobody; but an end whose beginning nobody was told is
+//! an incident of its own, which only warns. `pagerduty://INTEGRATION_KEY`
 
 use serde_json::{Value, json};
 use watchfire_model::{DeliveryOutcome, NotificationKind};
@@ -8,6 +9,7 @@ use crate::channel::act::{self, Act};
 use crate::channel::document::rfc3339;
 use crate::channel::list::Parsed;
 use crate::channel::text::{self, Limit, Words};
+use crate::channel::tone::Tone;
 use crate::channel::{Address, Request, WebChannel, accepted, answers, by_status};
 use crate::web::Answer;
 use crate::{Outgoing, clean};
@@ -87,8 +89,10 @@ impl PagerDuty {
         self.source.as_deref().or(message.server).unwrap_or("Watchfire")
     }
 
-    fn severity(&self, kind: NotificationKind) -> &str {
-        let usual = match kind {
+    fn severity(&self, message: &Outgoing<'_>) -> &str {
+        let usual = match message.kind {
+            // It is over: whatever troubles are to weigh here, this is less.
+            _ if Act::of(message) == Act::Tell => return "warning",
             NotificationKind::Flapping | NotificationKind::Corrected => "warning",
             _ => "critical",
         };
@@ -104,7 +108,7 @@ impl PagerDuty {
             "payload": {
                 "summary": words.subject,
                 "source": clean::line(self.source(message)),
-                "severity": self.severity(message.kind),
+                "severity": self.severity(message),
                 "timestamp": rfc3339(message.unix_ms),
                 "custom_details": {
                     "text": words.text,
@@ -140,6 +144,9 @@ impl WebChannel for PagerDuty {
         let words = text::plain(message, TEXT);
         let (path, event) = match Act::of(message) {
             Act::Open => ("/v2/enqueue", self.opened(message, &words)),
+            Act::Tell if is_first_word_of_an_end(message) => {
+                ("/v2/enqueue", self.opened(message, &words))
+            }
             Act::Tell => ("/v2/change/enqueue", self.told(message, &words)),
             Act::Close => {
                 let event = json!({
@@ -154,12 +161,22 @@ impl WebChannel for PagerDuty {
     }
 
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
-        let body = answers::json(answer).filter(|_| answer.status / 100 == 2);
-        match body.as_ref().and_then(|body| body.get("dedup_key")?.as_str()) {
-            Some(key) => accepted(answer, Some(key)),
-            None => by_status(answer),
+        if !answers::is_success(answer) {
+            return by_status(answer);
+        }
+        match answers::identifier(answer, "status").as_deref() {
+            // A change has no key.
+            Some("success") => {
+                accepted(answer, answers::identifier(answer, "dedup_key").as_deref())
+            }
+            _ => answers::foreign(answer),
         }
     }
+}
+
+/// Nobody would see it among the changes, and it is all that is ever said of that trouble.
+fn is_first_word_of_an_end(message: &Outgoing<'_>) -> bool {
+    Tone::of(message.kind) == Tone::Success && message.references.is_empty()
 }
 
 fn key(message: &Outgoing<'_>) -> String {

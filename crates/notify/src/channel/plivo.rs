@@ -7,13 +7,10 @@ use crate::Outgoing;
 use crate::channel::address::percent_encoded;
 use crate::channel::list::Parsed;
 use crate::channel::sms::{self, Sms};
-use crate::channel::{Address, Auth, Request, WebChannel, accepted, answers, by_status, retry};
+use crate::channel::{Address, Auth, Request, WebChannel, accepted, answers, by_status};
 use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &["plivo://AUTH_ID@AUTH_TOKEN/FROM/TO_NUMBER"];
-
-/// Plivo's status for an account without money: somebody will pay.
-const PAYMENT_REQUIRED: u16 = 402;
 
 #[derive(Debug)]
 struct Plivo {
@@ -60,7 +57,6 @@ impl WebChannel for Plivo {
                     None => answers::foreign(answer),
                 }
             }
-            PAYMENT_REQUIRED => retry(answer, &answers::said(answer)),
             _ => by_status(answer),
         }
     }

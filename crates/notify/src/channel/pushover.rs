@@ -1,12 +1,14 @@
 //! Pushover: one message to a user or group (pushover.net/api).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{Limit, plain};
 use super::tone::Tone;
-use super::{Address, Request, WebChannel};
+use super::{Address, Request, WebChannel, accepted, answers, by_status};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] =
     &["pover://USER_KEY@API_TOKEN", "pover://USER_KEY@API_TOKEN/DEVICE"];
@@ -122,6 +124,17 @@ impl WebChannel for Pushover {
             body["sound"] = json!(sound);
         }
         Ok(Request::post_json(URL, body))
+    }
+
+    /// `status` is 1 when it is taken.
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        if !answers::is_success(answer) {
+            return by_status(answer);
+        }
+        match answers::identifier(answer, "status").as_deref() {
+            Some("1") => accepted(answer, answers::identifier(answer, "request").as_deref()),
+            _ => answers::foreign(answer),
+        }
     }
 
     fn target(&self) -> Option<String> {

@@ -9,10 +9,6 @@ use watchfire_model::Moment;
 /// How many channels are remembered. When it is full, the one whose time is over the soonest goes.
 const MAX_CHANNELS: usize = 1024;
 
-/// The longest time that a provider can ask for: an alert must not wait for a day because
-/// of one header.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
-
 /// Until when channels are left alone, by their URLs.
 #[derive(Default)]
 pub(crate) struct Quiet(Mutex<HashMap<String, Moment>>);
@@ -37,7 +33,7 @@ impl Quiet {
         Some(left)
     }
 
-    /// Leaves `channel` alone for `pause` from `now` on, an hour at most.
+    /// Leaves `channel` alone for `pause` from `now` on.
     pub(crate) fn begin(&self, channel: &str, pause: Duration, now: Moment) {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if channels.len() >= MAX_CHANNELS && !channels.contains_key(channel) {
@@ -46,7 +42,7 @@ impl Quiet {
                 channels.remove(&soonest);
             }
         }
-        channels.insert(channel.to_owned(), now.after(pause.min(LONGEST)));
+        channels.insert(channel.to_owned(), now.after(pause));
     }
 }
 
@@ -65,8 +61,6 @@ mod tests {
         assert_eq!(quiet.left("b", now), None);
         assert_eq!(quiet.left("a", now.after(6 * SECOND)), Some(SECOND));
         assert_eq!(quiet.left("a", now.after(7 * SECOND)), None);
-        quiet.begin("a", Duration::MAX, now);
-        assert_eq!(quiet.left("a", now), Some(LONGEST));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! From a channel's URL to what can send by it.
 
+use watchfire_model::Channel;
+
 use super::list::{KINDS, Kind, Parse};
 use super::{Address, OwnChannel, WebChannel};
 use crate::{ChannelError, clean};
@@ -9,6 +11,12 @@ use crate::{ChannelError, clean};
 pub(crate) enum Route {
     Web(Box<dyn WebChannel>),
     Own(Box<dyn OwnChannel>),
+}
+
+/// Whether a channel is a mail address, however its scheme is written.
+pub(crate) fn is_mail(channel: &Channel) -> bool {
+    let (scheme, _) = channel.as_str().split_once(':').unwrap_or_default();
+    scheme.eq_ignore_ascii_case("mailto")
 }
 
 /// Reads a URL of one target.
@@ -33,12 +41,13 @@ pub(crate) fn route(text: &str) -> Result<(&'static Kind, Route), ChannelError> 
 
 /// What kind of channel a URL is, and its parts.
 pub(super) fn read(text: &str) -> Result<(&'static Kind, Address), ChannelError> {
-    let scheme = text.trim().split(':').next().unwrap_or("").to_ascii_lowercase();
-    let of_scheme = KINDS.iter().find(|kind| kind.schemes.contains(&scheme.as_str()));
+    let lower = Channel::new(&text.trim().to_ascii_lowercase());
+    let scheme = lower.scheme();
+    let of_scheme = KINDS.iter().find(|kind| kind.schemes.contains(&scheme));
     let address = Address::parse(text);
     let is_native = |kind: &&Kind| address.as_ref().is_ok_and(|address| (kind.is_native)(address));
     let native = || (scheme == "https").then(|| KINDS.iter().find(is_native)).flatten();
-    let Some(kind) = of_scheme.or_else(native) else { return Err(unknown(&scheme)) };
+    let Some(kind) = of_scheme.or_else(native) else { return Err(unknown(scheme)) };
     let address = address.map_err(|why| bad(kind, &why))?;
     Ok((kind, address))
 }
@@ -48,16 +57,15 @@ pub(super) fn bad(kind: &Kind, why: &str) -> ChannelError {
 }
 
 fn unknown(scheme: &str) -> ChannelError {
-    let scheme = clean::line(scheme);
     let all = KINDS.iter().flat_map(|kind| kind.shapes.iter().copied());
-    let shapes = match scheme.as_str() {
+    let shapes = match scheme {
         // A service that is none of those that hand out such URLs gets a webhook.
         "https" | "http" => all
             .filter(|shape| shape.starts_with("https:") || shape.starts_with("webhook+https:"))
             .collect(),
-        _ => alike(&scheme).map(|kind| kind.shapes.to_vec()).unwrap_or_default(),
+        _ => alike(scheme).map(|kind| kind.shapes.to_vec()).unwrap_or_default(),
     };
-    ChannelError::UnknownScheme { scheme, shapes }
+    ChannelError::UnknownScheme { scheme: scheme.to_owned(), shapes }
 }
 
 /// The kind whose scheme or name begins alike: somebody wrote `slacks` or `msteams`.

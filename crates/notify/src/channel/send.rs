@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Client, RequestBuilder, Url};
@@ -18,6 +19,10 @@ use crate::{ChannelError, Outgoing, Timeouts, clean};
 
 /// How much of an answer is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+/// For how long a channel that turned a message away is left alone, so that the next one has its
+/// turn: what stands in the way is seldom gone within a second.
+const TURNED_AWAY: Duration = Duration::from_secs(10);
 
 /// What providers see as the program that asks; some refuse whoever names none.
 const USER_AGENT: &str = concat!("Watchfire/", env!("CARGO_PKG_VERSION"));
@@ -86,6 +91,11 @@ impl Sender {
         Ok((url, way))
     }
 
+    /// For how long the channel whose URL is `key` is left alone from now on.
+    pub(crate) fn rests(&self, key: &str) -> Option<Duration> {
+        self.quiet.left(key, self.clock.now())
+    }
+
     /// Sends `message` by `channel`, whose URL is `key`, and says what came of it.
     pub(crate) async fn send(
         &self,
@@ -93,9 +103,9 @@ impl Sender {
         key: &str,
         message: &Outgoing<'_>,
     ) -> DeliveryOutcome {
-        if let Some(left) = self.quiet.left(key, self.clock.now()) {
+        if let Some(left) = self.rests(key) {
             let left = left.as_secs_f64().ceil();
-            return not_now(&format!("the provider asked not to be asked for {left} s more"));
+            return not_now(&format!("the provider is left alone for {left} s more"));
         }
         let delivered = self.delivered(channel, key, message);
         // A question before the message has its part of the time.
@@ -117,7 +127,8 @@ impl Sender {
         let found = match channel.question() {
             Some(question) => {
                 let answer = self.asked(question, key).await?;
-                Some(channel.answered(&answer)?)
+                let found = channel.answered(&answer);
+                Some(found.map_err(|outcome| self.noted(outcome, &answer, key))?)
             }
             None => None,
         };
@@ -125,14 +136,21 @@ impl Sender {
         let request = channel.request_at(message, self.clock.now());
         let request = request.map_err(|why| DeliveryOutcome::Refused { why: clean::line(&why) })?;
         let answer = self.asked(request, key).await?;
-        Ok(channel.judge(&answer))
+        Ok(self.noted(channel.judge(&answer), &answer, key))
+    }
+
+    /// The outcome, remembered where it leaves the turn to another channel.
+    fn noted(&self, outcome: DeliveryOutcome, answer: &Answer, key: &str) -> DeliveryOutcome {
+        if answers::is_turned_away(answer, &outcome) {
+            self.quiet.begin(key, TURNED_AWAY, self.clock.now());
+        }
+        outcome
     }
 
     /// Asks, and remembers how long the provider then wants to be left alone.
     async fn asked(&self, request: Request, key: &str) -> Result<Answer, DeliveryOutcome> {
         let answer = self.answer(request).await?;
-        let is_busy = answer.status == 429 || answer.status >= 500;
-        if let Some(pause) = answers::pause(&answer).filter(|_| is_busy) {
+        if let Some(pause) = answers::pause(&answer) {
             self.quiet.begin(key, pause, self.clock.now());
         }
         Ok(answer)

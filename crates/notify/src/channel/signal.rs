@@ -1,11 +1,13 @@
 //! Signal, by signal-cli's REST service (bbernhard.github.io/signal-cli-rest-api, `/v2/send`).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{Limit, plain};
-use super::{Address, Auth, Request, WebChannel, sms};
+use super::{Address, Auth, Request, WebChannel, answers, by_identifier, retry, sms};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] =
     &["signals://HOST:PORT/FROM_NUMBER/TO_NUMBER", "signals://HOST:PORT/FROM_NUMBER/group.ID"];
@@ -73,6 +75,14 @@ impl WebChannel for Signal {
             "text_mode": "normal",
         });
         Ok(Request::post_json(&self.url, body).with_auth(self.auth.clone()))
+    }
+
+    /// The service says 400 to everything that Signal did not take, passing or not.
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        match answer.status {
+            400 => retry(answer, &answers::said(answer)),
+            _ => by_identifier(answer, "timestamp"),
+        }
     }
 
     fn target(&self) -> Option<String> {

@@ -21,14 +21,24 @@ pub(crate) const SHAPES: &[&str] = &[
 /// The most that a message's parts take.
 const LIMIT: Limit = Limit::Units(3000);
 
-/// Errors in a 200 that may be over by themselves.
-const PASSING: [&str; 6] = [
-    "ratelimited",
-    "rate_limited",
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
+/// Errors that are about the place or the message: no other try of it can succeed. The rest passes,
+/// or somebody will mend it.
+const FOR_GOOD: [&str; 15] = [
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_attachments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_payload",
+    "is_archived",
+    "msg_too_long",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "no_text",
+    "team_disabled",
+    "user_not_found",
 ];
 
 struct Slack {
@@ -167,11 +177,11 @@ impl WebChannel for Slack {
 /// A webhook says `ok`, or in one word what is wrong: `no_service`.
 fn of_webhook(answer: &Answer) -> DeliveryOutcome {
     let text = String::from_utf8_lossy(&answer.body);
-    let is_word = text.len() < 60 && text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let text = text.trim();
     match answer.status {
-        200..=299 if text.trim() == "ok" => answers::accepted(answer, None),
+        200..=299 if text == "ok" => answers::accepted(answer, None),
         200..=299 => answers::foreign(answer),
-        400..=499 if answer.status != 429 && is_word => answers::refused(answer, &text),
+        400..=499 if FOR_GOOD.contains(&text) => answers::refused(answer, text),
         _ => answers::by_status(answer),
     }
 }
@@ -186,8 +196,8 @@ fn of_bot(answer: &Answer) -> DeliveryOutcome {
     match body.get("ok").and_then(Value::as_bool) {
         _ if answer.status >= 300 => answers::by_status(answer),
         Some(true) => answers::accepted(answer, body.get("ts").and_then(Value::as_str)),
-        Some(false) if PASSING.contains(&error) => answers::retry(answer, error),
-        Some(false) => answers::refused(answer, &answers::said(answer)),
+        Some(false) if FOR_GOOD.contains(&error) => answers::refused(answer, error),
+        Some(false) => answers::retry(answer, &answers::said(answer)),
         None => answers::foreign(answer),
     }
 }

@@ -16,7 +16,7 @@ use crate::channel::passed_on::Target;
 use crate::channel::sms::{self, Sms};
 use crate::channel::template::{Syntax, Template, Values};
 use crate::channel::{Address, Auth, Body, Method, Request, WebChannel};
-use crate::channel::{answers, by_status, refused, retry, webhook};
+use crate::channel::{by_status, refused, webhook};
 use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
@@ -117,8 +117,9 @@ impl WebChannel for Gateway {
             return refused(answer, "the answer says what refused= names");
         }
         if says("accepted") == Some(false) && answer.status / 100 == 2 {
-            let said = answers::said(answer);
-            return retry(answer, &format!("the answer does not say what accepted= names {said}"));
+            // It answered well, so it may have sent it all the same.
+            let why = "the answer does not say what accepted= names";
+            return DeliveryOutcome::Retry { why: why.to_owned(), maybe_accepted: true };
         }
         by_status(answer)
     }

@@ -15,6 +15,15 @@ pub(crate) const SHAPES: &[&str] =
 /// The provider counts after markup; so this is less than it takes.
 const LIMIT: Limit = Limit::Units(4096 - 16);
 
+/// What Telegram says of a chat that takes no message of this bot any more.
+const FOR_GOOD: [&str; 5] = [
+    "chat not found",
+    "bot was blocked by the user",
+    "bot was kicked",
+    "user is deactivated",
+    "group chat was deleted",
+];
+
 struct Telegram {
     token: String,
     chat: String,
@@ -64,6 +73,10 @@ pub(crate) fn parse(address: &Address) -> Parsed<dyn WebChannel> {
     }))
 }
 
+fn is_for_good(said: &str) -> bool {
+    FOR_GOOD.iter().any(|words| said.contains(words))
+}
+
 fn is_yes(word: &str) -> bool {
     matches!(word.to_ascii_lowercase().as_str(), "yes" | "true" | "1" | "on")
 }
@@ -111,6 +124,9 @@ impl WebChannel for Telegram {
             }
             (200..=299, Some(false)) => answers::refused(answer, &answers::said(answer)),
             (200..=299, None) => answers::foreign(answer),
+            (400..=499, Some(false)) if is_for_good(&answers::said(answer)) => {
+                answers::refused(answer, &answers::said(answer))
+            }
             _ => answers::by_status(answer),
         }
     }

@@ -90,7 +90,8 @@ impl WebChannel for Vonage {
     }
 }
 
-/// All parts must be taken; where some are, the message may come in pieces.
+/// All parts must be taken; where some are, the message may come in pieces. A part that is never
+/// taken ends the tries: each would send and charge the others again.
 fn judge_parts(answer: &Answer, parts: &[Value]) -> DeliveryOutcome {
     let text = |part: &Value, name| match part.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -98,17 +99,19 @@ fn judge_parts(answer: &Answer, parts: &[Value]) -> DeliveryOutcome {
         _ => String::new(),
     };
     let taken = |part: &&Value| text(part, "status") == status::TAKEN;
-    let Some(failed) = parts.iter().find(|part| !taken(part)) else {
+    let passes = |part: &&Value| status::LATER.contains(&text(part, "status").as_str());
+    let failed = || parts.iter().filter(|part| !taken(part));
+    let Some(failed) = failed().find(|part| !passes(part)).or_else(|| failed().next()) else {
         let identifier = parts.first().map(|part| text(part, "message-id"));
         return accepted(answer, identifier.as_deref());
     };
     let number = text(failed, "status");
     let why = format!("status {number}: {}", text(failed, "error-text"));
+    if !passes(&failed) {
+        return refused(answer, &why);
+    }
     if parts.iter().any(|part| taken(&part)) {
         return DeliveryOutcome::Retry { why: clean::line(&why), maybe_accepted: true };
     }
-    if status::LATER.contains(&number.as_str()) {
-        return retry(answer, &why);
-    }
-    refused(answer, &why)
+    retry(answer, &why)
 }

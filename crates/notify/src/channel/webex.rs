@@ -2,11 +2,13 @@
 //! (developer.webex.com/messaging/docs/api/v1/messages/create-a-message).
 
 use serde_json::json;
+use watchfire_model::DeliveryOutcome;
 
 use super::list::Parsed;
 use super::text::{Limit, plain};
-use super::{Address, Auth, Request, WebChannel};
+use super::{Address, Auth, Request, WebChannel, by_identifier, by_status};
 use crate::Outgoing;
+use crate::web::Answer;
 
 pub(crate) const SHAPES: &[&str] = &[
     "wxteams://WEBHOOK_ID",
@@ -85,6 +87,14 @@ impl WebChannel for Webex {
                 request.with_auth(Auth::Bearer(token.clone()))
             }
         })
+    }
+
+    /// A webhook answers with nothing.
+    fn judge(&self, answer: &Answer) -> DeliveryOutcome {
+        match self.way {
+            By::Webhook(_) => by_status(answer),
+            By::Bot { .. } => by_identifier(answer, "id"),
+        }
     }
 
     fn target(&self) -> Option<String> {

@@ -95,7 +95,9 @@ impl WebChannel for Zulip {
         let body = answers::json(answer);
         let result = body.as_ref().and_then(|body| body.get("result")?.as_str());
         match (answer.status, result) {
-            (200..=299, Some("success")) => answers::by_status(answer),
+            (200..=299, Some("success")) => {
+                answers::accepted(answer, answers::identifier(answer, "id").as_deref())
+            }
             (200..=299, Some(_)) => answers::refused(answer, &answers::said(answer)),
             (200..=299, None) => answers::foreign(answer),
             _ => answers::by_status(answer),

@@ -8,6 +8,11 @@ type Lane = Vec<(Notification, Vec<Delivery>)>;
 const A: &str = "mailto:ada@example.org";
 const B: &str = "ntfy:b";
 
+/// The next step while no channel rests.
+fn next_step(lane: &[(Notification, Vec<Delivery>)], now: Moment, jitter: f64) -> Step {
+    super::next_step(lane, now, jitter, |_, _| None)
+}
+
 fn at(seconds: f64) -> Moment {
     let start = Moment { monotonic: Duration::from_secs(1000), unix_ms: 1_700_000_000_000 };
     start.after(Duration::from_secs_f64(seconds))
@@ -194,6 +199,49 @@ fn after_thirty_seconds_the_next_channel_is_tried_too_and_they_take_turns() {
     assert_eq!(step(&tries, 40.0), send(1, A, true, &[]));
     tries.push(tried(1, A, 7, 40.0, retry(false)));
     assert_eq!(step(&tries, 40.0), send(1, B, true, &[]));
+}
+
+#[test]
+fn while_a_channel_rests_the_next_one_has_its_turn_at_once() {
+    let c = "ntfy:c";
+    let all = || note(1, 1, NotificationKind::Down, &[A, B, c]);
+    let step = |tries: &[Delivery], now: f64, resting: &[(&str, f64)]| {
+        super::next_step(&[(all(), tries.to_vec())], at(now), 0.0, |_, channel| {
+            let until = resting.iter().find(|(url, _)| *url == channel.as_str())?.1;
+            (until > now).then(|| Duration::from_secs_f64(until - now))
+        })
+    };
+    let turned_away = [tried(1, A, 1, 0.0, retry(false))];
+    assert_eq!(step(&turned_away, 0.0, &[(A, 10.0)]), send(1, B, true, &[]));
+    assert_eq!(step(&turned_away, 0.0, &[]), wait(1.0), "no rest, no other channel");
+    // It rests since before this one came: it has no try of it.
+    assert_eq!(step(&[], 0.0, &[(A, 10.0)]), send(1, B, true, &[]));
+    assert_eq!(step(&[], 0.0, &[(A, 10.0), (B, 600.0)]), send(1, c, true, &[]));
+    assert_eq!(step(&[], 0.0, &[(A, 10.0), (B, 600.0), (c, 5.0)]), wait(5.0));
+    assert_eq!(step(&[], 5.0, &[(A, 10.0), (B, 600.0), (c, 5.0)]), send(1, c, true, &[]));
+    // The second one failed as well: the third waits for its 30 s, the first for the end of its rest.
+    let both = [turned_away[0].clone(), tried(1, B, 2, 0.0, retry(false))];
+    assert_eq!(step(&both, 0.5, &[(A, 10.0)]), wait(1.0));
+    assert_eq!(step(&both, 12.0, &[(A, 10.0)]), send(1, A, true, &[]));
+    assert_eq!(step(&both, 30.0, &[(A, 600.0), (B, 600.0)]), send(1, c, true, &[]));
+}
+
+#[test]
+fn a_text_message_that_may_have_come_three_times_is_not_sent_a_fourth() {
+    let text = "twilio://ACxx:t@+14155550100/+4917012345678";
+    let doubtful = |channel: &str, count: u32| -> Vec<Delivery> {
+        (1..=count).map(|n| tried(1, channel, n, f64::from(n), retry(true))).collect()
+    };
+    let step = |channels: &[&str], tries: Vec<Delivery>| {
+        next_step(&[(note(1, 1, NotificationKind::Down, channels), tries)], at(3600.0), 0.0)
+    };
+    assert_eq!(step(&[text, A], doubtful(text, 2)), send(1, text, true, &[]));
+    assert_eq!(step(&[text, A], doubtful(text, 3)), send(1, A, true, &[]));
+    assert_eq!(step(&[text], doubtful(text, 3)), Step::Dead(NotificationId(1)));
+    // A mail costs nothing, and what surely did not come counts for nothing.
+    assert_eq!(step(&[A], doubtful(A, 9)), send(1, A, true, &[]));
+    let unsent = (1..=9).map(|n| tried(1, text, n, f64::from(n), retry(false))).collect();
+    assert_eq!(step(&[text], unsent), send(1, text, true, &[]));
 }
 
 #[test]

@@ -187,6 +187,12 @@ fn every_query_has_its_index() {
         "SELECT user, incident, min(id) FROM notification WHERE state = 'pending' \
          GROUP BY user, incident, CASE WHEN incident IS NULL THEN id END",
         "SELECT words FROM delivery WHERE notification = ?1 ORDER BY attempt",
+        "SELECT id FROM incident WHERE part_of = ?1",
+        "SELECT id FROM incident WHERE server = ?1 AND kind = ?2 AND subject = ?3 \
+         AND closed_unix_ms IS NULL",
+        "SELECT id FROM alert WHERE incident = ?1 ORDER BY id",
+        "SELECT alert FROM alert_told WHERE thread = ?1",
+        "SELECT alert FROM alert_letter WHERE notification = ?1",
         "SELECT id FROM incident WHERE closed_unix_ms < ?1 ORDER BY closed_unix_ms LIMIT 9",
         "SELECT id FROM notification WHERE incident IS NULL AND created_unix_ms < ?1 \
          AND state <> 'pending' ORDER BY created_unix_ms LIMIT 9",

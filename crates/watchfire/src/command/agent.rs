@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use watchfire_agent::{Agent as AgentRole, AgentConfig};
@@ -6,6 +7,7 @@ use watchfire_runtime::{Clock, Shutdown, oom};
 
 use super::block_on;
 use super::install::{Install, Uninstall};
+use super::messenger::Channels;
 use crate::service::Supervisor;
 use crate::settings;
 
@@ -96,6 +98,7 @@ impl Agent {
             let clock = Clock::system();
             let supervisor = Supervisor::from_environment();
             let agent = AgentRole::bind(config, clock.clone()).await?;
+            let agent = agent.with_messenger(Arc::new(Channels { clock: clock.clone() }));
             println!("http://{}", agent.local_addr());
             if let Some((user, password)) = agent.first_password() {
                 show_first(user, password, supervisor.keeps_output());

@@ -13,6 +13,7 @@ mod invite;
 mod join;
 mod login;
 mod logout;
+mod messenger;
 mod metrics;
 mod notify;
 mod of_hub;
@@ -26,6 +27,7 @@ mod restore;
 mod route;
 mod rule;
 mod server;
+mod silence;
 mod sim;
 mod stats;
 mod up;
@@ -108,6 +110,8 @@ enum Command {
     Route(route::Route),
     /// Check and test files of rules
     Rule(rule::Rule),
+    /// Mute servers and alerts of a hub for a while
+    Silence(silence::Silence),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
     Ps(ps::Ps),
     /// Show the state of this machine, or of a hub's server, now or at a past moment
@@ -154,6 +158,7 @@ impl Arguments {
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),
             Command::Rule(rule) => rule.run(),
+            Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),
             Command::Events(events) => events.run(),

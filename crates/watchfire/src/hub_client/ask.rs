@@ -44,6 +44,11 @@ impl<'a> Question<'a> {
         Self { method: Method::GET, target, json: None }
     }
 
+    /// `DELETE` of a path.
+    pub(crate) fn delete(target: &'a str) -> Self {
+        Self { method: Method::DELETE, target, json: None }
+    }
+
     /// `POST` of JSON to a path.
     pub(crate) fn post(target: &'a str, json: &serde_json::Value) -> Self {
         Self { method: Method::POST, target, json: Some(json.to_string()) }

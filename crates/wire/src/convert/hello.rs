@@ -1,5 +1,6 @@
 use watchfire_model::Labels;
 
+use super::fallback::{seat_from_wire, seat_to_wire};
 use super::{at_most, bounded_unix_ms, cut, sane_unix_ms, short};
 use crate::limits::{
     MAX_LABELS, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_SERVER_BYTES, MAX_TEXT_BYTES, MAX_UPTIME_NS,
@@ -24,6 +25,7 @@ pub(crate) fn to_wire(hello: &Hello) -> proto::Hello {
         uptime_ms: hello.uptime_ms.map(|uptime| uptime.min(MAX_UPTIME_MS)),
         reboot_reason: cut(&hello.reboot_reason, MAX_TEXT_BYTES),
         wants_ticks: hello.wants_ticks,
+        fallback: hello.fallback.map(seat_to_wire),
     }
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn from_wire(hello: proto::Hello) -> Result<Hello, WireError> {
         uptime_ms: uptime_ms.transpose()?,
         reboot_reason: short(hello.reboot_reason, "reason of a reboot", MAX_TEXT_BYTES)?,
         wants_ticks: hello.wants_ticks,
+        fallback: hello.fallback.as_ref().map(seat_from_wire).transpose()?,
     })
 }
 

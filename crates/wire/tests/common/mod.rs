@@ -16,7 +16,8 @@ use watchfire_wire::limits::{
     MAX_RATE, MAX_SHARE_PERCENT, MAX_UNIX_MS, MAX_UPTIME_NS, MIN_UNIX_MS,
 };
 use watchfire_wire::{
-    Ack, Alive, Backfill, BackfillEnd, GoodbyeReason, Hello, Message, PROTOCOL, Probe, ProbeResult,
+    Ack, Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackHeard, FallbackMember,
+    FallbackSeat, FallbackTold, GoodbyeReason, Hello, Message, PROTOCOL, Probe, ProbeResult,
     ProbeSaw, Renew, Renewed, RingState,
 };
 
@@ -185,10 +186,17 @@ fn hello() -> impl Strategy<Value = Hello> {
     let labels = vec(("[a-zA-Z_][a-zA-Z0-9_]{0,8}", text()), 0..6);
     let who = (any::<u32>(), text(), text(), text(), text(), labels, unix_ms());
     let uptime = option::of(0..=MAX_UPTIME_NS / 1_000_000);
-    let new = (option::of(ring()), option::of(any::<u64>()), uptime, text(), any::<bool>());
+    let new = (
+        option::of(ring()),
+        option::of(any::<u64>()),
+        uptime,
+        text(),
+        any::<bool>(),
+        option::of(seat()),
+    );
     (who, new).prop_map(
         |((minor, server, boot_id, agent_id, agent_version, pairs, unix_ms), new)| {
-            let (ring, pulse, uptime_ms, reboot_reason, wants_ticks) = new;
+            let (ring, pulse, uptime_ms, reboot_reason, wants_ticks, fallback) = new;
             let mut labels = Labels::new();
             for (name, value) in pairs {
                 labels.insert(&name, &value).expect("the pattern is that of label names");
@@ -207,7 +215,51 @@ fn hello() -> impl Strategy<Value = Hello> {
                 uptime_ms,
                 reboot_reason,
                 wants_ticks,
+                fallback,
             }
+        },
+    )
+}
+
+fn seat() -> impl Strategy<Value = FallbackSeat> {
+    (any::<u16>(), option::of(any::<[u8; 16]>()))
+        .prop_map(|(port, deal)| FallbackSeat { port, deal })
+}
+
+/// Of three members, two of which are a quorum.
+fn fallback() -> impl Strategy<Value = Message> {
+    let address = prop_oneof![
+        Just(String::new()),
+        any::<std::net::SocketAddr>().prop_map(|address| address.to_string())
+    ];
+    let member = ("[0-9a-f]{40}", text(), address)
+        .prop_map(|(id, server, address)| FallbackMember { id, server, address });
+    let one = (proptest::sample::select(&[[0, 1], [0, 2], [1, 2]][..]), vec(any::<u8>(), 0..96))
+        .prop_map(|(members, sealed)| FallbackBox { members: members.to_vec(), sealed });
+    let times = (0..=86_400_u32, 0..=86_400_u32);
+    let secrets = (vec(any::<u8>(), 32), vec(one, 0..4), vec(any::<u8>(), 0..200));
+    (any::<[u8; 16]>(), times, text(), secrets, vec(member, 3)).prop_map(
+        |(deal, (after_s, after_stop_s), hub, (part, boxes, sealed), members)| {
+            let quorum = 2;
+            Message::Fallback(Box::new(Fallback {
+                deal,
+                after_s,
+                after_stop_s,
+                quorum,
+                hub,
+                part,
+                boxes,
+                sealed,
+                members,
+            }))
+        },
+    )
+}
+
+fn fallback_told() -> impl Strategy<Value = Message> {
+    (any::<[u8; 16]>(), "[0-9a-f]{40}", 0..=9_u32, unix_ms(), unix_ms()).prop_map(
+        |(outage, by, agreed, since_unix_ms, told_unix_ms)| {
+            Message::FallbackTold(FallbackTold { outage, by, agreed, since_unix_ms, told_unix_ms })
         },
     )
 }
@@ -259,5 +311,10 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         probe_result(),
         text().prop_map(|csr_pem| Message::Renew(Renew { csr_pem })),
         text().prop_map(|certificate_pem| Message::Renewed(Renewed { certificate_pem })),
+        fallback(),
+        fallback_told(),
+        any::<[u8; 16]>().prop_map(|outage| Message::FallbackHeard(FallbackHeard { outage })),
+        Just(Message::FallbackOver),
+        Just(Message::HubLeaves),
     ]
 }

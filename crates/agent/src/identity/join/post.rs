@@ -12,7 +12,7 @@ use super::JoinError;
 
 /// Sends one request over a connection of its own and takes its answer:
 /// status and body.
-pub(super) async fn post(
+pub(crate) async fn post(
     stream: TlsStream,
     hub: &str,
     path: &str,

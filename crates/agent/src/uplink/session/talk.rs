@@ -1,3 +1,4 @@
+mod fallback;
 mod hello;
 mod renewal;
 
@@ -57,6 +58,7 @@ pub(crate) struct Session {
     next_beat: Moment,
     next_renewal: Moment,
     renewal_asked: bool,
+    next_news: Moment,
     /// When the hub was heard on the stream.
     heard: Moment,
     alive: u64,
@@ -98,6 +100,7 @@ impl Session {
             next_beat: now,
             next_renewal: now,
             renewal_asked: false,
+            next_news: now,
             heard: now,
             alive: 0,
             up,
@@ -127,7 +130,8 @@ impl Session {
     }
 
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
-        let hello = hello(&self.up, self.seat.as_ref().map(PulseSeat::id)).await;
+        self.follow_pulses();
+        let hello = hello(&self.up, self.seat.as_ref().map(PulseSeat::id), &self.begun).await;
         self.line.send(&Message::Hello(hello)).await?;
         if matches!(self.begun, Begun::Token { .. }) {
             // Hubs of before say no hello, and must not wait for theirs.
@@ -256,6 +260,7 @@ impl Session {
         if self.old_way.is_some() || !through {
             self.send_alive().await?;
         }
+        self.tell_news(now).await?;
         self.renew(now).await
     }
 
@@ -298,10 +303,12 @@ impl Session {
 
     async fn hear(&mut self, heard: Heard) -> Result<(), End> {
         self.heard = self.up.clock.now();
+        self.note_hub();
         let Heard::Message(message) = heard else { return Ok(()) };
         match *message {
             Message::Hello(hello) if !self.greeted => self.greet(&hello),
             Message::Goodbye(_) => {
+                self.hub_leaves();
                 self.line.close(CloseReason::Normal).await;
                 return Err(End::HubLeft);
             }
@@ -314,6 +321,14 @@ impl Session {
                 self.probe(probe);
             }
             Message::Renewed(renewed) if self.renewal_asked => self.take_renewed(renewed),
+            message @ (Message::Fallback(_)
+            | Message::FallbackOver
+            | Message::FallbackHeard(_)
+            | Message::HubLeaves)
+                if self.is_with_hub() =>
+            {
+                self.take_fallback(message);
+            }
             Message::Alive(_) => {}
             // Nothing that a hub has to say to an agent, or nothing it was asked for.
             _ => self.up.counters.ignored.add(1),
@@ -343,6 +358,7 @@ impl Session {
             let counters = Arc::clone(&self.up.counters);
             self.pulses = Pulses::begin(sender, *hub, (&self.up.clock, &self.up.net), counters);
             self.signs = self.pulses.as_ref().map(Pulses::signs);
+            self.follow_pulses();
             self.up.forget_old_pulses();
         }
     }

@@ -12,7 +12,7 @@ use super::report::{Failure, Report, TestResult};
 use crate::go_template;
 use crate::rules::alerts::{Alert, AlertState, Annotations};
 use crate::rules::error::Place;
-use crate::rules::evaluate::{ALERT_NAME_LABEL, Scene, vector};
+use crate::rules::evaluate::{ALERT_NAME_LABEL, Scene, always_known, vector};
 use crate::rules::group::{Group, RuleFile};
 use crate::rules::labels_text;
 use crate::rules::overlay::Overlay;
@@ -49,7 +49,9 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(file: &'a TestFile, test: &'a Test, groups: &[Arc<Group>]) -> Self {
-        let groups = groups.iter().cloned().map(GroupState::new).collect();
+        let state =
+            |group: &Arc<Group>| GroupState::new(group.clone()).evaluated_every(file.interval_ms);
+        let groups = groups.iter().map(state).collect();
         let limits = Limits { subquery_step_ms: file.interval_ms, ..Limits::default() };
         Self { file, test, groups, limits }
     }
@@ -192,6 +194,7 @@ fn scene<'a>(test: &'a Test, limits: Limits, source: &'a Overlay<'a>) -> Scene<'
         limits,
         template_limits: go_template::Limits::default(),
         out_of_time: &|| false,
+        is_known: &always_known,
         external_labels: &test.external_labels,
         external_url: &test.external_url,
     }

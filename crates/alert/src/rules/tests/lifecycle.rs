@@ -116,3 +116,48 @@ fn an_error_leaves_everything_as_it_was() {
     assert_eq!(told[5..], ["6m: resolved a"]);
     assert_eq!(state.health(0), &Health::Good);
 }
+
+/// What happens to one alert of the server `a`, which nothing is known of in the minutes `unknown`.
+fn while_unknown(more: &str, values: &str, unknown: std::ops::RangeInclusive<i64>) -> Vec<String> {
+    let group = rules("limit: 0", &format!("  - alert: A\n    expr: x == 1\n    {more}\n"));
+    let source = source(MINUTE, &[&format!("x{{n=\"a\"}} {values}")]);
+    let (mut state, none) = (GroupState::new(group), LabelSet::empty());
+    let mut lines = Vec::new();
+    for minute in 0..=20 {
+        let is_known = |labels: &LabelSet| labels.get("n") != "a" || !unknown.contains(&minute);
+        let scene = Scene { is_known: &is_known, ..scene(&source, &none) };
+        let evaluation = state.evaluate(minute * MINUTE, &scene);
+        let changes = evaluation.alerts.iter();
+        lines.extend(changes.map(|one| format!("{minute}m: {:?}", one.change)));
+        let active = state.alerts(0).filter(|alert| alert.is_active()).count();
+        let shown = evaluation.series.iter().filter(|(_, value)| !is_absent(*value)).count();
+        assert_eq!(shown, 2 * active, "each has its series at {minute}m: {:?}", evaluation.series);
+    }
+    lines
+}
+
+#[test]
+fn what_nothing_is_known_of_does_not_end() {
+    for (more, values, unknown, expected) in [
+        // No data, so no end; with data again it is over.
+        ("for: 0s", "1 1 stale _x5 0x20", 2..=7, &["0m: Firing", "8m: Resolved"][..]),
+        // It is there again, and nothing is told.
+        ("for: 0s", "1 1 stale _x4 1x30", 2..=7, &["0m: Firing"]),
+        // The time in which nothing was known does not count: from 1 to 7 it stands still.
+        ("for: 3m", "1 1 stale _x4 1x30", 2..=7, &["0m: Pending", "9m: Firing"]),
+        ("for: 3m", "1 1 stale _x5 0x30", 2..=7, &["0m: Pending", "8m: Gone"]),
+        // Nor does it count as kept firing: one minute of three before, two after.
+        ("keep_firing_for: 3m", "1 0 0 stale _x4 0x30", 3..=7, &["0m: Firing", "10m: Resolved"]),
+        // What is found is there, whether the server is heard or not.
+        ("for: 2m", "1x30", 0..=20, &["0m: Pending", "2m: Firing"]),
+    ] {
+        let told = while_unknown(more, values, unknown.clone());
+        assert_eq!(told, expected, "{more} {values} {unknown:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_names_no_server_that_is_away_ends_as_ever() {
+    let told = while_unknown("labels: { n: other }", "1 1 0 0", 0..=20);
+    assert_eq!(told, ["0m: Firing", "2m: Resolved"]);
+}

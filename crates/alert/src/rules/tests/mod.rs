@@ -33,9 +33,10 @@ fn group(text: &str) -> Arc<Group> {
     file.groups[0].clone()
 }
 
-/// A group of some rules, written as the items of a list.
+/// A group of some rules, written as the items of a list, to be evaluated each minute or sooner.
 fn rules(head: &str, rules: &str) -> Arc<Group> {
-    group(&format!("groups:\n- name: g\n  {head}\n  rules:\n{rules}"))
+    let interval = if head.contains("interval") { "" } else { "\n  interval: 1m" };
+    group(&format!("groups:\n- name: g\n  {head}{interval}\n  rules:\n{rules}"))
 }
 
 fn scene<'a>(source: &'a MemorySource, none: &'a LabelSet) -> Scene<'a> {
@@ -44,6 +45,7 @@ fn scene<'a>(source: &'a MemorySource, none: &'a LabelSet) -> Scene<'a> {
         limits: Limits::default(),
         template_limits: go_template::Limits::default(),
         out_of_time: &|| false,
+        is_known: &always_known,
         external_labels: none,
         external_url: "",
     }

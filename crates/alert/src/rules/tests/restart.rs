@@ -127,3 +127,75 @@ fn rules_keep_their_state_when_the_file_changes() {
     }
     assert_eq!(state.into_series().len(), 3);
 }
+
+/// What happens when the group, which is evaluated each minute, is evaluated at these minutes.
+fn at_minutes(values: &str, minutes: impl IntoIterator<Item = i64>) -> Vec<String> {
+    let group = rules("interval: 1m", RULES);
+    let source = source(MINUTE, &[&format!("x{{n=\"a\"}} {values}")]);
+    let mut state = GroupState::new(group);
+    let mut lines = Vec::new();
+    for minute in minutes {
+        for one in evaluate(&mut state, &source, minute * MINUTE).alerts {
+            lines.push(format!("{minute}m: {:?}", one.change));
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_pause_of_whoever_evaluates_makes_no_news() {
+    for (values, before, after, expected) in [
+        // A minute of three was there before; the pause does not count.
+        ("1x90", 0..=1, 20..=25, &["0m: Pending", "22m: Firing"][..]),
+        // Nobody looked for so long that what was before says nothing.
+        ("1x90", 0..=1, 65..=70, &["0m: Pending", "65m: Pending", "68m: Firing"]),
+        // Nothing is found right after the pause, and its end is none until the grace is over. Then
+        // it is kept firing as long as ever.
+        ("1x5 stale _x14 1x30", 0..=5, 20..=30, &["0m: Pending", "3m: Firing"]),
+        ("1x5 0x30", 0..=5, 20..=30, &["0m: Pending", "3m: Firing", "24m: Resolved"]),
+        // One that is kept firing is kept as long as it would have been.
+        ("1x5 0x40", 0..=6, 20..=30, &["0m: Pending", "3m: Firing", "22m: Resolved"]),
+        // Two evaluations that are left out are no pause.
+        ("1x90", 0..=1, 4..=9, &["0m: Pending", "4m: Firing"]),
+    ] {
+        let told = at_minutes(values, before.clone().chain(after.clone()));
+        assert_eq!(told, expected, "{values} {before:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_news_and_holds_nothing_up() {
+    // Pending at 21, and the clock is set back to 5: its time counts from there on.
+    let told = at_minutes("1x60", (20..=21).chain(5..=9));
+    assert_eq!(told, ["20m: Pending", "8m: Firing"]);
+    // Firing goes on, though nothing is found at first.
+    let told = at_minutes("_x6 1x60", (20..=23).chain(5..=12));
+    assert_eq!(told, ["20m: Pending", "23m: Firing"]);
+    // What was over long before is forgotten in its time.
+    let (group, source) = (rules("interval: 1m", "  - alert: A\n    expr: x == 1\n"), {
+        source(MINUTE, &["x{n=\"a\"} 0x99 1 0x9"])
+    });
+    let mut state = GroupState::new(group);
+    for minute in (100..=101).chain(2..=20) {
+        evaluate(&mut state, &source, minute * MINUTE);
+    }
+    assert_eq!(state.alerts(0).count(), 0);
+}
+
+#[test]
+fn a_restart_is_no_pause_on_top() {
+    let (group, source) = (rules("interval: 1m", RULES), source(MINUTE, &["x{n=\"a\"} 1x90"]));
+    let mut state = GroupState::new(group.clone());
+    for minute in 0..=1 {
+        evaluate(&mut state, &source, minute * MINUTE);
+    }
+    let (mut state, _) = GroupState::restored(group, state.rows(), outage(1, 20, 0));
+    assert_eq!(state.evaluated_at_ms(), Some(MINUTE));
+    let fired = (21..=30).find(|minute| {
+        evaluate(&mut state, &source, minute * MINUTE)
+            .alerts
+            .iter()
+            .any(|one| one.change == Change::Firing)
+    });
+    assert_eq!(fired, Some(22), "a minute before the restart and two after");
+}

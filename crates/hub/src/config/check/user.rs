@@ -3,11 +3,12 @@ use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_model::{Channel, Scope, Selector};
 use watchfire_notify::expand;
-use watchfire_runtime::config::{Place, Problem, Spanned, closest, time_of_day};
+use watchfire_runtime::config::{Located, Place, Problem, Spanned, closest, time_of_day};
 
 use super::super::User;
 use super::super::file::UserTable;
 use super::Checker;
+use crate::self_test::{DAYS, WeekTime};
 
 /// The longest user name, in characters.
 const MAX_NAME: usize = 64;
@@ -38,6 +39,13 @@ impl Checker<'_> {
             }
             None => Some(None),
         };
+        let self_test = match table.self_test {
+            Some(text) => {
+                let text = self.source.locate(text);
+                self.noted(week_time(&text)).map(Some)
+            }
+            None => Some(None),
+        };
         let time_zone = match table.time_zone {
             Some(zone) => self.time_zone(Some(zone))?,
             None => time_zone.clone(),
@@ -53,6 +61,7 @@ impl Checker<'_> {
             ways: ways?,
             awake: awake?,
             report: report?,
+            self_test: self_test?,
             time_zone,
         };
         if user.scope.selectors().is_empty() {
@@ -151,6 +160,19 @@ impl Checker<'_> {
         }
         Some(known)
     }
+}
+
+/// A time of the week: `mon 08:00`.
+fn week_time(text: &Located<String>) -> Result<WeekTime, Problem> {
+    let read = || {
+        let (day, time) = text.value.trim().split_once(' ')?;
+        let (_, day) = DAYS.into_iter().find(|(word, _)| *word == day)?;
+        Some(WeekTime { day, minutes: time_of_day(&text.with(time.trim().to_owned())).ok()? })
+    };
+    read().ok_or_else(|| {
+        text.problem(format!("{:?} is no time of the week", text.value))
+            .hint("write a day and a time: \"mon 08:00\"")
+    })
 }
 
 /// A secret as a part of a URL. What would end that part is escaped, but for a slash and a

@@ -127,7 +127,7 @@ impl Room {
         letters.iter_mut().for_each(|(_, tries)| tries.retain(|one| one.ended.is_some()));
         // Longer than any pause: a try in which a hub died is made again.
         let now = self.fleet.now().after(Duration::from_secs(3600));
-        let step = next_step(&letters, now, 0.0);
+        let step = next_step(&letters, now, 0.0, |_, _| None);
         let Step::Send { notification, channel, merges, first } = step else {
             assert_eq!(step, Step::Empty);
             return None;

@@ -44,24 +44,9 @@ impl Room {
         servers: &[&str],
         users: &[(&str, Scope)],
     ) -> Self {
-        assert_eq!(from.len(), to.len());
         let Self { store, fleet, desk, folder, .. } = self;
-        // A commit of this size makes SQLite move all pages from its WAL to the file.
-        let filler = vec![0; 8 << 20];
-        store.write(|batch| batch.put_secret("filler", &filler)).expect("the store works");
-        drop((store, fleet, desk));
-        for beside in ["watchfire.db-wal", "watchfire.db-shm"] {
-            let removed = std::fs::remove_file(folder.path().join(beside));
-            let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-            assert!(removed.as_ref().err().is_none_or(gone), "{removed:?}");
-        }
-        let path = folder.path().join("watchfire.db");
-        let mut bytes = std::fs::read(&path).expect("it is there");
-        let mut places = bytes.windows(from.len()).enumerate();
-        let found = places.find(|(_, window)| *window == from.as_bytes());
-        let place = found.expect("it is in the file").0;
-        bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
-        std::fs::write(&path, bytes).expect("it can be written");
+        drop((fleet, desk));
+        crate::testing::damage(store, folder.path(), from, to);
         Self::in_folder(folder, servers, users)
     }
 

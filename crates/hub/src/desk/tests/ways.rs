@@ -1,10 +1,10 @@
 //! Which way news go, when they wait, and what nobody is told of.
 
 use watchfire_alert::told::{Awake, Hours, Maintenance, Way, Window};
-use watchfire_model::{Channel, Severity, TimelineKind};
+use watchfire_model::{Channel, Selector, Severity, TimelineKind};
 
 use super::*;
-use crate::muting::Muting;
+use crate::muting::{Muting, Standing};
 
 /// When tests begin, in milliseconds since 1970: it is 22:13:20 in the evening.
 const EVENING: i64 = 1_700_000_000_000;
@@ -62,6 +62,19 @@ fn what_is_critical_goes_the_way_for_it_and_its_end_goes_there_too() {
 }
 
 #[test]
+fn what_follows_goes_where_the_letter_went_and_not_where_its_copy_did() {
+    let room = night(&["a-1"]);
+    room.record(&[down("a-1", 5000)]);
+    let letter = room.told("ann").remove(0);
+    let copy = crate::courier::owed::copy(&letter, &Channel::new("pagerduty://abc"));
+    room.store.write(|batch| batch.enqueue(&copy)).expect("the store works");
+    room.record(&[back("a-1", 65_000)]);
+    let told = room.told("ann");
+    let end = told.iter().find(|one| one.kind == NotificationKind::Recovered).expect("it is told");
+    assert_eq!((&end.channels, &end.references), (&letter.channels, &vec![letter.message_id]));
+}
+
+#[test]
 fn what_can_wait_waits_for_the_morning_and_has_no_try_before() {
     let room = night(&["a-minor"]);
     room.record(&[down("a-minor", 5000)]);
@@ -114,6 +127,36 @@ fn trouble_in_maintenance_is_told_when_that_ends_and_it_goes_on() {
     assert_eq!(room.incidents().iter().map(line).collect::<Vec<_>>(), [1, 1]);
     room.record(&[back("a-1", 11 * 60_000)]);
     assert_eq!(room.kinds("ann"), [NotificationKind::Down, NotificationKind::Recovered]);
+}
+
+#[test]
+fn trouble_that_is_silenced_is_told_as_soon_as_the_silence_ends() {
+    let room = Room::new(&["a-1", "b-1"], &everything());
+    let silence = watchfire_alert::told::Silence {
+        matchers: Selector::parse("team=\"a\"").expect("good").matchers().to_vec(),
+        from_ms: EVENING,
+        to_ms: EVENING + 60 * MINUTE,
+        author: "ada".to_owned(),
+        comment: "disks".to_owned(),
+    };
+    let silence = Standing::new("1".to_owned(), silence, Scope::everything(), moment(0));
+    room.desk.letters.muting.hold(vec![Arc::new(silence)]);
+    room.record(&[down("a-1", 5000), down("b-1", 5000)]);
+    let of_a = |room: &Room| {
+        let incidents = room.incidents();
+        let a = incidents.iter().find(|one| one.server.as_str() == "a-1").expect("it is open").id;
+        let told = room.store.notifications_of(a).expect("readable").len();
+        let timeline = room.store.timeline(a).expect("readable");
+        let muted = timeline.into_iter().filter(|line| line.kind == TimelineKind::Muted);
+        (told, muted.map(|line| line.text).collect::<Vec<_>>())
+    };
+    let line = vec!["told to nobody: silence of ada: \"disks\"".to_owned()];
+    assert_eq!(of_a(&room), (0, line.clone()));
+    room.desk.look_at_muted().expect("the store works");
+    assert_eq!(of_a(&room), (0, line.clone()), "the silence stands");
+    room.desk.letters.muting.hold(Vec::new());
+    room.desk.look_at_muted().expect("the store works");
+    assert_eq!(of_a(&room), (1, line));
 }
 
 #[test]

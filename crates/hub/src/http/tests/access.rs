@@ -16,7 +16,7 @@ const OPEN: [&str; 8] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 21] = [
+const VIEWER: [(&str, u16, u16); 26] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -31,9 +31,16 @@ const VIEWER: [(&str, u16, u16); 21] = [
     ("/api/servers/{name}/range", 400, 404),
     ("/api/servers/{name}/events", 200, 404),
     ("/api/servers/{name}/route", 200, 404),
+    // They are about the asker's own channels, and not about a server.
+    ("/api/channels", 200, 200),
+    ("/api/channels/{number}/test", 405, 405),
+    ("/api/channels/tests/{id}", 404, 404),
     ("/api/processes", 400, 400),
     ("/api/incidents", 200, 200),
     ("/api/incidents/{id}", 200, 404),
+    ("/api/silences", 200, 200),
+    // Nobody has silenced anything; see the tests of silences.
+    ("/api/silences/{id}", 404, 404),
     ("/api/events", 200, 200),
     ("/enrol", 405, 405),
     // They are asked without TLS here; see the tests of each.
@@ -78,7 +85,11 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
         }
         let answer = house.get(&house.of_team_a(path), None).await;
         let expected = match path {
-            "/api/login" | "/api/logout" | "/enrol" | "/api/v1/write" => 405,
+            "/api/login"
+            | "/api/logout"
+            | "/enrol"
+            | "/api/v1/write"
+            | "/api/channels/{number}/test" => 405,
             "/install" | "/install/watchfire" => 426,
             path if is_open(path) => 200,
             _ => 401,

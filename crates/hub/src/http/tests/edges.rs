@@ -1,5 +1,8 @@
 use super::*;
 
+/// The paths of what can be ended.
+const DELETES: [&str; 1] = ["/api/silences/{id}"];
+
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
     let house = House::new();
@@ -99,8 +102,12 @@ async fn other_methods_are_told_so() {
     let house = House::new();
     let seat = house.log_in("root").await;
     for path in paths().filter(|path| *path != "/api/events") {
+        let deletes = DELETES.contains(&path);
         let path = house.of_team_a(path);
         for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::TRACE, Method::OPTIONS] {
+            if method == Method::DELETE && deletes {
+                continue;
+            }
             let answer = house.send(asking(method.clone(), &path, Some(&seat))).await;
             assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
             assert_eq!(answer.header("content-type"), "application/json", "{method} {path}");

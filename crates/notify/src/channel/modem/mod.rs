@@ -35,6 +35,10 @@ const USUAL_BAUD: u32 = 115_200;
 /// How long a modem may take to say `OK` to nothing.
 const GREETING: Duration = Duration::from_secs(2);
 
+/// How long a message may take from begin to end. A slow network takes minutes to answer, and who
+/// asks again sooner sends, and pays, twice.
+const WHOLE: Duration = Duration::from_secs(180);
+
 /// How long to wait before looking again whether a port is free.
 const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
@@ -96,7 +100,7 @@ impl Modem {
     ) -> DeliveryOutcome {
         let parts = pdu::parts(&self.to, &Sms::of(message), reference(message.message_id));
         let handed_over = AtomicBool::new(false);
-        let sent = clock.within(limits.whole, self.send_parts(&parts, clock, limits, &handed_over));
+        let sent = clock.within(WHOLE, self.send_parts(&parts, clock, limits, &handed_over));
         match sent.await.unwrap_or(Err(Trouble::Fault(Fault::Silent))) {
             Ok(references) => DeliveryOutcome::Accepted {
                 reply: format!("the modem sent it as {}", references.join(" and ")),
@@ -119,7 +123,7 @@ impl Modem {
         for part in parts {
             dialog.announce(&format!("AT+CMGS={}", part.length), limits.verb).await?;
             let earlier = handed_over.swap(true, Ordering::Relaxed);
-            let said = dialog.hand_over(&part.hex, limits.whole).await;
+            let said = dialog.hand_over(&part.hex, WHOLE).await;
             if let Err(fault) = &said
                 && !fault.leaves_doubt()
             {

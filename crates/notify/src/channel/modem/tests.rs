@@ -127,12 +127,17 @@ fn is_accepted(outcome: &DeliveryOutcome) -> bool {
 
 /// Lets time pass whenever nothing else happens and `may` says so.
 async fn send_while(channel: &dyn OwnChannel, may: impl Fn() -> bool) -> String {
+    timed_while(channel, may).await.0
+}
+
+/// The same, and how long it took.
+async fn timed_while(channel: &dyn OwnChannel, may: impl Fn() -> bool) -> (String, Duration) {
     let (clock, hand) = Clock::manual(Moment::default());
     let mut sending = std::pin::pin!(say(channel, &clock, "hellohello"));
     loop {
         tokio::select! {
             biased;
-            outcome = &mut sending => return told(outcome),
+            outcome = &mut sending => return (told(outcome), clock.now().monotonic),
             () = tokio::task::yield_now() => {
                 if may() {
                     hand.advance(Duration::from_millis(100));
@@ -219,8 +224,9 @@ async fn a_modem_that_says_nothing_is_given_up() {
 async fn one_that_falls_silent_with_a_message_in_hand_may_have_sent_it() {
     let fake = Fake::start(&[("00", "")]);
     let has_it = || fake.heard().len() == 2;
-    let told = send_while(&*fake.channel(""), has_it).await;
+    let (told, took) = timed_while(&*fake.channel(""), has_it).await;
     assert_eq!(told, "maybe: the modem: it says nothing");
+    assert!(took >= Duration::from_secs(180), "a slow network has its time: {took:?}");
     assert_eq!(send(&*fake.channel(""), "x").await, "accepted: the modem sent it as 12");
 }
 

@@ -71,19 +71,15 @@ async fn a_request_arrives_whole() {
 #[tokio::test]
 async fn every_answer_has_its_meaning() {
     let (stub, elsewhere) = (Stub::start(), Stub::start());
-    let sender = local(PATIENT);
     let big = "x".repeat(1_000_000);
     let cases = [
-        (Scripted::reply(200, &big), "accepted", "200"),
+        (Scripted::reply(200, r#"{"id": 25}"#), "accepted", "25"),
+        (Scripted::reply(200, &big), "maybe", "not the provider's"),
         (Scripted::reply(200, "<p>").with_header("Content-Type", "text/html"), "maybe", "between"),
-        (
-            Scripted::reply(302, "").with_header("Location", &elsewhere.base()),
-            "refused",
-            "redirects",
-        ),
-        (Scripted::reply(307, "").with_header("Location", "/"), "refused", "redirects"),
+        (Scripted::reply(302, "").with_header("Location", &elsewhere.base()), "retry", "redirects"),
+        (Scripted::reply(307, "").with_header("Location", "/"), "retry", "redirects"),
         (Scripted::reply(400, r#"{"error": "bad"}"#), "refused", "400: bad"),
-        (Scripted::reply(404, &big), "refused", "404"),
+        (Scripted::reply(404, &big), "retry", "404"),
         (Scripted::reply(429, "{}"), "retry", "429"),
         (Scripted::reply(500, &big), "maybe", "500"),
         (Scripted::reply(503, ""), "maybe", "503"),
@@ -98,7 +94,8 @@ async fn every_answer_has_its_meaning() {
     let count = cases.len();
     for (answer, expected, part) in cases {
         stub.next([answer.clone()]);
-        let (was, why) = word(send(&sender, &url_of(&stub)).await);
+        // Each by a sender of its own: one that was turned away is left alone for a while.
+        let (was, why) = word(send(&local(PATIENT), &url_of(&stub)).await);
         assert!(was == expected && why.contains(part), "{answer:?}: {was} {why}");
         assert!(why.chars().count() <= 300 && !why.contains("xxx"), "{why}");
     }
@@ -122,7 +119,8 @@ async fn a_provider_that_asks_for_a_pause_has_it() {
     let resolver = Resolver::system(LONG, clock.clone());
     let sender = sender(PATIENT, resolver, clock).allowing(allowed(&["127.0.0.1"]));
     let busy = Scripted::reply(429, "{}").with_header("Retry-After", "7");
-    stub.next([busy, Scripted::reply(200, "{}")]);
+    stub.next([busy]);
+    stub.always(Scripted::reply(200, r#"{"id": 1}"#));
     let url = url_of(&stub);
     assert_eq!(word(send(&sender, &url).await), ("retry", "429, try again after 7 s".to_owned()));
     hand.advance(Duration::from_secs(6));
@@ -135,6 +133,26 @@ async fn a_provider_that_asks_for_a_pause_has_it() {
     hand.advance(Duration::from_secs(1));
     assert_eq!(word(send(&sender, &url).await).0, "accepted");
     assert_eq!(stub.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_provider_that_turns_a_message_away_leaves_the_turn_to_the_next_channel() {
+    let stub = Stub::start();
+    let (clock, hand) = Clock::manual(Moment::default());
+    let resolver = Resolver::system(LONG, clock.clone());
+    let sender = sender(PATIENT, resolver, clock).allowing(allowed(&["127.0.0.1"]));
+    let url = url_of(&stub);
+    for (status, rests) in [(404, true), (401, true), (302, true), (408, false), (503, false)] {
+        stub.next([Scripted::reply(status, "{}")]);
+        let (was, why) = word(send(&sender, &url).await);
+        assert!(was == "retry" || was == "maybe", "{status}: {was} {why}");
+        assert_eq!(sender.rests(&url).is_some(), rests, "{status}");
+        hand.advance(TURNED_AWAY);
+        assert_eq!(sender.rests(&url), None);
+    }
+    stub.next([Scripted::reply(400, "{}")]);
+    assert_eq!(word(send(&sender, &url).await).0, "refused");
+    assert_eq!(sender.rests(&url), None);
 }
 
 /// A resolver whose answers come in this order, the last one again and again, and how
@@ -210,6 +228,7 @@ async fn what_is_not_allowed_gets_no_request() {
 #[tokio::test]
 async fn a_proxy_gets_names_as_they_are_and_nothing_that_is_special() {
     let proxy = Stub::start();
+    proxy.next([Scripted::reply(200, r#"{"id": 1}"#)]);
     let clock = Clock::system();
     let (resolver, asked) = scripted(&[&["127.0.0.1"]], &clock);
     let matcher = Matcher::builder().all(proxy.base()).no("direct.example.org").build();

@@ -22,6 +22,8 @@ fn success_and_failure_are_told_apart_as_the_provider_tells_them() {
         (hook, 200, "ok", "accepted", "200"),
         (hook, 200, "<html>log in</html>", "maybe", "not the provider's"),
         (hook, 404, "no_service", "refused", "404: no_service"),
+        (hook, 403, "forbidden", "retry", "403"),
+        (hook, 404, "", "retry", "404"),
         (hook, 429, "rate_limited", "retry", "429"),
         (bot, 200, r#"{"ok": true, "ts": "17.2"}"#, "accepted", "17.2"),
         (
@@ -32,6 +34,7 @@ fn success_and_failure_are_told_apart_as_the_provider_tells_them() {
             "channel_not_found",
         ),
         (bot, 200, r#"{"ok": false, "error": "internal_error"}"#, "retry", "internal_error"),
+        (bot, 200, r#"{"ok": false, "error": "token_revoked"}"#, "retry", "token_revoked"),
         (bot, 200, "what", "maybe", "not the provider's"),
         (bot, 503, "what", "maybe", "503"),
         (telegram, 200, r#"{"ok": true, "result": {"message_id": 42}}"#, "accepted", "42"),
@@ -43,6 +46,8 @@ fn success_and_failure_are_told_apart_as_the_provider_tells_them() {
             "refused",
             "blocked by the user",
         ),
+        (telegram, 401, r#"{"ok": false, "description": "Unauthorized"}"#, "retry", "Unauthorized"),
+        (telegram, 403, "<html>", "retry", "403"),
         (telegram, 429, r#"{"ok": false, "parameters": {"retry_after": 9}}"#, "retry", "after 9 s"),
         (matrix, 200, r#"{"event_id": "$abc"}"#, "accepted", "$abc"),
         (matrix, 200, "{}", "maybe", "not the provider's"),
@@ -50,7 +55,7 @@ fn success_and_failure_are_told_apart_as_the_provider_tells_them() {
             matrix,
             401,
             r#"{"errcode": "M_UNKNOWN_TOKEN", "error": "Invalid access token"}"#,
-            "refused",
+            "retry",
             "Invalid access token",
         ),
         (
@@ -110,13 +115,28 @@ fn success_and_failure_are_told_apart_as_the_provider_tells_them() {
             "accepted",
             "1700",
         ),
+        (
+            "signals://h.example/+4915100000001/",
+            400,
+            r#"{"error": "Rate limit exceeded"}"#,
+            "retry",
+            "Rate limit",
+        ),
+        (
+            "discord://1/t",
+            404,
+            r#"{"message": "Unknown Webhook", "code": 10015}"#,
+            "refused",
+            "Unknown Webhook",
+        ),
+        ("discord://1/t", 404, "<html>", "retry", "404"),
         ("workflows://h.example/a/b", 202, "", "accepted", "202"),
         ("ntfy://t", 200, r#"{"id": "xE73Iyuabi"}"#, "accepted", "xE73Iyuabi"),
         (
             "gotifys://h.example/t",
             401,
             r#"{"error": "Unauthorized", "errorDescription": "you need to provide a valid access token"}"#,
-            "refused",
+            "retry",
             "valid access token",
         ),
     ] {
@@ -151,6 +171,42 @@ fn an_alias_of_matrix_is_looked_up_first() {
     );
     let gone = answer(404, r#"{"errcode": "M_NOT_FOUND", "error": "no such alias"}"#).unwrap_err();
     assert!(matches!(gone, DeliveryOutcome::Refused { .. }), "{gone:?}");
+    let away = answer(404, "<html>").unwrap_err();
+    assert!(matches!(away, DeliveryOutcome::Retry { .. }), "{away:?}");
     let busy = answer(503, "").unwrap_err();
     assert!(matches!(busy, DeliveryOutcome::Retry { .. }), "{busy:?}");
+}
+
+/// A captive portal, a parked domain, a proxy: they say 200 to anything.
+#[test]
+fn a_success_without_what_the_provider_says_then_is_somebody_elses() {
+    let asked = [
+        "ntfy://t",
+        "gotifys://h.example/t",
+        "discord://1/t",
+        "wxteams://YmQ4bm90YXJlYWx0b2tlbg/ada@example.org",
+        "bird://key@11111111-aaaa/22222222-bbbb/+4917012345678",
+        "msgbird://k/Watchfire/+4917012345678",
+        "pover://uuuuuuuuuuuuuuuuuuuuuuuuuuuuuu@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "gchat://s/k/t",
+        "signals://h.example/+4915100000001/",
+        "pagerduty://0123456789abcdef0123456789abcdef",
+        "opsgenie://key",
+    ];
+    for url in asked {
+        for body in ["", "{}", "ok", r#"{"status": "ok"}"#, r#"{"status": 0, "request": "x"}"#] {
+            let (word, why) = judged(url, 200, body);
+            assert!(word == "maybe" && why.contains("not the provider's"), "{url} {body}: {word}");
+        }
+    }
+    // These say nothing that is certain.
+    for url in [
+        "webhook+https://h.example/in",
+        "jsons://h.example/in",
+        "alertmanagers://h.example",
+        "workflows://h.example/a/b",
+        "wxteams://Y2lzY29zcGFyazovL3VzL1dFQkhPT0s",
+    ] {
+        assert_eq!(judged(url, 200, "").0, "accepted", "{url}");
+    }
 }

@@ -55,7 +55,8 @@ const PAGERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Messages of every meaning: what opens, what goes on, what ends, what is only told.
+/// Messages of every meaning: what opens, what goes on, what ends, what ends untold, what is only
+/// told.
 fn requests(channel: &dyn WebChannel) -> String {
     let mut text = String::new();
     let thread = ["down.7.ada@hub".to_owned()];
@@ -64,6 +65,7 @@ fn requests(channel: &dyn WebChannel) -> String {
         ("down", down(), NotificationKind::Down, &[][..]),
         ("changed, hostile", hostile(), NotificationKind::Changed, &thread[..]),
         ("recovered", recovered(), NotificationKind::Recovered, &thread[..]),
+        ("recovered, first", recovered(), NotificationKind::Recovered, &[][..]),
         ("one of many is back", recovered(), NotificationKind::Recovered, &group[..]),
         ("report", recovered(), NotificationKind::Report, &[][..]),
     ] {
@@ -159,8 +161,15 @@ fn what_a_pager_answers_has_its_meaning() {
         (
             vonage,
             200,
-            r#"{"messages": [{"status": "0"}, {"status": "6", "error-text": "x"}]}"#,
+            r#"{"messages": [{"status": "0"}, {"status": "1", "error-text": "x"}]}"#,
             "maybe",
+            "status 1",
+        ),
+        (
+            vonage,
+            200,
+            r#"{"messages": [{"status": "0"}, {"status": "1"}, {"status": "6", "error-text": "x"}]}"#,
+            "refused",
             "status 6",
         ),
         (vonage, 200, r#"{"messages": []}"#, "maybe", "not the provider's"),
@@ -230,7 +239,7 @@ fn what_a_pager_answers_has_its_meaning() {
         ),
         (gateway, 200, "OK 17", "accepted", "200"),
         (gateway, 200, "ERR number", "refused", "refused="),
-        (gateway, 200, "queue full", "retry", "accepted="),
+        (gateway, 200, "queue full", "maybe", "accepted="),
         (gateway, 500, "ERR number", "maybe", "500"),
     ] {
         let (word, why) = judged(url, status, body);

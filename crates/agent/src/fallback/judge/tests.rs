@@ -1,0 +1,334 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const AFTER: u64 = 120;
+const AFTER_STOP: u64 = 1800;
+
+fn second(second: u64) -> Moment {
+    Moment::default().after(Duration::from_secs(second))
+}
+
+/// Agents that ask each other over ways that can be cut, and what each told.
+struct World {
+    judges: Vec<Judge>,
+    /// When each heard the hub first without a break, and last.
+    first: Vec<u64>,
+    last: Vec<u64>,
+    left: Vec<bool>,
+    /// Who reaches whom, both ways.
+    ways: Vec<Vec<bool>>,
+    /// Which agents hear the hub.
+    hub: Vec<bool>,
+    runs: Vec<bool>,
+    /// Which agents can send the message out.
+    can_tell: Vec<bool>,
+    /// Who told, and when.
+    told: Vec<(usize, u64)>,
+    now: u64,
+}
+
+impl World {
+    fn of(members: usize) -> Self {
+        let terms = |me| Terms {
+            after: Duration::from_secs(AFTER),
+            after_stop: Duration::from_secs(AFTER_STOP),
+            quorum: members.min(3),
+            members,
+            me,
+        };
+        Self {
+            judges: (0..members).map(|me| Judge::new(terms(me), false)).collect(),
+            first: vec![400; members],
+            last: vec![1000; members],
+            left: vec![false; members],
+            ways: vec![vec![true; members]; members],
+            hub: vec![true; members],
+            runs: vec![true; members],
+            can_tell: vec![true; members],
+            told: Vec::new(),
+            now: 1000,
+        }
+    }
+
+    fn seen(&self, agent: usize) -> Seen {
+        Seen {
+            quiet: Duration::from_secs(self.now - self.last[agent]),
+            heard_for: Duration::from_secs(self.last[agent] - self.first[agent]),
+            left: self.left[agent],
+        }
+    }
+
+    fn view(&self, agent: usize) -> View {
+        self.judges[agent].view(self.seen(agent))
+    }
+
+    fn hub_dies(&mut self) {
+        self.hub.fill(false);
+    }
+
+    fn hub_is_back(&mut self) {
+        self.hub.fill(true);
+        self.left.fill(false);
+    }
+
+    fn cut(&mut self, agent: usize) {
+        for other in 0..self.judges.len() {
+            self.ways[agent][other] = false;
+            self.ways[other][agent] = false;
+        }
+    }
+
+    /// Both learn what the other one sees.
+    fn exchange(&mut self, one: usize, other: usize) {
+        let (mine, theirs, now) = (self.view(one), self.view(other), second(self.now));
+        for (from, view, to) in [(one, mine, other), (other, theirs, one)] {
+            let gives = matches!(view, View::Gone | View::Ready | View::Telling | View::Told);
+            self.judges[to].heard(from, view, gives, now);
+            let seen = self.seen(to);
+            if view == View::Told && self.judges[to].is_gone(seen) {
+                self.judges[to].was_told(false);
+            }
+        }
+    }
+
+    fn run_for(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now += 1;
+            let now = second(self.now);
+            for agent in 0..self.judges.len() {
+                if self.hub[agent] {
+                    if self.now - self.last[agent] >= 10 {
+                        self.first[agent] = self.now;
+                    }
+                    self.last[agent] = self.now;
+                }
+                if !self.runs[agent] {
+                    continue;
+                }
+                let seen = self.seen(agent);
+                if self.judges[agent].is_back(seen) {
+                    self.judges[agent].forget_told();
+                }
+                match self.judges[agent].step(seen, now) {
+                    Step::Rest => {}
+                    Step::Ask => {
+                        for other in 0..self.judges.len() {
+                            if other != agent && self.ways[agent][other] && self.runs[other] {
+                                self.exchange(agent, other);
+                            }
+                        }
+                    }
+                    Step::Tell(agreeing) => {
+                        let quorum = self.judges.len().min(3);
+                        assert!(agreeing.len() >= quorum && agreeing.contains(&agent));
+                        if self.can_tell[agent] {
+                            self.told.push((agent, self.now));
+                            self.judges[agent].was_told(true);
+                        } else {
+                            self.judges[agent].failed(now);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn tellers(&self) -> Vec<usize> {
+        self.told.iter().map(|(agent, _)| *agent).collect()
+    }
+}
+
+#[test]
+fn a_hub_that_dies_is_told_once_by_the_first_whatever_the_number_of_agents() {
+    for members in 1..=9 {
+        let mut world = World::of(members);
+        world.run_for(600);
+        assert_eq!(world.told, [], "it is there");
+        world.hub_dies();
+        world.run_for(AFTER - 1);
+        assert_eq!(world.told, [], "it is not gone for long enough");
+        world.run_for(30);
+        assert_eq!(world.tellers(), [0], "{members} members");
+        world.run_for(100_000);
+        assert_eq!(world.tellers(), [0], "{members} members, a day later");
+    }
+}
+
+#[test]
+fn each_outage_is_told_once_and_a_hub_that_is_back_for_a_moment_is_no_new_one() {
+    let mut world = World::of(4);
+    world.hub_dies();
+    world.run_for(300);
+    assert_eq!(world.told.len(), 1);
+    world.hub_is_back();
+    world.run_for(20);
+    world.hub_dies();
+    world.run_for(3000);
+    assert_eq!(world.told.len(), 1);
+    world.hub_is_back();
+    world.run_for(600);
+    world.hub_dies();
+    world.run_for(300);
+    assert_eq!(world.told.len(), 2);
+}
+
+#[test]
+fn while_one_hears_the_hub_nobody_is_told_for_long() {
+    let mut world = World::of(4);
+    (world.hub[0], world.hub[1]) = (false, false);
+    world.run_for(100_000);
+    assert_eq!(world.told, [], "two of four are no quorum");
+
+    let mut world = World::of(4);
+    (world.hub[0], world.hub[1], world.hub[2]) = (false, false, false);
+    world.run_for(AFTER_STOP - 1);
+    assert_eq!(world.told, [], "the fourth one hears it");
+    world.run_for(100);
+    assert_eq!(world.tellers(), [0], "one that lies cannot keep it from being told for ever");
+
+    let mut world = World::of(6);
+    (world.hub[0], world.hub[1], world.hub[2]) = (false, false, false);
+    world.run_for(100_000);
+    assert_eq!(world.told, [], "as many hear it as do not");
+}
+
+#[test]
+fn whoever_is_cut_off_itself_never_tells() {
+    for members in 2..=9 {
+        let mut world = World::of(members);
+        world.cut(0);
+        world.hub[0] = false;
+        world.run_for(100_000);
+        assert_eq!(world.told, [], "{members} members");
+    }
+    // Two that are cut off together.
+    let mut world = World::of(5);
+    (world.hub[0], world.hub[1]) = (false, false);
+    for (one, other) in (0..2).flat_map(|one| (2..5).map(move |other| (one, other))) {
+        (world.ways[one][other], world.ways[other][one]) = (false, false);
+    }
+    world.run_for(100_000);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn a_hub_that_said_that_it_stops_is_missed_later() {
+    let mut world = World::of(3);
+    world.run_for(10);
+    world.left.fill(true);
+    world.hub_dies();
+    world.run_for(AFTER_STOP - 2);
+    assert_eq!(world.told, []);
+    world.run_for(30);
+    assert_eq!(world.tellers(), [0]);
+}
+
+#[test]
+fn the_next_one_steps_in_for_one_that_is_dead_or_cannot_tell() {
+    let mut world = World::of(4);
+    world.hub_dies();
+    world.runs[0] = false;
+    world.run_for(300);
+    assert_eq!(world.tellers(), [1], "the first one is dead, and three are left");
+
+    let mut world = World::of(4);
+    world.hub_dies();
+    world.can_tell[0] = false;
+    world.can_tell[1] = false;
+    world.run_for(400);
+    assert_eq!(world.tellers(), [2]);
+
+    let mut world = World::of(4);
+    (world.runs[0], world.runs[1]) = (false, false);
+    world.hub_dies();
+    world.run_for(100_000);
+    assert_eq!(world.told, [], "two are no quorum");
+}
+
+#[test]
+fn an_agent_that_says_gone_without_its_part_does_not_count_and_nobody_speaks_for_another() {
+    let terms = Terms {
+        after: Duration::from_secs(AFTER),
+        after_stop: Duration::from_secs(AFTER_STOP),
+        quorum: 3,
+        members: 4,
+        me: 0,
+    };
+    let gone = Seen { quiet: Duration::from_secs(500), heard_for: Duration::ZERO, left: false };
+    let mut judge = Judge::new(terms, false);
+    for at in 0..60 {
+        judge.heard(1, View::Gone, true, second(at));
+        judge.heard(2, View::Gone, false, second(at));
+        judge.heard(0, View::Gone, true, second(at));
+        judge.heard(9, View::Gone, true, second(at));
+        assert!(!matches!(judge.step(gone, second(at)), Step::Tell(_)), "{at}");
+    }
+}
+
+#[test]
+fn no_other_agent_makes_one_that_hears_the_hub_say_or_do_anything() {
+    let mut world = World::of(4);
+    world.run_for(10);
+    for at in 0..1000 {
+        for liar in 1..4 {
+            world.judges[0].heard(liar, View::Gone, true, second(at));
+        }
+        let seen = Seen { quiet: Duration::ZERO, heard_for: Duration::from_secs(60), left: false };
+        assert_eq!(world.judges[0].step(seen, second(at)), Step::Rest);
+        assert_eq!(world.judges[0].view(seen), View::Hears);
+    }
+}
+
+#[test]
+fn one_that_claims_to_be_telling_is_waited_for_once() {
+    let mut world = World::of(4);
+    world.hub_dies();
+    world.runs[3] = false;
+    let mut told = None;
+    for at in 0..400 {
+        for judge in &mut world.judges[..3] {
+            judge.heard(3, View::Telling, true, second(1000 + at));
+        }
+        world.run_for(1);
+        if told.is_none() && !world.told.is_empty() {
+            told = Some(at);
+        }
+    }
+    assert_eq!(world.tellers(), [0]);
+    assert!(told.is_some_and(|at| at >= 120), "{told:?}");
+}
+
+#[test]
+fn one_that_has_just_begun_says_nothing_for_or_against() {
+    let world = World::of(3);
+    let seen = Seen { quiet: Duration::from_secs(3), heard_for: Duration::ZERO, left: false };
+    assert_eq!(world.judges[0].view(seen), View::Unsure);
+    let seen = Seen { quiet: Duration::from_secs(11), ..seen };
+    assert_eq!(world.judges[0].view(seen), View::Unsure);
+}
+
+proptest! {
+    /// Whatever is cut between agents: nobody tells without a quorum that really sees the hub
+    /// gone, and as long as all reach each other it is told once.
+    #[test]
+    fn it_is_told_at_most_once_where_all_reach_each_other(
+        members in 1_usize..=9,
+        hears in proptest::collection::vec(any::<bool>(), 9),
+        runs in proptest::collection::vec(any::<bool>(), 9),
+        delays in proptest::collection::vec(0_u64..40, 9),
+    ) {
+        let mut world = World::of(members);
+        for agent in 0..members {
+            world.hub[agent] = hears[agent];
+            world.runs[agent] = runs[agent];
+            world.last[agent] += delays[agent];
+        }
+        world.now += 40;
+        world.run_for(1500);
+        let gone = (0..members).filter(|agent| runs[*agent] && !hears[*agent]).count();
+        let hearing = (0..members).filter(|agent| runs[*agent] && hears[*agent]).count();
+        let expected = usize::from(gone >= members.min(3) && hearing == 0);
+        prop_assert_eq!(world.told.len(), expected, "{:?}", world.told);
+    }
+}

@@ -1,0 +1,126 @@
+//! The words of letters about alerts.
+
+use std::sync::Arc;
+
+use watchfire_alert::{
+    AlertFacts, Around, Recipient, ToldAlert, alert_content, alert_content_with, clean,
+};
+use watchfire_model::{Content, IncidentId, Moment, NotificationKind, Server};
+
+use super::Tools;
+use super::book::Alert;
+use super::change::{FLAPS, name_of};
+use crate::desk::{carefully, plain_lines};
+
+/// How many alerts the plainest letter names.
+const NAMED: usize = 20;
+/// The longest sentence in it, in characters.
+const LONGEST: usize = 110;
+
+/// A letter about alerts.
+pub(super) struct Letter<'a> {
+    pub(super) kind: NotificationKind,
+    pub(super) alerts: &'a [&'a Alert],
+    /// How often each fired of late.
+    pub(super) times: &'a [usize],
+    /// The incident, where it is one.
+    pub(super) incident: Option<IncidentId>,
+    pub(super) repeats: bool,
+    pub(super) user: &'a Recipient,
+    pub(super) tools: &'a Tools,
+    pub(super) now: Moment,
+}
+
+/// Its words, and plain ones when making them fails: the letter goes out in any case.
+pub(super) fn content(letter: &Letter<'_>) -> Content {
+    let public_url = &letter.tools.public_url;
+    let link = match letter.incident {
+        Some(id) => format!("{public_url}/#/incident/{}", id.0),
+        None => format!("{public_url}/#/incidents"),
+    };
+    carefully(|| made(letter, &link), || plain(letter, &link))
+}
+
+fn made(letter: &Letter<'_>, link: &str) -> Content {
+    let servers: Vec<Option<Server>> =
+        letter.alerts.iter().map(|alert| server(letter.tools, alert)).collect();
+    let summaries: Vec<String> = letter
+        .alerts
+        .iter()
+        .zip(letter.times)
+        .map(|(alert, times)| summary(alert, *times))
+        .collect();
+    let told: Vec<ToldAlert<'_>> = letter
+        .alerts
+        .iter()
+        .zip(servers.iter().zip(&summaries))
+        .map(|(alert, (server, summary))| ToldAlert {
+            name: alert.name(),
+            severity: alert.severity,
+            server: server.as_ref(),
+            labels: &alert.labels,
+            summary,
+            description: alert.annotation(&["description"]),
+            runbook_url: alert.annotation(&["runbook_url", "runbook"]),
+            value: alert.value,
+            since_ms: alert.starts_ms,
+            ended_ms: alert.over_ms,
+            generator_url: &alert.generator_url,
+        })
+        .collect();
+    let facts = AlertFacts {
+        kind: letter.kind,
+        alerts: &told,
+        link,
+        acknowledge: None,
+        time_zone: &letter.user.time_zone,
+        at_ms: letter.now.unix_ms,
+        repeats: letter.repeats,
+    };
+    let around = around(letter);
+    let ours = match &around {
+        Some(around) => alert_content_with(&facts, around),
+        None => alert_content(&facts),
+    };
+    letter.tools.wording.over(ours, |own, ours| own.of_alerts(&facts, ours))
+}
+
+/// What is known of the time before them, where all are about one server.
+fn around(letter: &Letter<'_>) -> Option<Arc<Around>> {
+    let server = letter.alerts.first()?.server.as_ref()?;
+    let is_one = letter.alerts.iter().all(|alert| alert.server.as_ref() == Some(server));
+    is_one.then(|| letter.tools.wording.around.of(server, letter.now)).flatten()
+}
+
+fn server(tools: &Tools, alert: &Alert) -> Option<Server> {
+    let index = tools.fleet.index(alert.server.as_ref()?)?;
+    Some(tools.fleet.config(index).server.clone())
+}
+
+/// What is wrong in a line, and how often, where it comes and goes.
+fn summary(alert: &Alert, times: usize) -> String {
+    let said = alert.annotation(&["summary", "description"]);
+    let said = if said.is_empty() { alert.name() } else { said };
+    if times < FLAPS {
+        return said.to_owned();
+    }
+    format!("{said} (it comes and goes: {times} times within half an hour)")
+}
+
+/// The least that such a letter must say.
+fn plain(letter: &Letter<'_>, link: &str) -> Content {
+    let what = if letter.kind == NotificationKind::Resolved { "RESOLVED" } else { "FIRING" };
+    let line = |alert: &&Alert| {
+        let on = alert.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
+        clean(&format!("{}{on}: {}", name_of(alert), summary(alert, 0)), LONGEST)
+    };
+    match letter.alerts {
+        [one] => plain_lines(&format!("[{what}] {}", line(one)), &[], link),
+        many => {
+            let mut named: Vec<String> = many.iter().take(NAMED).map(line).collect();
+            let more = many.len().saturating_sub(NAMED);
+            named.extend((more > 0).then(|| format!("and {more} more")));
+            plain_lines(&format!("[{what}] {} alerts", many.len()), &named, link)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The channels of whoever asks, and a test of one of them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use watchfire_api::channels::{ChannelRow, ChannelTest};
+use watchfire_api::hub::NotificationRow;
+use watchfire_identity::Action;
+use watchfire_model::{Channel, Notification, NotificationId, NotificationKind};
+use watchfire_runtime::task;
+use watchfire_store::StoreError;
+
+use super::AppState;
+use super::asker::Asker;
+use super::changer::Changer;
+use super::reply::Refusal;
+use super::route::shown;
+
+/// `GET /api/channels`: how the asker is told, without what is secret in it.
+pub(super) async fn list(State(app): State<AppState>, asker: Asker) -> Json<Vec<ChannelRow>> {
+    let channels = app.parts.self_tests.channels(&asker.account.name);
+    let row = |(number, channel): (usize, Channel)| ChannelRow { number, channel: shown(&channel) };
+    Json(channels.into_iter().enumerate().map(row).collect())
+}
+
+/// `POST /api/channels/{number}/test`: sends a message by one of the asker's own channels. What
+/// became of it is told by `GET /api/channels/tests/{id}`.
+pub(super) async fn test(
+    State(app): State<AppState>,
+    changer: Changer,
+    Path(number): Path<String>,
+) -> Result<(StatusCode, Json<ChannelTest>), Refusal> {
+    changer.may(Action::ViewFleet)?;
+    let number: usize = number.parse().map_err(|_| Refusal::not_found("channel"))?;
+    let (tests, now) = (app.parts.self_tests.clone(), app.parts.clock.now());
+    let user = changer.account.name.clone();
+    let written = task::blocking("self test", move || tests.test(&user, number, now)).await;
+    let written = written.map_err(Refusal::fault)?.map_err(Refusal::fault)?;
+    let id = written.ok_or_else(|| Refusal::not_found("channel"))?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(ChannelTest { id: id.0, state: "pending".into(), detail: None }),
+    ))
+}
+
+/// `GET /api/channels/tests/{id}`: what became of a test of the asker's.
+pub(super) async fn outcome(
+    State(app): State<AppState>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Result<Json<ChannelTest>, Refusal> {
+    let missing = || Refusal::not_found("test");
+    let id = id.parse().map_err(|_| missing())?;
+    let store = app.parts.store.clone();
+    let read = task::blocking("read", move || {
+        let id = NotificationId(id);
+        Ok::<_, StoreError>((store.notification(id)?, store.deliveries_of(id)?))
+    });
+    let (letter, deliveries) = read.await.map_err(Refusal::fault)?.map_err(Refusal::fault)?;
+    let is_theirs = |letter: &Notification| {
+        letter.user == asker.account.name && letter.kind == NotificationKind::SelfTest
+    };
+    let letter = letter.filter(is_theirs).ok_or_else(missing)?;
+    let row = NotificationRow::new(&letter, &deliveries);
+    let detail = row.deliveries.last().map(|last| last.detail.clone());
+    Ok(Json(ChannelTest { id: letter.id.0, state: letter.state.as_str().to_owned(), detail }))
+}
