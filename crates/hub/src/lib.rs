@@ -72,7 +72,7 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
+    Fallback, Heartbeat, HubConfig, Messages, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
     User, WatchedServer, show,
 };
 pub use courier::Budget;
