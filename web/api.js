@@ -51,6 +51,28 @@ export function logout(csrf) {
   return call('api/logout', { method: 'POST', headers: { 'X-Watchfire-Csrf': csrf ?? '' } });
 }
 
+// A change asks with the value that proves that our own page does.
+function change(method, path, csrf, body) {
+  const options = { method, headers: { 'X-Watchfire-Csrf': csrf ?? '' } };
+  if (body) {
+    options.headers['Content-Type'] = 'application/json';
+    options.body = JSON.stringify(body);
+  }
+  return call(path, options);
+}
+
+export function acknowledge(id, csrf) {
+  return change('POST', `api/incidents/${encodeURIComponent(id)}/acknowledge`, csrf);
+}
+
+export function takeBack(id, csrf) {
+  return change('DELETE', `api/incidents/${encodeURIComponent(id)}/acknowledge`, csrf);
+}
+
+export function note(id, text, csrf) {
+  return change('POST', `api/incidents/${encodeURIComponent(id)}/notes`, csrf, { text });
+}
+
 export function servers() {
   return call('api/servers');
 }

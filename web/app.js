@@ -30,6 +30,7 @@ const state = {
   processFailure: '',
   sort: 'cpu',
   incident: null,
+  tendProblem: '', // why an acknowledgement or a note was not taken
   failure: '', // why the current view has nothing
   notice: '', // why the last action failed
   heard: null, // the hub's time of the last news
@@ -59,7 +60,7 @@ function decode(text) {
 }
 
 function go() {
-  Object.assign(state, { route: parseRoute(), server: null, processes: null, processFailure: '', incident: null, failure: '', notice: '' });
+  Object.assign(state, { route: parseRoute(), server: null, processes: null, processFailure: '', incident: null, tendProblem: '', failure: '', notice: '' });
   draw();
   load();
 }
@@ -151,6 +152,28 @@ function loadIncidents() {
 function loadIncident() {
   const keep = (incident) => Object.assign(state, { incident, failure: '' });
   return ask(() => api.incident(state.route.id), keep, (message) => { state.failure = message; });
+}
+
+// Changes the incident on the screen, and shows it as it is then.
+async function tend(request) {
+  const { route } = state;
+  let done = false;
+  try {
+    await request(route.id, state.me?.csrf);
+    done = true;
+    state.tendProblem = '';
+  } catch (error) {
+    if (error.status === 401) signedOut(OVER);
+    else if (state.route === route) state.tendProblem = error.message;
+  }
+  draw();
+  if (state.me && state.route === route) await loadIncident();
+  return done;
+}
+
+async function writeNote(form) {
+  const field = form.elements.text;
+  if (await tend((id, csrf) => api.note(id, field.value, csrf))) field.value = '';
 }
 
 function loadServer() {
@@ -290,6 +313,8 @@ async function begin() {
 const ACTIONS = {
   logout: signOut,
   reload: load,
+  acknowledge: () => tend(api.acknowledge),
+  'take-back': () => tend(api.takeBack),
   sort(button) {
     state.sort = button.dataset.sort;
     loadProcesses();
@@ -303,6 +328,7 @@ document.addEventListener('click', (event) => {
 document.addEventListener('submit', (event) => {
   event.preventDefault();
   if (event.target.dataset.form === 'login') signIn(event.target);
+  if (event.target.dataset.form === 'note') writeNote(event.target);
 });
 document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });
 window.addEventListener('hashchange', turn);

@@ -8,8 +8,8 @@ import { isOpen, state as duration } from './incidents.js';
 import { facts, grid } from './parts.js';
 import { badge } from './presence.js';
 
-const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered', corrected: 'corrected', black_box: 'black box', muted: 'muted' };
-const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report' };
+const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered', corrected: 'corrected', black_box: 'black box', muted: 'muted', fired: 'fired', resolved: 'resolved', acknowledged: 'acknowledged', note: 'note', escalated: 'escalated', silenced: 'silenced' };
+const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report', escalated: 'nobody looked after it' };
 
 // What a notification's state means, and how it is marked.
 const STATES = {
@@ -29,7 +29,7 @@ export function incidentView(state) {
   const { incident } = state;
   const back = h('p', { class: 'back' }, h('a', { href: '#/incidents' }, '‹ Incidents'));
   if (!incident) return [back, h('h1', null, `Incident ${state.route.id}`), instead(state, 'this incident')];
-  return [back, title(incident), timeline(incident), told(state, incident)];
+  return [back, title(incident), tending(state, incident), timeline(incident), told(state, incident)];
 }
 
 function title(incident) {
@@ -43,6 +43,26 @@ function title(incident) {
       ['Not counted', incident.hub_stalled_seconds > 0 ? `${incident.hub_stalled_seconds.toFixed(1)} s in which the hub itself stood still` : null],
       ['Over', isOpen(incident) ? 'not yet' : moment(incident.closed_unix_ms, true)],
     ]));
+}
+
+// Who looks after it, and what may be done about it. Viewers look.
+function tending(state, incident) {
+  const by = incident.acknowledged;
+  const may = state.me?.role === 'operator' || state.me?.role === 'admin';
+  if (!by && !may) return null;
+  return h('section', { class: 'card tending' },
+    h('div', { class: 'line' },
+      by ? h('p', null, h('strong', null, data(by.by)), ' looks after it since ', moment(by.at_unix_ms)) : h('p', null, isOpen(incident) ? 'Nobody looks after it.' : 'Nobody looked after it.'),
+      h('span', { class: 'grow' }),
+      may && isOpen(incident) ? (by ? button('take-back', 'Take it back') : button('acknowledge', 'Acknowledge', true)) : null),
+    may ? h('form', { 'data-form': 'note' },
+      h('label', null, 'Note', h('textarea', { name: 'text', rows: 2, maxlength: 4000, required: true })),
+      h('button', { type: 'submit' }, 'Add the note')) : null,
+    h('p', { class: 'problem', role: 'alert' }, state.tendProblem ? data(state.tendProblem) : null));
+}
+
+function button(what, words, primary) {
+  return h('button', { type: 'button', 'data-do': what, class: primary ? 'primary' : null }, words);
 }
 
 function timeline(incident) {

@@ -39,7 +39,8 @@ function item(incident) {
     incident.cause ? h('p', null, data(incident.cause)) : null,
     h('p', { class: 'quiet' },
       h('a', { href: `#/incident/${encodeURIComponent(incident.id)}` }, `Incident ${incident.id}`),
-      ', judged ', moment(incident.judged_unix_ms)));
+      ', judged ', moment(incident.judged_unix_ms),
+      incident.acknowledged ? [', acknowledged by ', data(incident.acknowledged.by)] : null));
 }
 
 // "goes on for 3 min", "over after 12 s".

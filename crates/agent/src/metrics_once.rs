@@ -10,6 +10,8 @@ use watchfire_runtime::Clock;
 
 /// What a recorded folder must have.
 const PROC: &str = "proc";
+/// A log that is longer than so many readings is not told.
+const LOG_READINGS: usize = 64;
 
 /// One exposition and what is missing in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +82,12 @@ pub fn metrics_once(
 /// What the kernel's log tells of the time since boot.
 fn count_events(root: Root, now: Moment, sampler: &mut TickSampler) {
     let (mut events, mut own) = (EventSampler::new(root), Vec::new());
-    events.drain(now);
+    for _ in 0..LOG_READINGS {
+        events.drain(now);
+        if !events.is_behind() {
+            break;
+        }
+    }
     events.put_samples(&mut own);
     sampler.put_own(&own);
 }

@@ -8,7 +8,8 @@ use watchfire_model::{Moment, Presence};
 
 /// `0.4 s`, `12 s`, `4 min 5 s`, `3 h 12 min`, `2 days 5 h`: two units at most, the
 /// smaller one cut off, never rounded up.
-pub(crate) fn duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => tenths(duration),

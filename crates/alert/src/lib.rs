@@ -44,6 +44,7 @@ pub use correct::{Aftermath, Correction, Kept, correct};
 pub use doubt::{Doubt, FleetDoubt, Suspect};
 pub use flap::{FlapDigest, Flaps, Tell};
 pub use hub_time::HubTime;
+pub use human::duration as duration_words;
 pub use incident::{IncidentStep, NewIncident, incident_step};
 pub use limits::PresenceLimits;
 pub use message::{Facts, content, content_if_first};

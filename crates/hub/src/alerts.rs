@@ -12,6 +12,7 @@ mod subject;
 mod take;
 mod take_up;
 mod tell;
+mod tended;
 mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,12 +24,14 @@ use watchfire_model::{IncidentId, LabelSet, Moment, ServerName, Severity};
 use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
+use crate::ack_links::AckLinks;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::wording::Wording;
 use book::Book;
 pub(crate) use returns::Returns;
+pub(crate) use subject::{NAMING, labels_of, server_of};
 
 /// All alerts of one source that fire at a moment.
 #[derive(Debug, Clone)]
@@ -123,6 +126,8 @@ pub(crate) struct Tools {
     /// Wakes the courier.
     pub(crate) courier: Arc<Notify>,
     pub(crate) public_url: String,
+    /// The links by which users acknowledge.
+    pub(crate) ack_links: Option<Arc<AckLinks>>,
     /// Keeps the Message-IDs of two hubs apart.
     pub(crate) hub_id: String,
     pub(crate) wording: Wording,
@@ -202,6 +207,14 @@ impl AlertDesk {
     /// The sources of which something fires: those that are no more want an empty whole round.
     pub(crate) fn sources(&self) -> Vec<String> {
         self.shown().sources()
+    }
+
+    /// Whether an alert with these labels would be found if it were there: not so while its
+    /// server is away, or came back just now.
+    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
+        let fleet = &self.tools.fleet;
+        let Some(server) = server_of(fleet, labels) else { return true };
+        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
     }
 
     /// How the desk does.

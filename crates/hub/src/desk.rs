@@ -18,6 +18,7 @@ mod run;
 mod step;
 mod take_up;
 mod tell;
+mod tended;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use watchfire_api::hub::IncidentRow;
 use watchfire_model::{Incident, IncidentState, Moment, ServerName, Transition};
 use watchfire_store::{Batch, Store, StoreError};
 
+use crate::ack_links::AckLinks;
 use crate::alerts::Returns;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
@@ -118,6 +120,12 @@ impl Desk {
     /// The same desk, that writes down which servers came back.
     pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
         self.returns = returns;
+        self
+    }
+
+    /// The same desk, whose letters let their users acknowledge.
+    pub(crate) fn with_ack_links(mut self, links: Arc<AckLinks>) -> Self {
+        self.letters.ack_links = Some(links);
         self
     }
 

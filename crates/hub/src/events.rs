@@ -1,6 +1,6 @@
 use tokio::sync::broadcast;
 use watchfire_api::hub::IncidentRow;
-use watchfire_model::{Labels, ServerName};
+use watchfire_model::{Incident, Labels, ServerName};
 
 /// How many events a slow page may lag behind before it is told to load anew.
 const CAPACITY: usize = 4096;
@@ -14,6 +14,17 @@ pub(crate) enum Event {
     Incident(ServerName, IncidentRow),
     /// The same of alerts that are about no server: who may know of it is known by the labels.
     FleetWide(Labels, IncidentRow),
+}
+
+impl Event {
+    /// That an incident changed.
+    pub(crate) fn of(incident: &Incident) -> Self {
+        let row = IncidentRow::from(incident);
+        match &incident.labels {
+            Some(labels) => Self::FleetWide(labels.clone(), row),
+            None => Self::Incident(incident.server.clone(), row),
+        }
+    }
 }
 
 /// Tells every open page. Cheap to clone.

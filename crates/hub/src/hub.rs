@@ -1,8 +1,9 @@
 mod data;
 mod error;
+mod sources;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,33 +11,37 @@ use watchfire_alert::{PresenceLimits, Recipient};
 use watchfire_identity::Role;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, ServerName};
+use watchfire_model::{Channel, Incident, IncidentKind, LabelSet, ServerName};
 use watchfire_notify::{Allowed, FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
 use watchfire_runtime::socket::CloseReason;
-use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, memory, task};
+use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory, task};
 use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::{join_address, public_names};
 use crate::agents::{self, Agents};
 use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::archive::Archive;
 use crate::around::Surroundings;
-use crate::config::{Fallback, HubConfig, Service, User};
+use crate::config::{Fallback, HubConfig, User};
 use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
 use crate::daily::Daily;
 use crate::desk::Desk;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::escalate::{self, Escalator};
+use crate::events::{Event, Events};
 use crate::fallback::{Fallbacks, Terms};
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
-use crate::pushed::{Pushes, Senders, United};
+use crate::pushed::{Pushes, Senders};
+use crate::rules::{self, Board};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
 use crate::silences::Silences;
@@ -45,6 +50,7 @@ use crate::wording::Wording;
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
+use sources::{elsewhere, of_everything, sources};
 
 pub(crate) use data::kept_join_address;
 pub use error::HubError;
@@ -53,6 +59,8 @@ pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};
 
 /// How long the end waits for the courier.
 const COURIER_END: Duration = END_PATIENCE.saturating_add(Duration::from_secs(1));
+/// How long it waits for groups of rules to be stored.
+const RULES_END: Duration = Duration::from_secs(1);
 /// How long it waits for what is being sealed, which is sealed after the next start else.
 const SEAL_END: Duration = Duration::from_secs(1);
 /// How long it waits for what was pushed. What is not stored then, senders push again.
@@ -82,6 +90,7 @@ pub struct Hub {
     shown: Shown,
     token_key: TokenKey,
     open_on_loopback: bool,
+    hangups: Option<Hangups>,
     lock: FolderLock,
 }
 
@@ -154,6 +163,7 @@ impl Hub {
             shown: Shown::default(),
             token_key,
             open_on_loopback: false,
+            hangups: None,
             lock,
         })
     }
@@ -169,6 +179,13 @@ impl Hub {
         }
         self.open_on_loopback = true;
         Ok(self)
+    }
+
+    /// Reads the files of rules again at each hangup.
+    #[must_use]
+    pub fn reloading_on(mut self, hangups: Hangups) -> Self {
+        self.hangups = Some(hangups);
+        self
     }
 
     /// Where the hub listens.
@@ -212,7 +229,7 @@ impl Hub {
         let hosts = http::hosts(&config.public_url);
         let arrived = Arc::new(Notify::new());
         let begun = Arc::new(Begun::default());
-        let recipients = recipients(&config.users);
+        let recipients = recipients(&config.users, &config.users);
         let letters = (recipients.clone(), config.public_url.clone(), self.hub_id.clone());
         let desk = Desk::new(
             fleet.clone(),
@@ -236,6 +253,8 @@ impl Hub {
         let silences =
             Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let silences = Arc::new(silences);
+        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
+        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
         let around = Arc::new(Surroundings::default());
         let wording = Wording { around: around.clone(), own: Arc::new(config.messages.words) };
@@ -246,13 +265,30 @@ impl Hub {
             muting: muting.clone(),
             events: events.clone(),
             courier: arrived.clone(),
+            ack_links: Some(ack_links.clone()),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
             wording: wording.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
-        let desk = Arc::new(desk.with_wording(wording));
+        let desk = Arc::new(desk.with_wording(wording).with_ack_links(ack_links.clone()));
+        let on_change = on_change(&desk, &alerts, &events);
+        let escalator = Escalator {
+            fleet: fleet.clone(),
+            store: self.store.clone(),
+            recipients: recipients.clone(),
+            plans: escalate::plans(&config.users),
+            muting: muting.clone(),
+            links: ack_links.clone(),
+            alerts: Some(alerts.clone()),
+            on_change: on_change.clone(),
+            public_url: config.public_url.clone(),
+            hub_id: self.hub_id.clone(),
+            courier: arrived.clone(),
+            known: Mutex::default(),
+        };
+        let acks = Acks::new(self.store.clone(), on_change);
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(
             self.store.clone(),
@@ -268,7 +304,7 @@ impl Hub {
             fleet: fleet.clone(),
             store: self.store.clone(),
             users: config.users,
-            public_url: config.public_url,
+            public_url: config.public_url.clone(),
             hub_id: self.hub_id,
             courier: arrived,
         };
@@ -297,6 +333,11 @@ impl Hub {
             critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
             task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
             critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
+            task::spawn_restarting("escalations", clock.clone(), {
+                let (escalator, clock) = (Arc::new(escalator), clock.clone());
+                let shutdown = shutdown.clone();
+                move || escalator.clone().run(clock.clone(), shutdown.clone())
+            }),
             critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
         ];
         tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
@@ -327,6 +368,19 @@ impl Hub {
             around.read(archive, clock, shutdown)
         }));
         let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
+        let sources = sources(archive.clone(), senders.clone());
+        let board = Board::default();
+        let parts = rules::Parts {
+            source: of_everything(sources.clone()),
+            pushes: pushes.clone(),
+            store: self.store.clone(),
+            sink: Arc::new(alerts.clone()),
+            clock: clock.clone(),
+            external_labels: LabelSet::empty(),
+            public_url: config.public_url,
+        };
+        let engine = rules::Engine::new(config.rules, parts, board.clone());
+        let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
         tasks.extend(handing_over);
@@ -377,8 +431,8 @@ impl Hub {
             enrolment,
             installer: http::Installer::new(self.join_address),
             on_stream,
-            past: http::Past::new(Arc::new(archive.clone()), clock.clone()),
-            sources: sources(archive, senders.clone()),
+            past: http::Past::new(Arc::new(archive), clock.clone()),
+            sources,
             elsewhere,
             question_limits: http::QuestionLimits::default(),
             senders,
@@ -389,9 +443,12 @@ impl Hub {
             self_tests,
             silences,
             alerts,
+            acks,
+            ack_links,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
+            rules: board,
         });
         let answer = http::answer(app);
         let counters = Arc::default();
@@ -401,6 +458,7 @@ impl Hub {
         let _ = clock.within(COURIER_END, courier.join()).await;
         let _ = clock.within(FAREWELL, door.all_left()).await;
         running.end(&clock).await;
+        let _ = clock.within(RULES_END, ruling.join()).await;
         let _ = clock.within(SEAL_END, sealing.join()).await;
         let _ = clock.within(PUSH_END, pushing.join()).await;
         drop(tasks);
@@ -411,20 +469,6 @@ impl Hub {
 fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
     let allow = allowed.hosts().iter().map(ToString::to_string).collect();
     config.map(|fallback| Terms::new(fallback, allow, hub))
-}
-
-/// What agents told and what senders pushed, each for one user's scope.
-fn sources(archive: Archive, senders: Senders) -> http::Sources {
-    Arc::new(move |scope| {
-        let pushed = archive.pushed(senders.of(scope));
-        Box::new(United(archive.source(scope), pushed))
-    })
-}
-
-/// Who answers questions instead. Where that cannot be, the hub answers from what it has.
-fn elsewhere(service: Service, clock: &Clock) -> Option<http::Elsewhere> {
-    let made = http::Elsewhere::new(service, clock.clone());
-    made.inspect_err(|error| tracing::error!(%error, "the history is read here alone")).ok()
 }
 
 /// Without mail, whoever has no other channel is told on the terminal.
@@ -438,10 +482,11 @@ fn tell_on_terminal(users: &mut [User]) {
 fn admins(users: &[User]) -> Vec<Recipient> {
     let reached = || users.iter().filter(|user| user.has_channel());
     let admins: Vec<&User> = reached().filter(|user| user.role == Role::Admin).collect();
-    if admins.is_empty() { recipients(reached()) } else { recipients(admins) }
+    if admins.is_empty() { recipients(reached(), users) } else { recipients(admins, users) }
 }
 
-fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
+/// As far as being told is concerned; `all` may have escalations that lead to them.
+fn recipients<'a>(users: impl IntoIterator<Item = &'a User>, all: &[User]) -> Vec<Recipient> {
     users
         .into_iter()
         .map(|user| Recipient {
@@ -449,11 +494,27 @@ fn recipients<'a>(users: impl IntoIterator<Item = &'a User>) -> Vec<Recipient> {
             scope: user.scope.clone(),
             channels: user.channels.clone(),
             ways: user.ways.clone(),
-            escalated: Vec::new(),
+            escalated: escalate::channels_to(&user.name, all),
             awake: user.awake.clone(),
             time_zone: user.time_zone.clone(),
         })
         .collect()
+}
+
+/// Tells the desks and the open pages that somebody looks after an incident, or wrote to it.
+fn on_change(
+    desk: &Arc<Desk>,
+    alerts: &Arc<AlertDesk>,
+    events: &Events,
+) -> Arc<dyn Fn(&Incident) + Send + Sync> {
+    let (desk, alerts, events) = (desk.clone(), alerts.clone(), events.clone());
+    Arc::new(move |incident| {
+        match incident.kind {
+            IncidentKind::Presence => desk.tended(incident),
+            IncidentKind::Alerts => alerts.tended(incident),
+        }
+        events.tell(Event::of(incident));
+    })
 }
 
 #[cfg(test)]

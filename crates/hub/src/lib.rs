@@ -18,6 +18,8 @@
 //! stored before.
 
 mod accounts;
+mod ack_links;
+mod acks;
 mod address;
 mod admin;
 mod adopt;
@@ -35,6 +37,7 @@ mod dial;
 mod disk;
 mod doctor;
 mod enrolment;
+mod escalate;
 mod events;
 mod fallback;
 mod fleet;
@@ -53,6 +56,7 @@ mod pulses;
 mod pushed;
 mod reader;
 mod report;
+mod rules;
 mod self_test;
 mod session;
 mod shown;
@@ -72,8 +76,8 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Fallback, Heartbeat, HubConfig, Messages, Login, OVERRIDABLE, RemoteWrite, Sender, Service, ServiceLogin,
-    User, WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, Messages, OVERRIDABLE, RemoteWrite, RuleFiles, Sender,
+    Service, ServiceLogin, User, WatchedServer, show,
 };
 pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};

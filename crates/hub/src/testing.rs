@@ -104,6 +104,25 @@ pub(crate) fn open_incident(store: &Store, server: &str, ms: u64) -> IncidentId 
     store.write(|batch| batch.open_incident(&row)).expect("the store works")
 }
 
+/// An open incident of `server`, as [`open_incident`] stores it.
+pub(crate) fn open_row(server: &str, id: i64, ms: u64) -> Incident {
+    Incident {
+        id: IncidentId(id),
+        kind: IncidentKind::Presence,
+        severity: Severity::Critical,
+        part_of: None,
+        server: name(server),
+        labels: None,
+        acknowledged: None,
+        presence: Presence::Down,
+        cause: format!("{server} is silent"),
+        silence_began: Some(moment(ms)),
+        judged: moment(ms),
+        hub_stalled: Duration::ZERO,
+        state: watchfire_model::IncidentState::Open,
+    }
+}
+
 /// A notification for `user` on `channels` whose words are its message id.
 pub(crate) fn letter(
     incident: Option<IncidentId>,

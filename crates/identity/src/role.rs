@@ -25,6 +25,8 @@ pub enum Action {
     Acknowledge,
     /// Make and end silences of servers of one's scope.
     Silence,
+    /// Say that alerts fire which concern servers of one's scope.
+    PostAlerts,
 }
 
 /// A word that names no role.
@@ -38,7 +40,9 @@ pub struct RoleError(pub String);
 pub fn authorize(role: Role, action: Action) -> bool {
     let needed = match action {
         Action::ViewFleet | Action::ViewIncidents => Role::Viewer,
-        Action::ViewDeliveries | Action::Acknowledge | Action::Silence => Role::Operator,
+        Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
+            Role::Operator
+        }
     };
     role >= needed
 }
@@ -46,7 +50,9 @@ pub fn authorize(role: Role, action: Action) -> bool {
 /// True when a user of `role` may do anything besides looking: only then a token may change.
 #[must_use]
 pub fn may_change(role: Role) -> bool {
-    [Action::Acknowledge, Action::Silence].iter().any(|action| authorize(role, *action))
+    [Action::Acknowledge, Action::Silence, Action::PostAlerts]
+        .iter()
+        .any(|action| authorize(role, *action))
 }
 
 impl Role {
@@ -101,6 +107,7 @@ mod tests {
             (Action::ViewDeliveries, [false, true, true]),
             (Action::Acknowledge, [false, true, true]),
             (Action::Silence, [false, true, true]),
+            (Action::PostAlerts, [false, true, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| authorize(role, action)), expected, "{action:?}");

@@ -32,13 +32,22 @@ pub enum ChannelError {
         /// What is special about it.
         what: &'static str,
     },
-    /// The channel does something on the hub's own machine, and its config file does not name it.
+    /// The proxy that the environment names is of a kind that is not understood.
     #[error(
-        "{channel} channels work on the hub's machine: only the hub's own config file may name one"
+        "the environment names a proxy of {scheme}://: SOCKS is not supported, only http:// and \
+         https:// are; set HTTPS_PROXY to one, or NO_PROXY"
     )]
+    Proxy {
+        /// How its URL begins.
+        scheme: String,
+    },
+    /// The channel can do more than tell, and the hub's config file does not name it.
+    #[error("{channel} channels {what}: only the hub's own config file may name such a one")]
     OnlyFromFile {
         /// The kind of channel.
         channel: &'static str,
+        /// What they can.
+        what: &'static str,
     },
     /// A mail channel without a mail server.
     #[error("a mailto: channel needs a mail server: set smtp and from under [mail]")]

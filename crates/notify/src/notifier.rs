@@ -13,7 +13,7 @@ use crate::channel::WebChannel;
 use crate::channel::from_file::FromFile;
 use crate::channel::guard::{self, Allowed, Way};
 use crate::channel::list::Kind;
-use crate::channel::route::{Route, is_mail, route};
+use crate::channel::route::{Route, bad, is_mail, route};
 use crate::channel::send::Sender;
 use crate::mailgun::Mailgun;
 use crate::settings::{MailServer, MailSettings, Timeouts};
@@ -147,9 +147,10 @@ impl Notifier {
             return Ok(format!("mail to {to}"));
         }
         let (kind, route) = route(channel.as_str())?;
+        self.own.check((kind, &route), channel)?;
         match route {
             Route::Own(own) => {
-                self.own.check(kind, channel)?;
+                own.check().map_err(|why| bad(kind, &why))?;
                 Ok(format!("{}: {}", kind.name, own.does()))
             }
             Route::Web(web) => self.describe_web(kind, web.as_ref()),
@@ -167,11 +168,7 @@ impl Notifier {
             server: None,
             is_over: true,
         });
-        let request = request.map_err(|why| ChannelError::BadUrl {
-            channel: kind.name,
-            why,
-            shapes: kind.shapes,
-        })?;
+        let request = request.map_err(|why| bad(kind, &why))?;
         let (_, way) = self.sender.checked(&request)?;
         let way = match way {
             Way::Direct => "over TLS",
@@ -218,12 +215,10 @@ impl Notifier {
         }
         let url = channel.as_str();
         let (kind, route) = route(url)?;
+        self.own.check((kind, &route), channel)?;
         Ok(match route {
             Route::Web(web) => self.sender.send(web.as_ref(), url, message).await,
-            Route::Own(own) => {
-                self.own.check(kind, channel)?;
-                own.send(message, &self.clock, self.timeouts).await
-            }
+            Route::Own(own) => own.send(message, &self.clock, self.timeouts).await,
         })
     }
 

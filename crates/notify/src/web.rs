@@ -38,6 +38,8 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The body, as much of it as was wanted.
     pub body: Vec<u8>,
+    /// True where it is a known provider's, whose host nobody chose: then words of it may be shown.
+    pub is_providers: bool,
 }
 
 /// Why there is no answer, in words.
@@ -114,7 +116,7 @@ pub(crate) async fn received(
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let status = response.status().as_u16();
     let body = read(&mut response, most).await?;
-    Ok(Answer { status, retry_after, content_type, body })
+    Ok(Answer { status, retry_after, content_type, body, is_providers: false })
 }
 
 /// A pause in seconds, or until a date (RFC 9110, section 10.2.3), which counts from the date of the

@@ -24,4 +24,4 @@ pub mod tls;
 
 pub use clock::{Clock, ManualClock, Wall};
 pub use secret::Secret;
-pub use shutdown::{Shutdown, ShutdownHandle};
+pub use shutdown::{Hangups, Shutdown, ShutdownHandle};

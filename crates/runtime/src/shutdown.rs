@@ -56,6 +56,28 @@ impl Shutdown {
     }
 }
 
+/// Tells when the program is to read its files again: SIGHUP, which would end it otherwise.
+#[derive(Debug)]
+pub struct Hangups(tokio::signal::unix::Signal);
+
+impl Hangups {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn listen() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Returns at the next one. Several that come close together are one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            // None will come any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl ShutdownHandle {
     /// Asks for the end. More than once does no harm.
     pub fn request(&self) {

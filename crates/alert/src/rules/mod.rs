@@ -35,7 +35,7 @@ mod tests;
 
 pub use alerts::{Alert, AlertState, Annotations, Change, RESOLVED_KEPT_MS};
 pub use answers::Stage;
-pub use builtin::{BUILT_IN, built_in};
+pub use builtin::{BUILT_IN, BUILT_IN_FILE, built_in};
 pub use error::{Place, RuleError};
 pub use evaluate::{ALERT_NAME_LABEL, Scene, always_known};
 pub use group::{Alerting, Group, Rule, RuleFile, RuleKind, Wording, Wordings};

@@ -28,6 +28,8 @@ pub(super) struct KernelLog {
     buffer: Vec<u8>,
     next: Option<u64>,
     lost: u64,
+    /// True once all that was there was read.
+    has_come_to_end: bool,
     failed: Option<Duration>,
 }
 
@@ -39,6 +41,7 @@ impl KernelLog {
             buffer: Vec::new(),
             next: None,
             lost: 0,
+            has_come_to_end: false,
             failed: None,
         }
     }
@@ -51,6 +54,11 @@ impl KernelLog {
     /// How many records were gone before they could be read.
     pub(super) fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// True once a reading came to the end of the log: from then on what is read is new.
+    pub(super) fn has_come_to_end(&self) -> bool {
+        self.has_come_to_end
     }
 
     /// True while a log that could not be read is left alone.
@@ -85,24 +93,41 @@ impl KernelLog {
         })
     }
 
-    fn read_live(&mut self, root: &Root, mut hear: impl FnMut(Record<'_>)) -> std::io::Result<()> {
+    fn read_live(&mut self, root: &Root, hear: impl FnMut(Record<'_>)) -> std::io::Result<()> {
         if self.open.is_none() {
             match open(root) {
                 Ok(file) => self.open = Some(file),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error),
             }
-            self.buffer.resize(RECORD_BYTES, 0);
         }
-        let Some(file) = &mut self.open else { return Ok(()) };
+        let Some(mut file) = self.open.take() else { return Ok(()) };
+        let followed = self.follow(&mut file, hear);
+        self.open = Some(file);
+        followed
+    }
+
+    /// Reads up to [`MAX_RECORDS`] records, one with each call of `file`.
+    pub(super) fn follow(
+        &mut self,
+        file: &mut impl Read,
+        mut hear: impl FnMut(Record<'_>),
+    ) -> std::io::Result<()> {
+        self.buffer.resize(RECORD_BYTES, 0);
         for _ in 0..MAX_RECORDS {
             match file.read(&mut self.buffer) {
-                Ok(0) => break,
+                Ok(0) => {
+                    self.has_come_to_end = true;
+                    break;
+                }
                 Ok(length) => {
                     let record = Record::parse(&self.buffer[..length]);
                     take(record, &mut self.next, &mut self.lost, &mut hear);
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.has_come_to_end = true;
+                    break;
+                }
                 // The record was overwritten: the next call gives the oldest that
                 // is left, and its number tells how many are lost.
                 Err(error) if error.raw_os_error() == Some(Errno::PIPE.raw_os_error()) => {}
@@ -122,6 +147,7 @@ impl KernelLog {
         for line in lines(text) {
             take(Record::parse(line), &mut self.next, &mut self.lost, &mut hear);
         }
+        self.has_come_to_end = true;
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ const SAME_ERROR: Duration = Duration::from_millis(100);
 
 static EVENTS: Family = Family::counter(
     "watchfire_kernel_events_total",
-    "Events that the kernel told in its log since boot, as far back as the log reached.",
+    "Events that the kernel told in its log, without those that an earlier run of the agent read.",
     &["kind"],
 );
 static LOST: Family = Family::counter(
@@ -81,9 +81,10 @@ impl EventSampler {
         Self { root, log: KernelLog::new(), heard, fault: None }
     }
 
-    /// Counts the records before `position` and tells none of them. For an
+    /// Neither tells nor counts the records before `position`. For an
     /// agent that was started anew within the same boot and kept
-    /// [`EventSampler::position`].
+    /// [`EventSampler::position`]. The log forgets its oldest records: were they
+    /// counted, a smaller count would look like new events.
     pub fn resume(&mut self, position: u64) {
         self.heard.told_from = position;
     }
@@ -111,6 +112,12 @@ impl EventSampler {
         &self.heard.events
     }
 
+    /// True while a part of the log that was there from the beginning is left for the next calls.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.position().is_some() && self.fault.is_none() && !self.log.has_come_to_end()
+    }
+
     /// Why the log cannot be read, when it is there and cannot.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
@@ -119,9 +126,11 @@ impl EventSampler {
 
     /// Adds the counters to what [`crate::TickSampler::put_own`] is given.
     /// Nothing before a record was read: where the log is missing or may not be
-    /// read, it is not known how much happened, which is not nothing.
+    /// read, it is not known how much happened, which is not nothing. Nothing
+    /// before the end was reached either: what was there when the agent came is
+    /// where its counters begin, and must not look like a rise.
     pub fn put_samples(&self, own: &mut Vec<OwnSample>) {
-        if self.position().is_none() {
+        if self.position().is_none() || !self.log.has_come_to_end() {
             return;
         }
         for (kind, &count) in EventKind::ALL.iter().zip(&self.heard.counts) {
@@ -150,10 +159,10 @@ impl Heard {
         if kind == EventKind::HardwareError && self.is_continued(since_boot) {
             return;
         }
-        self.counts[kind as usize] += 1;
         if record.sequence < self.told_from {
             return;
         }
+        self.counts[kind as usize] += 1;
         if self.events.len() >= MAX_EVENTS || !self.may_tell(kind, since_boot) {
             self.left_out += 1;
             return;
@@ -291,12 +300,41 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_told_is_only_counted() {
+    fn what_an_earlier_run_told_is_neither_told_nor_counted() {
         let (dir, mut sampler) = bench();
         write(&dir, "3,1,1,-;I/O error, dev sda, sector 1\n3,2,2,-;I/O error, dev sda, sector 2\n");
         sampler.resume(2);
         assert_eq!(sampler.drain(now()).len(), 1);
-        assert_eq!(sample(&sampler, "disk_error"), 2.0);
+        assert_eq!(sample(&sampler, "disk_error"), 1.0);
+    }
+
+    /// A log with these records, one for each call.
+    struct Records(std::ops::Range<u64>);
+
+    impl std::io::Read for Records {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let number = self.0.next().ok_or(std::io::ErrorKind::WouldBlock)?;
+            let line = format!("3,{number},{number},-;I/O error, dev sda, sector {number}\n");
+            buffer[..line.len()].copy_from_slice(line.as_bytes());
+            Ok(line.len())
+        }
+    }
+
+    #[test]
+    fn counters_begin_where_the_log_was_when_the_agent_came() {
+        let (_dir, mut sampler) = bench();
+        let mut log = Records(0..2_500);
+        let mut given = Vec::new();
+        for more in [0, 0, 0, 3] {
+            log.0.end += more;
+            let EventSampler { log: kernel, heard, .. } = &mut sampler;
+            kernel.follow(&mut log, |record| heard.hear(record, now())).unwrap();
+            let mut own = Vec::new();
+            sampler.put_samples(&mut own);
+            let disk = own.iter().find(|sample| sample.label == Some("disk_error"));
+            given.push(disk.map(|sample| sample.value));
+        }
+        assert_eq!(given, [None, None, Some(2_500.0), Some(2_503.0)]);
     }
 
     #[test]

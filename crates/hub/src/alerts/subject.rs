@@ -6,10 +6,10 @@ use super::book::Subject;
 use crate::fleet::Fleet;
 
 /// The labels that may name a server; the first one that names one of the fleet decides.
-const NAMING: [&str; 4] = ["server", "instance", "host", "hostname"];
+pub(crate) const NAMING: [&str; 4] = ["server", "instance", "host", "hostname"];
 
 /// The server that `labels` name, if it is one of the fleet.
-pub(super) fn server_of(fleet: &Fleet, labels: &LabelSet) -> Option<ServerName> {
+pub(crate) fn server_of(fleet: &Fleet, labels: &LabelSet) -> Option<ServerName> {
     NAMING.iter().find_map(|name| {
         let value = labels.get(name);
         let host = value.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
@@ -31,7 +31,7 @@ pub(super) fn subject(server: Option<&ServerName>, labels: &LabelSet) -> Subject
 
 /// The labels by which ways, maintenance and silences hold: the server's, and over them the
 /// alert's own.
-pub(super) fn labels_of(fleet: &Fleet, server: Option<&ServerName>, labels: &LabelSet) -> Labels {
+pub(crate) fn labels_of(fleet: &Fleet, server: Option<&ServerName>, labels: &LabelSet) -> Labels {
     let mut all = Labels::new();
     if let Some(index) = server.and_then(|server| fleet.index(server)) {
         let server = &fleet.config(index).server;

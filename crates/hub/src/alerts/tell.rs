@@ -181,11 +181,17 @@ impl Work<'_> {
             .filter(|id| part.iter().all(|member| member.alert.incident == *id));
         let alerts: Vec<&Alert> = part.iter().map(|member| &*member.alert).collect();
         let times: Vec<usize> = alerts.iter().map(|alert| self.times(alert)).collect();
+        let fires = incident.filter(|_| kind == NotificationKind::Firing);
+        let told_of = fires.and_then(|id| self.book.open.get(&id));
+        let links = self.tools.ack_links.as_ref().zip(told_of);
+        let acknowledge = links
+            .and_then(|(links, open)| links.acknowledge_url(&open.incident, &user.name, self.now));
         let content = words::content(&words::Letter {
             kind,
             alerts: &alerts,
             times: &times,
             incident,
+            acknowledge: acknowledge.as_deref(),
             repeats: part.iter().all(|member| member.repeats),
             user,
             tools: self.tools,

@@ -25,6 +25,8 @@ pub(super) struct Letter<'a> {
     pub(super) times: &'a [usize],
     /// The incident, where it is one.
     pub(super) incident: Option<IncidentId>,
+    /// Where its user acknowledges that.
+    pub(super) acknowledge: Option<&'a str>,
     pub(super) repeats: bool,
     pub(super) user: &'a Recipient,
     pub(super) tools: &'a Tools,
@@ -72,7 +74,7 @@ fn made(letter: &Letter<'_>, link: &str) -> Content {
         kind: letter.kind,
         alerts: &told,
         link,
-        acknowledge: None,
+        acknowledge: letter.acknowledge,
         time_zone: &letter.user.time_zone,
         at_ms: letter.now.unix_ms,
         repeats: letter.repeats,

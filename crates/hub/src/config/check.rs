@@ -2,6 +2,7 @@
 //! all are told together.
 
 mod disk;
+mod escalate;
 mod fallback;
 mod heartbeat;
 mod mail;
@@ -9,6 +10,7 @@ mod messages;
 mod notify;
 mod plain;
 mod proxies;
+mod rules;
 mod secret;
 mod sender;
 mod server;
@@ -55,6 +57,9 @@ pub(super) struct Checker<'a> {
     open_files: HashSet<PathBuf>,
     /// Every user's channels, each with its place.
     channels: Vec<Located<Channel>>,
+    /// The users to whom escalations lead, each with its place, and whether by channels of
+    /// their own.
+    escalated: Vec<(Located<String>, bool)>,
     /// Where each server and each user was first named.
     names: HashMap<(&'static str, String), Place>,
 }
@@ -73,6 +78,7 @@ impl<'a> Checker<'a> {
             warnings: Vec::new(),
             open_files: HashSet::new(),
             channels: Vec::new(),
+            escalated: Vec::new(),
             names: HashMap::new(),
         }
     }
@@ -90,6 +96,7 @@ impl<'a> Checker<'a> {
         let public_url = self.public_url(public_url, listen);
         let plain = self.plain(file.plain);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
+        let rules = self.rules(file.rules, file.builtin_rules);
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
         let remote_writes = self.remote_writes(file.remote_write);
         let read_from = file.history.and_then(|table| self.history(table));
@@ -122,6 +129,7 @@ impl<'a> Checker<'a> {
             let notifier = notifier.with_own(own).allowing(allowed.clone());
             self.check_channels(&notifier, has_mail);
         }
+        self.check_escalations(&users);
         self.warn_about_scopes(&users, &servers, &senders);
         let config = || {
             Some(HubConfig {
@@ -143,6 +151,7 @@ impl<'a> Checker<'a> {
                 read_from,
                 messages,
                 heartbeat: heartbeat?,
+                rules: rules?,
                 fallback: fallback?,
                 warnings: self.warnings,
             })

@@ -16,6 +16,8 @@ pub(super) struct HubFile {
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) plain: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) rules: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) builtin_rules: Option<bool>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<Spanned<String>>,
     #[serde(default)]
@@ -83,6 +85,19 @@ pub(super) struct UserTable {
     pub(super) wakes: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) way: Vec<WayTable>,
+    #[serde(default)]
+    pub(super) escalate: Vec<Spanned<EscalateTable>>,
+}
+
+/// `[[user.escalate]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EscalateTable {
+    pub(super) after: Spanned<String>,
+    pub(super) user: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) channels: Vec<Spanned<String>>,
+    pub(super) severity: Option<Spanned<String>>,
 }
 
 /// `[[user.way]]`

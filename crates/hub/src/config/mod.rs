@@ -5,6 +5,7 @@ mod fallback;
 mod file;
 mod heartbeat;
 mod messages;
+mod rules;
 mod service;
 mod show;
 mod warn;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use watchfire_alert::told::{Awake, Maintenance, Way};
+use watchfire_alert::told::{Awake, Escalation, Maintenance, Way};
 use watchfire_identity::Role;
 use watchfire_identity::certificate::AgentId;
 use watchfire_identity::password::PasswordHash;
@@ -31,6 +32,7 @@ use crate::self_test::WeekTime;
 pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use messages::Messages;
+pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};
@@ -78,6 +80,8 @@ pub struct HubConfig {
     pub messages: Messages,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
+    /// The rules that are evaluated.
+    pub rules: RuleFiles,
     /// Whom the agents tell when the hub is gone.
     pub fallback: Option<Fallback>,
     /// What is allowed and probably not meant.
@@ -132,6 +136,8 @@ pub struct User {
     pub channels: Vec<Channel>,
     /// Other channels for some news; the first one that fits decides.
     pub ways: Vec<Way>,
+    /// Who is told when nobody looks after what the user was told of.
+    pub escalation: Escalation,
     /// When the user can be told of anything.
     pub awake: Awake,
     /// When the daily report leaves, in minutes since the user's midnight.
@@ -153,6 +159,7 @@ impl User {
             scope: Scope::everything(),
             channels: vec![Channel::new(crate::terminal::URL)],
             ways: Vec::new(),
+            escalation: Escalation::default(),
             awake: Awake::default(),
             report: None,
             self_test: None,
@@ -173,7 +180,9 @@ impl HubConfig {
     /// Every channel that the file names.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.users.iter().flat_map(|user| {
-            user.channels.iter().chain(user.ways.iter().flat_map(|way| &way.channels))
+            let of_ways = user.ways.iter().flat_map(|way| &way.channels);
+            let of_stages = user.escalation.stages.iter().flat_map(|stage| &stage.channels);
+            user.channels.iter().chain(of_ways).chain(of_stages)
         })
     }
 

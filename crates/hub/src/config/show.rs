@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use watchfire_alert::told::{Way, Window};
+use watchfire_alert::told::{Stage, Way, Window};
 use watchfire_model::{Channel, Server};
 use watchfire_notify::{AllowedHost, MailServer};
 use watchfire_runtime::net::Network;
@@ -28,6 +28,13 @@ pub fn show(config: &HubConfig) -> String {
     if !config.trusted_proxies.is_empty() {
         let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");
+    }
+    let patterns: Vec<&str> = config.rules.patterns().collect();
+    if !patterns.is_empty() {
+        let _ = writeln!(text, "rules = {patterns:?}");
+    }
+    if !config.rules.has_built_in() {
+        let _ = writeln!(text, "builtin_rules = false");
     }
     show_mail(&mut text, config);
     show_notify(&mut text, config);
@@ -196,6 +203,7 @@ fn show_users(text: &mut String, config: &HubConfig) {
             let _ = writeln!(text, "time_zone = {zone:?}");
         }
         user.ways.iter().for_each(|way| show_way(text, way));
+        user.escalation.stages.iter().for_each(|stage| show_stage(text, stage));
     }
 }
 
@@ -222,6 +230,17 @@ fn show_way(text: &mut String, way: &Way) {
         let _ = writeln!(text, "during = \"{during}\"");
     }
     let _ = writeln!(text, "channels = {:?}", shown_channels(&way.channels));
+}
+
+fn show_stage(text: &mut String, stage: &Stage) {
+    let _ = writeln!(text, "\n[[user.escalate]]\nafter = {:?}", duration(stage.after));
+    if let Some(user) = &stage.user {
+        let _ = writeln!(text, "user = {user:?}");
+    }
+    let _ = writeln!(text, "severity = \"{}\"", stage.severity);
+    if !stage.channels.is_empty() {
+        let _ = writeln!(text, "channels = {:?}", shown_channels(&stage.channels));
+    }
 }
 
 fn shown_channels(channels: &[Channel]) -> Vec<String> {

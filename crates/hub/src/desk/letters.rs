@@ -14,6 +14,7 @@ use watchfire_store::{Batch, NewNotification, StoreError, Thread};
 use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
+use crate::ack_links::AckLinks;
 use crate::courier::Begun;
 use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
@@ -66,6 +67,8 @@ pub(super) struct Letters {
     pub(super) begun: Arc<Begun>,
     /// What they have besides their facts.
     pub(super) wording: Wording,
+    /// The links by which users acknowledge.
+    pub(super) ack_links: Option<Arc<AckLinks>>,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -84,8 +87,19 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        let wording = Wording::default();
-        Self { fleet, recipients, public_url, hub_id, begun, wording, muting, words, group_words }
+        let (ack_links, wording) = (None, Wording::default());
+        Self {
+            fleet,
+            recipients,
+            public_url,
+            hub_id,
+            begun,
+            ack_links,
+            wording,
+            muting,
+            words,
+            group_words,
+        }
     }
 
     /// One notification to each user who is to be told. The beginning goes to
@@ -314,6 +328,9 @@ impl Letters {
         let reading = self.fleet.reading_before(index, news.at);
         let around = self.wording.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
+        let links = self.ack_links.as_ref().filter(|_| news.kind == NotificationKind::Down);
+        let acknowledge =
+            links.and_then(|links| links.acknowledge_url(incident, &user.name, news.at));
         let facts = Facts {
             kind: news.kind,
             server: &config.server,
@@ -329,7 +346,7 @@ impl Letters {
             last_processes: reading.processes.as_deref(),
             around: around.as_deref(),
             link: &link,
-            acknowledge: None,
+            acknowledge: acknowledge.as_deref(),
             time_zone: &user.time_zone,
         };
         let (words, words_if_first) = self.words;

@@ -26,7 +26,7 @@ const SELECTOR_KEY: &str = "match%5b%5d";
 /// long, and sets the headers that every answer has.
 pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_api = path.starts_with("/api") || matches!(path, "/federate" | "/login");
+    let is_api = path.starts_with("/api") || matches!(path, "/federate" | "/login" | "/ack");
     let mut response = match refusal(&app, &request) {
         Some(refusal) => refusal.into_response(),
         None => {

@@ -183,18 +183,11 @@ impl App {
         }
     }
 
-    /// Incidents of servers that the config has no more are for nobody. Those of alerts that are
-    /// about no server have labels of their own.
     fn may_see(&self, caller: &Caller, incident: &Incident) -> bool {
-        if let Some(labels) = &incident.labels {
-            return caller.sees(labels);
-        }
-        let fleet = &self.parts.fleet;
-        let index = fleet.index(&incident.server);
-        index.is_some_and(|index| caller.sees(&fleet.config(index).server.labels))
+        self.is_in(&caller.session.account.scope, incident)
     }
 
-    async fn stored<T: Send + 'static>(
+    pub(super) async fn stored<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {

@@ -3,6 +3,8 @@
 //! It is about all servers together, so it is told to those alone who see all of them; for
 //! everybody else there is nothing.
 
+mod rules;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -97,50 +99,73 @@ struct Told<T> {
     value: fn(&T) -> f64,
 }
 
-impl<T> Told<T> {
-    fn metric(&self) -> Metric {
-        Metric { name: self.name.into(), help: self.help.into(), kind: self.kind }
-    }
-}
-
 /// Answers a scrape.
 pub(super) async fn metrics(
     State(app): State<AppState>,
     asker: Asker,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (hand_overs, alerts) = if asker.account.scope.is_everything() {
-        let hand_overs = app.parts.hand_overs.figures().await.map_err(Refusal::fault)?;
-        (hand_overs, Some(app.parts.alerts.counts()))
-    } else {
-        (Vec::new(), None)
-    };
+    let mut text = Text::default();
+    if asker.account.scope.is_everything() {
+        text.add_hand_overs(&app.parts.hand_overs.figures().await.map_err(Refusal::fault)?);
+        text.add_alerts(&app.parts.alerts.counts());
+        rules::add(&mut text, &app.parts.rules);
+    }
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = negotiate(accept);
     let kind = [(header::CONTENT_TYPE, format.content_type())];
-    Ok((kind, exposition(&hand_overs, alerts.as_ref(), format)).into_response())
+    Ok((kind, text.exposition(format)).into_response())
 }
 
-fn exposition(hand_overs: &[Figures], alerts: Option<&AlertCounts>, format: Format) -> Vec<u8> {
-    let mut schema = Schema::new(1);
-    let mut tick = Tick { generation: 1, ..Tick::default() };
-    for told in &OF_HAND_OVERS {
-        for one in hand_overs {
-            let key = SeriesKey::new(told.name, [("url", one.url.as_str())]);
-            schema.push(key.expect("the names are ours, and good"));
-            tick.values.push((told.value)(one));
+/// What is told, metric by metric.
+struct Text {
+    schema: Schema,
+    tick: Tick,
+    metrics: Vec<Metric>,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        let tick = Tick { generation: 1, ..Tick::default() };
+        Self { schema: Schema::new(1), tick, metrics: Vec::new() }
+    }
+}
+
+impl Text {
+    fn add_hand_overs(&mut self, hand_overs: &[Figures]) {
+        for told in &OF_HAND_OVERS {
+            let rows = hand_overs.iter().map(|one| ([("url", one.url.as_str())], one));
+            self.add(told, rows);
         }
     }
-    for (told, counts) in OF_ALERTS.iter().flat_map(|told| alerts.map(|counts| (told, counts))) {
-        schema.push(SeriesKey::new(told.name, []).expect("the names are ours, and good"));
-        tick.values.push((told.value)(counts));
+
+    fn add_alerts(&mut self, counts: &AlertCounts) {
+        for told in &OF_ALERTS {
+            self.add(told, [([], counts)].into_iter());
+        }
     }
-    let metrics = OF_HAND_OVERS.iter().map(Told::metric);
-    let metrics: Vec<Metric> = metrics.chain(OF_ALERTS.iter().map(Told::metric)).collect();
-    let mut text = Vec::new();
-    let readings = Readings { schema: &schema, metrics: &metrics, tick: &tick };
-    Renderer::default().render(&readings, format, &mut text);
-    text
+
+    /// A metric, and its value for each row.
+    fn add<'a, T: 'a, const N: usize>(
+        &mut self,
+        told: &Told<T>,
+        rows: impl Iterator<Item = ([(&'a str, &'a str); N], &'a T)>,
+    ) {
+        for (labels, row) in rows {
+            let key = SeriesKey::new(told.name, labels);
+            self.schema.push(key.expect("the names are ours, and good"));
+            self.tick.values.push((told.value)(row));
+        }
+        let (name, help) = (told.name.into(), told.help.into());
+        self.metrics.push(Metric { name, help, kind: told.kind });
+    }
+
+    fn exposition(&self, format: Format) -> Vec<u8> {
+        let mut text = Vec::new();
+        let Self { schema, tick, metrics } = self;
+        Renderer::default().render(&Readings { schema, metrics, tick }, format, &mut text);
+        text
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +182,9 @@ mod tests {
             counted: Counted { sent, refused: 1, retries: 2, taken_ms: 61_000 },
         };
         let both = [figures("https://one.test/w", 10), figures("https://two.test/w", 20)];
-        let text = String::from_utf8(exposition(&both, None, Format::Text)).expect("text");
+        let mut told = Text::default();
+        told.add_hand_overs(&both);
+        let text = String::from_utf8(told.exposition(Format::Text)).expect("text");
         for line in [
             "# TYPE watchfire_remote_write_samples_sent_total counter",
             "watchfire_remote_write_samples_sent_total{url=\"https://one.test/w\"} 10",
@@ -171,14 +198,15 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
         }
-        assert!(exposition(&[], None, Format::Text).is_empty());
+        assert!(Text::default().exposition(Format::Text).is_empty());
     }
 
     #[test]
     fn alerts_have_their_figures() {
         let counts = AlertCounts { firing: 3, untold: 2, letters: 9, left_out: 1, not_stored: 4 };
-        let text = exposition(&[], Some(&counts), Format::Text);
-        let text = String::from_utf8(text).expect("text");
+        let mut told = Text::default();
+        told.add_alerts(&counts);
+        let text = String::from_utf8(told.exposition(Format::Text)).expect("text");
         for line in [
             "# TYPE watchfire_alerts_firing gauge",
             "watchfire_alerts_firing 3",

@@ -2,6 +2,9 @@
 //! behind a session, a role and the scope of the user's servers; what a user
 //! may not know of is answered like what does not exist.
 
+mod ack;
+mod acknowledge;
+mod alertmanager;
 mod asker;
 mod changer;
 mod channels;
@@ -50,6 +53,8 @@ use watchfire_runtime::{Clock, Shutdown};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
@@ -61,8 +66,10 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
+use alertmanager::Posting;
 use asker::Recall;
 pub(crate) use install::Installer;
 use open::OpenDoor;
@@ -87,7 +94,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 26] = [
+const ROUTES: [Route; 29] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -108,6 +115,15 @@ const ROUTES: [Route; 26] = [
     ("/api/incidents/{id}", || get(incidents::one)),
     ("/api/silences", || get(silences::list).post(silences::make)),
     ("/api/silences/{id}", || get(silences::one).delete(silences::end)),
+    ("/api/incidents/{id}/acknowledge", || {
+        post(acknowledge::acknowledge)
+            .delete(acknowledge::take_back)
+            .layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/api/incidents/{id}/notes", || {
+        post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
+    }),
+    ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -154,12 +170,17 @@ pub(crate) struct Parts {
     pub(crate) silences: Arc<Silences>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
+    /// Who looks after what, and the links by which letters let their users say so.
+    pub(crate) acks: Acks,
+    pub(crate) ack_links: Arc<AckLinks>,
     /// Signs the tokens of programs.
     pub(crate) token_key: TokenKey,
     /// Whether this machine needs no login.
     pub(crate) open_on_loopback: bool,
     /// Whether the hub's own disk has room.
     pub(crate) disk: Arc<Disk>,
+    /// Rules and their alerts.
+    pub(crate) rules: Board,
 }
 
 struct App {
@@ -174,7 +195,9 @@ struct App {
     recall: Recall,
     questions: Questions,
     writing: Writing,
+    posting: Posting,
     open: OpenDoor,
+    ack_pace: ack::Pace,
 }
 
 type AppState = Arc<App>;
@@ -223,13 +246,15 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         writing: Writing::default(),
+        posting: Posting::default(),
         open: OpenDoor::default(),
+        ack_pace: ack::Pace::default(),
     })
 }
 
 fn routes(app: AppState) -> Router {
     let routes = Router::new().merge(page::routes());
-    let ours = ROUTES.iter().chain(&prometheus::ROUTES);
+    let ours = ROUTES.iter().chain(&prometheus::ROUTES).chain(&alertmanager::ROUTES);
     let routes = ours.fold(routes, |router, (path, answer)| router.route(path, answer()));
     routes
         .fallback(reply::no_such_path)

@@ -1,6 +1,8 @@
 //! The router as a stranger, a viewer and an administrator meet it.
 
 mod access;
+mod acknowledge;
+mod alertmanager;
 mod alerts;
 mod bombs;
 mod changer;
@@ -37,17 +39,20 @@ use watchfire_store::Store;
 use super::install::Installer;
 use super::{AppState, Parts, REQUEST_TIME, ROUTES, hosts, page};
 use crate::accounts::Account;
+use crate::ack_links::AckLinks;
+use crate::acks::Acks;
 use crate::agents::Agents;
 use crate::alerts::{AlertDesk, Tools};
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
+use crate::rules::Board;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
@@ -102,6 +107,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         muting: Arc::default(),
         events: events.clone(),
         courier: Arc::default(),
+        ack_links: None,
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
         wording: Default::default(),
@@ -174,9 +180,15 @@ impl House {
             muting,
             silences: Arc::new(silences),
             alerts: alert_desk(&fleet, &store, &events),
+            acks: Acks::new(store.clone(), {
+                let events = events.clone();
+                Arc::new(move |incident| events.tell(Event::of(incident)))
+            }),
+            ack_links: Arc::new(ack_links()),
             token_key: TokenKey::generate(),
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
+            rules: Board::default(),
         };
         change(&mut parts);
         let state = super::state(parts);
@@ -266,6 +278,12 @@ impl Answer {
     }
 }
 
+/// The links that letters of this hub would hold.
+fn ack_links() -> AckLinks {
+    let users = [("ann", Role::Viewer), ("olga", Role::Operator)];
+    AckLinks::new(&TokenKey::from_bytes([9; 32]), "https://hub.test:5100/watch", users)
+}
+
 fn account(name: &str, role: Role, scope: Scope) -> Account {
     Account { name: name.to_owned(), role, scope, password: HASH.clone() }
 }
@@ -296,7 +314,12 @@ fn login(user: &str, password: &str) -> Request<Body> {
 /// Every path that the router knows, as in its tables.
 fn paths() -> impl Iterator<Item = &'static str> {
     let files = page::FILES.iter().map(|(path, ..)| *path);
-    ROUTES.iter().chain(&super::prometheus::ROUTES).map(|(path, _)| *path).chain(files)
+    ROUTES
+        .iter()
+        .chain(&super::prometheus::ROUTES)
+        .chain(&super::alertmanager::ROUTES)
+        .map(|(path, _)| *path)
+        .chain(files)
 }
 
 /// Tests of channels: `ann` has one, and nobody else has any.

@@ -26,6 +26,7 @@ fn config(folder: &Path) -> HubConfig {
         users: Vec::new(),
         mail: None,
         allowed: watchfire_notify::Allowed::default(),
+        rules: Default::default(),
         budget: crate::courier::Budget::default(),
         warnings: Vec::new(),
     }

@@ -21,6 +21,6 @@ mod united;
 
 pub(crate) use names::in_own_name;
 pub(crate) use queue::{Outcome, Pushes};
-pub(crate) use senders::{KnownSender, ROOM_KIB, Senders};
+pub(crate) use senders::{KnownSender, ROOM_KIB, RULES, Senders};
 pub(crate) use source::PushedSource;
 pub(crate) use united::United;

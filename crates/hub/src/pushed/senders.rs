@@ -11,18 +11,28 @@ use crate::config::Sender;
 
 /// The sender that whoever comes by the door on loopback is.
 const LOCAL: &str = "local";
+/// The sender that the hub's own rules are.
+pub(crate) const RULES: &str = "rules";
 /// What the bodies of all requests may take of the hub's memory at a time, in KiB.
 pub(crate) const ROOM_KIB: usize = 64 << 10;
 /// What those of one sender may.
 const ROOM_OF_ONE_KIB: usize = ROOM_KIB / 2;
 
 /// All senders. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Senders(Arc<Inner>);
 
-#[derive(Debug, Default)]
+impl Default for Senders {
+    /// None but the hub's own rules.
+    fn default() -> Self {
+        Self::new(&[], false)
+    }
+}
+
+#[derive(Debug)]
 struct Inner {
     all: Vec<Arc<KnownSender>>,
+    rules: Arc<KnownSender>,
     /// Made anew at each start: what is kept of a token says nothing of it.
     key: TokenKeyOf,
     local: Option<Arc<KnownSender>>,
@@ -44,6 +54,8 @@ pub(crate) struct KnownSender {
     labels: Labels,
     /// What is kept of its token; of the sender that needs none, nothing.
     token: Option<[u8; 32]>,
+    /// Its series may have the names of servers.
+    pub(crate) speaks_for_servers: bool,
     /// What is left of the memory that its requests may hold, in KiB.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -55,7 +67,7 @@ impl Senders {
         let known = |server: &Server, token| {
             let room = Arc::new(Semaphore::new(ROOM_OF_ONE_KIB));
             let (name, labels) = (server.name.clone(), server.labels.clone());
-            Arc::new(KnownSender { name, labels, token, room })
+            Arc::new(KnownSender { name, labels, token, speaks_for_servers: false, room })
         };
         let mut all: Vec<_> = config
             .iter()
@@ -70,7 +82,14 @@ impl Senders {
                 local
             })
         });
-        Self(Arc::new(Inner { all, key, local }))
+        let rules = Arc::new(KnownSender {
+            name: ServerName::new(RULES).expect("it is a good name"),
+            labels: Labels::new(),
+            token: None,
+            speaks_for_servers: true,
+            room: Arc::new(Semaphore::new(0)),
+        });
+        Self(Arc::new(Inner { all, rules, key, local }))
     }
 
     /// The sender whose token this is, and its name where one is told. Every token is compared,
@@ -95,12 +114,15 @@ impl Senders {
 
     /// The senders whose series a user with this scope sees (invariant I7).
     pub(crate) fn of(&self, scope: &Scope) -> Vec<Arc<KnownSender>> {
-        self.0.all.iter().filter(|sender| scope.holds(&sender.labels)).cloned().collect()
+        let of_config = self.0.all.iter().filter(|sender| scope.holds(&sender.labels));
+        let rules = Some(&self.0.rules).filter(|_| scope.is_everything());
+        of_config.chain(rules).cloned().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use watchfire_model::Selector;
     use watchfire_runtime::Secret;
 
     use super::*;
@@ -128,9 +150,10 @@ mod tests {
         assert_eq!(found("token-of-b-prom", None).as_deref(), Some("b-prom"));
         assert_eq!(found("token-of-b-prom", Some("b-prom")).as_deref(), Some("b-prom"));
         assert_eq!(found("token-of-b-prom", Some("a-prom")), None);
-        for wrong in ["", "token-of-b-pro", "token-of-b-prom ", "local"] {
+        for wrong in ["", "token-of-b-pro", "token-of-b-prom ", "local", "rules"] {
             assert_eq!(found(wrong, None), None, "{wrong:?}");
             assert_eq!(found(wrong, Some("local")), None, "{wrong:?}");
+            assert_eq!(found(wrong, Some(RULES)), None, "{wrong:?}");
         }
         assert!(!format!("{senders:?}").contains("token-of"));
     }
@@ -139,7 +162,10 @@ mod tests {
     fn a_scope_holds_for_senders_as_for_servers() {
         let senders = Senders::new(&config(), true);
         assert_eq!(names(senders.of(&team("a"))), ["a-prom"]);
-        assert_eq!(names(senders.of(&Scope::everything())), ["a-prom", "b-prom", "local"]);
+        let all = ["a-prom", "b-prom", "local", "rules"];
+        assert_eq!(names(senders.of(&Scope::everything())), all);
+        let by_name = Selector::parse("name=\"rules\"").expect("good");
+        assert_eq!(names(senders.of(&Scope::new(vec![by_name]))), [""; 0]);
         assert_eq!(names(senders.of(&Scope::default())), [""; 0]);
         assert_eq!(senders.local().map(|one| one.name.to_string()).as_deref(), Some("local"));
         assert!(Senders::new(&config(), false).local().is_none());
@@ -150,7 +176,7 @@ mod tests {
         let mut config = config();
         config[0].server = Server::new(name(LOCAL), Labels::new());
         let senders = Senders::new(&config, true);
-        assert_eq!(names(senders.of(&Scope::everything())), ["local", "b-prom"]);
+        assert_eq!(names(senders.of(&Scope::everything())), ["local", "b-prom", "rules"]);
         assert!(senders.local().is_some_and(|one| one.token.is_some()));
     }
 }

@@ -48,12 +48,16 @@ impl PushedSource {
         each: &mut OnFound<'_>,
     ) -> Result<(), SourceError> {
         let Some(history) = &self.history else { return Ok(()) };
-        let asked = before_renaming(matchers);
+        let of_senders = before_renaming(matchers);
         for sender in &self.senders {
+            let speaks_for_servers = sender.speaks_for_servers;
+            let asked = if speaks_for_servers { matchers } else { &of_senders };
             let mut problem = None;
             let told =
-                history.pushed_series(sender.name.as_str(), &asked, span, &mut |mut found| {
-                    self.show(&mut found, matchers, asked.len() == matchers.len());
+                history.pushed_series(sender.name.as_str(), asked, span, &mut |mut found| {
+                    if !speaks_for_servers {
+                        self.show(&mut found, matchers, asked.len() == matchers.len());
+                    }
                     match each(history, sender, found) {
                         Ok(()) => ControlFlow::Continue(()),
                         Err(error) => {

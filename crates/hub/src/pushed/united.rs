@@ -1,11 +1,13 @@
 //! Two sources as one.
 
+use std::collections::HashSet;
+
 use watchfire_model::{
     Found, FoundSeries, LabelSet, Listing, MetricFacts, Selection, SeriesSource, SourceError,
 };
 
-/// What either has. No label set is in both: of agents' series each has the name of a server of
-/// the fleet as `instance`, and of pushed ones none.
+/// What either has. A label set that is in both is the first one's: of agents' series each has the
+/// name of a server of the fleet as `instance`, and of pushed ones those alone that rules record.
 #[derive(Debug, Clone)]
 pub(crate) struct United<A, B>(pub(crate) A, pub(crate) B);
 
@@ -31,7 +33,7 @@ impl<A: SeriesSource, B: SeriesSource> SeriesSource for United<A, B> {
             }
             other => other,
         })?;
-        found.items.extend(other.items);
+        add(&mut found.items, other.items);
         found.warnings.extend(other.warnings);
         Ok(found)
     }
@@ -68,6 +70,15 @@ impl<A: SeriesSource, B: SeriesSource> SeriesSource for United<A, B> {
         found.items.truncate(limit);
         Ok(found)
     }
+}
+
+/// Adds the series whose labels are not there yet.
+fn add(found: &mut Vec<FoundSeries>, mut other: Vec<FoundSeries>) {
+    if !found.is_empty() && !other.is_empty() {
+        let known: HashSet<&LabelSet> = found.iter().map(|series| &series.labels).collect();
+        other.retain(|series| !known.contains(&series.labels));
+    }
+    found.extend(other);
 }
 
 /// The least `limit` items of two sorted lists, each once.
@@ -119,6 +130,32 @@ mod tests {
         assert_eq!(select(2, 6), Err(SourceError::TooManySeries { limit: 2 }));
         assert_eq!(select(3, 5), Err(SourceError::TooManySamples { limit: 5 }));
         assert_eq!(select(1, 6), Err(SourceError::TooManySeries { limit: 1 }));
+    }
+
+    #[test]
+    fn a_label_set_that_is_in_both_is_the_first_ones() {
+        let mut other = MemorySource::default();
+        for name in ["b", "c"] {
+            other.add(&[("__name__", "m"), ("instance", name)], &[(1, 7.0)]);
+        }
+        let united = United(source(&["a", "b"]), other);
+        let matchers = [Matcher::new("__name__", MatchOp::Equal, "m").expect("good")];
+        let selection = Selection {
+            matchers: &matchers,
+            after_ms: 0,
+            until_ms: 9,
+            hint: Hint::default(),
+            max_series: 9,
+            max_samples: 9,
+            out_of_time: &|| false,
+        };
+        let found = united.select(&selection).expect("it is readable").items;
+        let first = |series: &FoundSeries| {
+            (series.labels.get("instance").to_owned(), series.samples.values()[0])
+        };
+        let told: Vec<(String, f64)> = found.iter().map(first).collect();
+        let expected = [("a", 1.0), ("b", 1.0), ("c", 7.0)];
+        assert_eq!(told, expected.map(|(name, value)| (name.to_owned(), value)));
     }
 
     #[test]

@@ -1,14 +1,41 @@
 //! What providers' answers mean. Of a body only an identifier or one line that names an
-//! error is ever shown, and only where it is JSON that has such a field: a body of
-//! something that is no provider tells nobody anything.
+//! error is ever shown, and only where it is JSON that has such a field and comes from one of the
+//! [`HOSTS`] that nobody chose. Of any other answer its status alone is shown: a channel must not
+//! read for its user what stands behind the hub.
 
 use std::time::Duration;
 
+use reqwest::Url;
 use serde_json::Value;
 use watchfire_model::DeliveryOutcome;
 
 use crate::clean;
 use crate::web::Answer;
+
+/// The hosts of providers that are the same for everybody.
+const HOSTS: [&str; 16] = [
+    "api.bird.com",
+    "api.eu.opsgenie.com",
+    "api.opsgenie.com",
+    "api.plivo.com",
+    "api.pushover.net",
+    "api.telegram.org",
+    "api.twilio.com",
+    "chat.googleapis.com",
+    "discord.com",
+    "events.eu.pagerduty.com",
+    "events.pagerduty.com",
+    "hooks.slack.com",
+    "rest.messagebird.com",
+    "rest.nexmo.com",
+    "slack.com",
+    "webexapis.com",
+];
+
+/// Whether what answers at this URL is a provider that proves its name.
+pub(crate) fn is_providers(url: &Url) -> bool {
+    url.scheme() == "https" && url.host_str().is_some_and(|host| HOSTS.contains(&host))
+}
 
 /// How much of a provider's words is shown, in characters.
 const MAX_SAID_CHARS: usize = 200;
@@ -58,7 +85,7 @@ pub(crate) fn is_turned_away(answer: &Answer, outcome: &DeliveryOutcome) -> bool
 
 /// The provider took it, under this identifier where it gave one.
 pub(crate) fn accepted(answer: &Answer, identifier: Option<&str>) -> DeliveryOutcome {
-    let reply = identifier.map(bounded).filter(|id| !id.is_empty());
+    let reply = identifier.filter(|_| answer.is_providers).map(bounded).filter(|id| !id.is_empty());
     DeliveryOutcome::Accepted { reply: reply.unwrap_or_else(|| answer.status.to_string()) }
 }
 
@@ -89,8 +116,12 @@ pub(crate) fn json(answer: &Answer) -> Option<Value> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-/// What the provider says is wrong, in one line; empty when it says nothing that is understood.
+/// What the provider says is wrong, in one line; empty when it says nothing that is understood, or
+/// is somebody whom the channel's user chose.
 pub(crate) fn said(answer: &Answer) -> String {
+    if !answer.is_providers {
+        return String::new();
+    }
     let found = json(answer).and_then(|body| ERRORS.iter().find_map(|key| text_in(body.get(key)?)));
     found.map(|text| bounded(&text)).unwrap_or_default()
 }
@@ -149,8 +180,9 @@ fn text_in(value: &Value) -> Option<String> {
 }
 
 fn words(answer: &Answer, why: &str) -> String {
-    let later =
-        pause(answer).map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
+    // A number in a body is a part of it.
+    let shown = pause(answer).filter(|_| answer.is_providers || answer.retry_after.is_some());
+    let later = shown.map(|pause| format!(", try again after {} s", pause.as_secs_f64().ceil()));
     let colon = if why.is_empty() { "" } else { ": " };
     clean::line(&format!("{}{}{colon}{why}", answer.status, later.unwrap_or_default()))
 }
@@ -164,7 +196,13 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, content_type: None, body: body.as_bytes().to_vec() }
+        Answer {
+            status,
+            retry_after: None,
+            content_type: None,
+            body: body.as_bytes().to_vec(),
+            is_providers: true,
+        }
     }
 
     fn told(status: u16, body: &str) -> (&'static str, String) {
@@ -251,6 +289,29 @@ mod tests {
             assert_eq!(told.0, word, "{body}");
         }
         assert_eq!(crate::testing::told(by_identifier(&answer(404, ""), "id")).0, "retry");
+    }
+
+    #[test]
+    fn of_a_host_that_somebody_chose_the_status_alone_is_shown() {
+        let body = r#"{"id": "hidden", "error": "hidden", "retry_after": 77}"#;
+        for status in [200, 302, 400, 404, 429, 500] {
+            let chosen = Answer { is_providers: false, ..answer(status, body) };
+            for outcome in [by_status(&chosen), by_identifier(&chosen, "id")] {
+                let (_, words) = crate::testing::told(outcome);
+                assert!(words.starts_with(&status.to_string()), "{words}");
+                assert!(!words.contains("hidden") && !words.contains("77"), "{words}");
+            }
+        }
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert!(is_providers(&url("https://api.telegram.org/bot1:x/sendMessage")));
+        for other in [
+            "http://api.telegram.org/",
+            "https://api.telegram.org.evil.example/",
+            "https://api.telegram.org@10.0.0.1/",
+            "https://10.0.0.1/?https://api.telegram.org/",
+        ] {
+            assert!(!is_providers(&url(other)), "{other}");
+        }
     }
 
     #[test]

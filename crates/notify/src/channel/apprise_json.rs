@@ -76,6 +76,10 @@ impl WebChannel for AppriseJson {
         let request = Request::new(self.method, url, Body::Json(Value::Object(body)));
         Ok(self.target.headed(request.with_auth(self.auth.clone())))
     }
+
+    fn only_from_file(&self) -> Option<&'static str> {
+        (self.method == Method::Get).then_some("with method=get ask by GET")
+    }
 }
 
 fn change(body: &mut Map<String, Value>, name: &str, value: &str) {

@@ -4,7 +4,6 @@
 //! It ends with 0 when it took the message, with 75 (`EX_TEMPFAIL`) when it wants to be asked
 //! again, and with anything else when it never will take it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -20,6 +19,10 @@ use crate::channel::document::document;
 use crate::channel::list::Parsed;
 use crate::channel::{Address, OwnChannel, Sending};
 use crate::{Outgoing, Timeouts, clean};
+
+use self::trusted::NotTrusted;
+
+mod trusted;
 
 pub(crate) const SHAPES: &[&str] = &["exec:///usr/local/bin/PROGRAM?arg=FIRST&arg=SECOND"];
 
@@ -65,6 +68,14 @@ impl OwnChannel for Exec {
         Box::pin(self.deliver(message, clock, limits.whole))
     }
 
+    /// One that is not there yet may come; one that others may change is none.
+    fn check(&self) -> Result<(), String> {
+        match trusted::open(&self.program) {
+            Err(NotTrusted::Changeable(why)) => Err(why),
+            Ok(_) | Err(NotTrusted::Missing(_)) => Ok(()),
+        }
+    }
+
     fn does(&self) -> String {
         format!("runs {}", self.program.display())
     }
@@ -95,11 +106,9 @@ impl Exec {
     }
 
     fn start(&self) -> Result<Group, String> {
-        let file = std::fs::metadata(&self.program).map_err(|error| error.to_string())?;
-        if file.permissions().mode() & 0o002 != 0 {
-            return Err("anybody may change it: chmod o-w".to_owned());
-        }
-        let started = Command::new(&self.program)
+        let program = trusted::open(&self.program).map_err(|why| why.to_string())?;
+        let started = Command::new(&program.path)
+            .arg0(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(ENVIRONMENT)

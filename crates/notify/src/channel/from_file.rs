@@ -6,11 +6,12 @@ use watchfire_model::Channel;
 
 use super::expand::expand;
 use super::list::Kind;
+use super::route::{Route, route};
 use crate::ChannelError;
 
 /// The channels that stand in the hub's own config file: what its administrator wrote.
 ///
-/// A channel that starts a program or speaks to a device is served only when it is one of them,
+/// A channel that starts a program, speaks to a device, or can read what answers it, is served only when it is one of them,
 /// when it is checked and again at every try. So nothing that came by the page, by another
 /// user or from the database can start anything.
 #[derive(Debug, Clone, Default)]
@@ -20,23 +21,27 @@ impl FromFile {
     /// Takes the channels of the config file. Never give it one that came in another way.
     #[must_use]
     pub fn new<'a>(channels: impl IntoIterator<Item = &'a Channel>) -> Self {
-        let own = channels.into_iter().filter(|channel| is_own(channel));
-        let one_each = |channel: &Channel| expand(channel).unwrap_or_default();
-        Self(own.flat_map(one_each).collect())
+        let one_each = channels.into_iter().flat_map(|channel| expand(channel).unwrap_or_default());
+        Self(one_each.filter(is_own).collect())
     }
 
-    /// Lets only those pass that stand in the file.
-    pub(crate) fn check(&self, kind: &Kind, channel: &Channel) -> Result<(), ChannelError> {
-        if self.0.contains(channel) {
-            return Ok(());
+    /// Lets only those pass that stand in the file, and all that are harmless.
+    pub(crate) fn check(
+        &self,
+        (kind, route): (&Kind, &Route),
+        channel: &Channel,
+    ) -> Result<(), ChannelError> {
+        match route.only_from_file() {
+            Some(what) if !self.0.contains(channel) => {
+                Err(ChannelError::OnlyFromFile { channel: kind.name, what })
+            }
+            _ => Ok(()),
         }
-        Err(ChannelError::OnlyFromFile { channel: kind.name })
     }
 }
 
 fn is_own(channel: &Channel) -> bool {
-    let kind = super::route::read(channel.as_str());
-    kind.is_ok_and(|(kind, _)| matches!(kind.parse, super::list::Parse::Own(_)))
+    route(channel.as_str()).is_ok_and(|(_, route)| route.only_from_file().is_some())
 }
 
 #[cfg(test)]
@@ -63,6 +68,29 @@ mod tests {
         assert!(matches!(outcome, DeliveryOutcome::Refused { .. }), "{outcome:?}");
         let outcome = notifier.send(&named, &message).await;
         assert!(matches!(outcome, DeliveryOutcome::Accepted { .. }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn what_can_read_answers_or_ask_without_telling_is_the_files_alone() {
+        let notifier = || Notifier::new(None, Clock::system()).unwrap();
+        for (url, can) in [
+            ("sms+https://h.example/?to=123456&accepted=OK", "accepted= or refused="),
+            ("sms+https://h.example/?to=123456&refused=a", "accepted= or refused="),
+            ("sms+https://h.example/?to=123456&send=query", "GET"),
+            ("jsons://h.example/?method=get", "GET"),
+        ] {
+            let channel = Channel::new(url);
+            let why = notifier().check(&channel).unwrap_err().to_string();
+            assert!(why.contains(can) && why.contains("own config file"), "{url}: {why}");
+            let content = Content::default();
+            let outcome = notifier().send(&channel, &outgoing(&content)).await;
+            assert!(matches!(outcome, DeliveryOutcome::Refused { .. }), "{url}: {outcome:?}");
+            let named = notifier().with_own(FromFile::new([&channel]));
+            assert_eq!(named.check(&channel), Ok(()), "{url}");
+        }
+        for url in ["sms+https://h.example/?to=123456", "jsons://h.example/?method=put"] {
+            assert_eq!(notifier().check(&Channel::new(url)), Ok(()), "{url}");
+        }
     }
 
     #[test]

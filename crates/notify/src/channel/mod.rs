@@ -103,6 +103,12 @@ pub(crate) trait WebChannel: fmt::Debug + Send + Sync {
         by_status(answer)
     }
 
+    /// What it can besides telling, where it can: find out what an answer holds, or ask by `GET`,
+    /// which makes many a service give or do something.
+    fn only_from_file(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whom it reaches, without a secret: `chat 12345`.
     fn target(&self) -> Option<String> {
         None
@@ -118,6 +124,14 @@ pub(crate) trait OwnChannel: fmt::Debug + Send + Sync {
         clock: &'a Clock,
         limits: Timeouts,
     ) -> Sending<'a>;
+
+    /// Whether it can be used at all, as far as that is known beforehand.
+    ///
+    /// # Errors
+    /// In words without a secret.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// What it does, without a secret: `runs /usr/local/bin/tell`.
     fn does(&self) -> String;

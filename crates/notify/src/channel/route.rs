@@ -13,6 +13,16 @@ pub(crate) enum Route {
     Own(Box<dyn OwnChannel>),
 }
 
+impl Route {
+    /// What it can besides telling, for which only the hub's own file may name it.
+    pub(crate) fn only_from_file(&self) -> Option<&'static str> {
+        match self {
+            Self::Web(web) => web.only_from_file(),
+            Self::Own(_) => Some("work on the hub's machine"),
+        }
+    }
+}
+
 /// Whether a channel is a mail address, however its scheme is written.
 pub(crate) fn is_mail(channel: &Channel) -> bool {
     let (scheme, _) = channel.as_str().split_once(':').unwrap_or_default();
@@ -52,7 +62,7 @@ pub(super) fn read(text: &str) -> Result<(&'static Kind, Address), ChannelError>
     Ok((kind, address))
 }
 
-pub(super) fn bad(kind: &Kind, why: &str) -> ChannelError {
+pub(crate) fn bad(kind: &Kind, why: &str) -> ChannelError {
     ChannelError::BadUrl { channel: kind.name, why: clean::line(why), shapes: kind.shapes }
 }
 

@@ -80,7 +80,12 @@ impl Sender {
     pub(crate) fn checked(&self, request: &Request) -> Result<(Url, Way), ChannelError> {
         let no_url = || ChannelError::Blocked { host: String::new(), what: "no URL" };
         let url = Url::parse(&request.url).map_err(|_| no_url())?;
-        let by_proxy = url.as_str().parse().is_ok_and(|uri| self.proxies.intercept(&uri).is_some());
+        let proxy = url.as_str().parse().ok().and_then(|uri| self.proxies.intercept(&uri));
+        let spoken = proxy.as_ref().map(|proxy| proxy.uri().scheme_str().unwrap_or_default());
+        if let Some(scheme) = spoken.filter(|scheme| !["http", "https"].contains(scheme)) {
+            return Err(ChannelError::Proxy { scheme: clean::line(scheme) });
+        }
+        let by_proxy = proxy.is_some();
         let way = match url.scheme() {
             "http" | "https" if by_proxy => Way::Proxy,
             "https" => Way::Direct,
@@ -159,11 +164,13 @@ impl Sender {
     async fn answer(&self, request: Request) -> Result<Answer, DeliveryOutcome> {
         let (url, way) = self.checked(&request).map_err(|error| refused(&error))?;
         let client = self.client(way).map_err(|error| not_now(&error.to_string()))?;
+        let is_providers = answers::is_providers(&url);
         let response = builder(client, url, request).send().await.map_err(no_answer)?;
-        received(response, MAX_ANSWER_BYTES).await.map_err(|error| {
+        let answer = received(response, MAX_ANSWER_BYTES).await.map_err(|error| {
             let why = error_words(&error.without_url());
             DeliveryOutcome::Retry { why: clean::line(&why), maybe_accepted: true }
-        })
+        })?;
+        Ok(Answer { is_providers, ..answer })
     }
 
     /// The client for a way. One that could not be made is tried anew next time.
@@ -239,7 +246,11 @@ fn no_answer(error: reqwest::Error) -> DeliveryOutcome {
 }
 
 fn refused(error: &ChannelError) -> DeliveryOutcome {
-    DeliveryOutcome::Refused { why: clean::line(&error.to_string()) }
+    match error {
+        // It is the environment that is wrong, and no message.
+        ChannelError::Proxy { .. } => not_now(&error.to_string()),
+        _ => DeliveryOutcome::Refused { why: clean::line(&error.to_string()) },
+    }
 }
 
 fn not_now(why: &str) -> DeliveryOutcome {

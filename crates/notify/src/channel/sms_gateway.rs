@@ -124,6 +124,15 @@ impl WebChannel for Gateway {
         by_status(answer)
     }
 
+    fn only_from_file(&self) -> Option<&'static str> {
+        let reads = ["accepted", "refused"].iter().any(|word| self.target.setting(word).is_some());
+        match self.carrier {
+            _ if reads => Some("with accepted= or refused= tell what an answer holds"),
+            Carrier::Query => Some("with send=query ask by GET"),
+            _ => None,
+        }
+    }
+
     fn target(&self) -> Option<String> {
         Some(self.to.clone())
     }

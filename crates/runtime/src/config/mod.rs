@@ -6,6 +6,7 @@
 
 mod expand;
 mod layers;
+mod pattern;
 mod problem;
 mod size;
 mod source;
@@ -14,6 +15,7 @@ mod values;
 
 pub use expand::{Machine, Outside, expand, expand_with};
 pub use layers::Overrides;
+pub use pattern::files_like;
 pub use problem::{Place, Problem, Problems};
 pub use size::size;
 pub use source::{Located, Source};

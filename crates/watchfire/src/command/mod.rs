@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod events;
 mod hub;
+mod incidents;
 mod install;
 mod invite;
 mod join;
@@ -108,6 +109,8 @@ enum Command {
     Query(query::Query),
     /// Show who would be told of a server, when and how
     Route(route::Route),
+    /// List a hub's incidents, acknowledge them and write notes to them
+    Incidents(incidents::Incidents),
     /// Check and test files of rules
     Rule(rule::Rule),
     /// Mute servers and alerts of a hub for a while
@@ -157,6 +160,7 @@ impl Arguments {
             Command::Notify(notify) => notify.run(),
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),
+            Command::Incidents(incidents) => incidents.run(),
             Command::Rule(rule) => rule.run(),
             Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),

@@ -7,6 +7,7 @@
 //! lateness of this machine, which [`fixture::Lateness`] measures beside it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+mod acknowledging;
 mod adoption;
 mod asking;
 mod bare;

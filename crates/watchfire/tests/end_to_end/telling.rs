@@ -80,7 +80,7 @@ fn a_message_is_sent_once_and_its_end_is_an_exit_code() {
     };
     stub.next([Answer::reply(200, r#"{"id": 25}"#)]);
     let (code, words) = send(&[]);
-    assert!(code == OK && words.contains("accepted: 25"), "{words}");
+    assert!(code == OK && words.contains("accepted: 200"), "{words}");
     let request = stub.wait_for(1, LONG).remove(0);
     assert_eq!(request.header("X-Gotify-Key"), Some(SECRET));
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
@@ -91,20 +91,18 @@ fn a_message_is_sent_once_and_its_end_is_an_exit_code() {
     assert_eq!(body["priority"], 8);
 
     for (answer, expected, part) in [
-        (
-            Answer::reply(401, r#"{"error": "no such token"}"#),
-            REFUSED,
-            "refused: 401: no such token",
-        ),
-        (Answer::reply(302, "").with_header("Location", &stub.base()), REFUSED, "redirects"),
+        (Answer::reply(401, r#"{"error": "no such token"}"#), NOT_NOW, "not taken: 401"),
+        (Answer::reply(400, r#"{"error": "no such token"}"#), REFUSED, "refused: 400"),
+        (Answer::reply(302, "").with_header("Location", &stub.base()), NOT_NOW, "redirects"),
         (Answer::reply(503, ""), NOT_NOW, "not taken: 503"),
         (Answer::Drop, NOT_NOW, "may have been taken"),
     ] {
         stub.next([answer]);
         let (code, words) = send(&[]);
         assert!(code == expected && words.contains(part), "{words}");
+        assert!(!words.contains("no such token"), "nothing of a body is shown: {words}");
     }
-    assert_eq!(stub.requests().len(), 5, "each is tried once, and no redirect is followed");
+    assert_eq!(stub.requests().len(), 6, "each is tried once, and no redirect is followed");
     stub.stop_listening();
     assert_eq!(send(&[]).0, NOT_NOW);
 }
@@ -112,6 +110,7 @@ fn a_message_is_sent_once_and_its_end_is_an_exit_code() {
 #[test]
 fn what_is_not_allowed_gets_no_request() {
     let (lab, canary) = (Lab::new(), Stub::start());
+    canary.always(Answer::reply(200, r#"{"id": 25}"#));
     let port = canary.addr().port();
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f000001", "2130706433"] {
         let url = format!("gotify://{host}:{port}/{SECRET}");
@@ -128,6 +127,7 @@ fn what_is_not_allowed_gets_no_request() {
 #[test]
 fn proxies_of_the_environment_are_used_and_their_exceptions_kept() {
     let proxy = Stub::start();
+    proxy.next([Answer::reply(200, r#"{"id": 25}"#)]);
     let by_proxy = |url: &str, none: &str| {
         let program = notify(["test", "--url", url]).env("NO_PROXY", none);
         run(program.env("HTTP_PROXY", proxy.base()).env("HTTPS_PROXY", proxy.base()))
@@ -148,7 +148,7 @@ fn proxies_of_the_environment_are_used_and_their_exceptions_kept() {
     assert_eq!(proxy.requests().len(), 2);
 }
 
-/// The first channel refuses and the second one asks for a pause: nothing is lost by either.
+/// The first channel turns it away and the second one asks for a pause: nothing is lost by either.
 #[test]
 fn a_hub_tells_a_chat_and_goes_on_to_the_next_one() {
     let (lab, closed, busy) = (Lab::new(), Stub::start(), Stub::start());
@@ -167,8 +167,8 @@ fn a_hub_tells_a_chat_and_goes_on_to_the_next_one() {
     });
     let tries = deliveries(&incident, "ada", "down");
     let details: Vec<&str> = tries.iter().map(|one| one.detail.as_str()).collect();
-    assert_eq!(details[..2], ["401: no such token", "429, try again after 1 s"]);
-    assert_eq!(details.last(), Some(&"25"));
+    assert_eq!(details[..2], ["401", "429, try again after 1 s"]);
+    assert_eq!(details.last(), Some(&"200"));
     assert_eq!((closed.requests().len(), busy.requests().len()), (1, 2), "{details:?}");
     let body: serde_json::Value = serde_json::from_slice(&busy.requests()[1].body).unwrap();
     assert_eq!(body["priority"], 8);

@@ -5,6 +5,10 @@ use crate::rules::test::{TestFile, run};
 
 const TESTS: &str = include_str!("../builtin_test.yml");
 
+fn is_alert(rule: &Rule) -> bool {
+    matches!(rule.kind, RuleKind::Alerting(_))
+}
+
 #[test]
 fn every_built_in_rule_fires_and_stays_quiet_where_it_should() {
     let file = built_in();
@@ -13,8 +17,8 @@ fn every_built_in_rule_fires_and_stays_quiet_where_it_should() {
     assert!(report.is_good(), "{report}");
     let tested: BTreeSet<&str> = report.tests.iter().map(|test| test.name.as_str()).collect();
     let file = built_in();
-    let named: BTreeSet<&str> =
-        file.groups.iter().flat_map(|group| &group.rules).map(|rule| &*rule.name).collect();
+    let alerts = file.groups.iter().flat_map(|group| &group.rules).filter(|rule| is_alert(rule));
+    let named: BTreeSet<&str> = alerts.map(|rule| &*rule.name).collect();
     assert_eq!(tested, named);
     // One more series that is there in vain, and a test notices.
     let late = TESTS.replace("values: '101x60'", "values: '99x60'");
@@ -25,7 +29,7 @@ fn every_built_in_rule_fires_and_stays_quiet_where_it_should() {
 #[test]
 fn every_built_in_rule_is_calm_and_says_what_it_is_about() {
     for rule in built_in().groups.iter().flat_map(|group| &group.rules) {
-        let RuleKind::Alerting(alerting) = &rule.kind else { panic!("{} is no alert", rule.name) };
+        let RuleKind::Alerting(alerting) = &rule.kind else { continue };
         let labels: Vec<(&str, &str)> = rule.labels().collect();
         let severity = labels.iter().find(|(name, _)| *name == "severity").unwrap().1;
         assert!(["info", "warning", "critical"].contains(&severity), "{}", rule.name);

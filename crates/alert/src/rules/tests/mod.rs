@@ -2,6 +2,7 @@
 
 mod builtin;
 mod evaluation;
+mod fleet;
 mod lifecycle;
 mod model;
 mod reading;

@@ -27,6 +27,9 @@ pub use self::recorded::systemd_table;
 
 static UNIT_STATE: Family =
     Family::gauge("node_systemd_unit_state", "Systemd unit", &["name", "state", "type"]);
+/// Of failed units alone: on many servers together they are few, and all units are not.
+static UNIT_FAILED: Family =
+    Family::gauge("watchfire_systemd_unit_failed", "Systemd unit that failed", &["name", "type"]);
 static UNITS: Family =
     Family::gauge("node_systemd_units", "Summary of systemd unit states", &["state"]);
 static RUNNING: Family = Family::gauge(
@@ -133,6 +136,9 @@ impl SystemdCollector {
             for state in STATES {
                 let labels = [name, state.as_bytes(), kind.as_bytes()];
                 reading.put(&UNIT_STATE, &labels, f64::from(u8::from(unit.active == state)));
+            }
+            if unit.active == "failed" {
+                reading.put(&UNIT_FAILED, &[name, kind.as_bytes()], 1.0);
             }
             if let Some(restarts) = details.restarts {
                 reading.put(&RESTARTS, &[name], f64::from(restarts));

@@ -272,6 +272,7 @@ fn expected() -> Vec<String> {
         "node_systemd_system_running 0".to_owned(),
         r#"node_systemd_timer_last_trigger_seconds{name="backup.timer"} 1700000000.5"#.to_owned(),
         r#"node_systemd_version{version="252.22-1~deb12u1"} 252.22"#.to_owned(),
+        r#"watchfire_systemd_unit_failed{name="web.service",type="notify"} 1"#.to_owned(),
     ];
     for (state, count) in STATES.iter().zip([3, 0, 0, 1, 1]) {
         lines.push(format!(r#"node_systemd_units{{state="{state}"}} {count}"#));

@@ -71,6 +71,7 @@ impl Room {
             muting: muting.clone(),
             events: Events::new(),
             courier: Arc::default(),
+            ack_links: None,
             public_url: "https://hub.test".to_owned(),
             hub_id: HUB.to_owned(),
             wording: Default::default(),

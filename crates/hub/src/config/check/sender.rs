@@ -5,6 +5,7 @@ use watchfire_runtime::config::{Located, Place, Problem, Spanned};
 use super::super::Sender;
 use super::super::file::SenderTable;
 use super::Checker;
+use crate::pushed::RULES;
 
 /// A shorter token could be guessed: tries are not held up.
 const LEAST_TOKEN: usize = 16;
@@ -21,6 +22,10 @@ impl Checker<'_> {
             name.problem(error.to_string()).hint("\"prometheus-fra\" for example")
         }));
         if let Some(known) = &known {
+            if known.as_str() == RULES {
+                let problem = name.problem("the series of rules are kept under this name");
+                self.problems.push(problem.hint("give the sender another one"));
+            }
             self.note_twice("sender", known.as_str(), &name.place);
             if let Some(server) = self.names.get(&("server", known.as_str().to_owned())) {
                 let hint = format!("that one is at {server}; a sender needs a name of its own");
@@ -112,6 +117,7 @@ mod tests {
             (sender("prom", "0123456789abcde"), "less than 16 characters"),
             (sender("prom", &"x".repeat(1025)), "more than 1024 bytes"),
             (sender("prom", "0123456789abcdef ü"), "does not fit a header"),
+            (sender("rules", TOKEN), "the series of rules are kept under this name"),
             (sender("pr om", TOKEN), "a server's name has no ' '"),
             (sender("one", TOKEN) + &sender("two", TOKEN), "another sender has the same token"),
             (sender("prom", TOKEN).repeat(2), "there is a sender named \"prom\" already"),

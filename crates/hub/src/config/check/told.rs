@@ -103,7 +103,7 @@ impl Checker<'_> {
         self.noted(read.map_err(|error| hours_problem(&text, &error.part, error.why))).map(Some)
     }
 
-    fn severity(&mut self, word: Option<Spanned<String>>) -> Option<Option<Severity>> {
+    pub(super) fn severity(&mut self, word: Option<Spanned<String>>) -> Option<Option<Severity>> {
         let Some(word) = word else { return Some(None) };
         let word = self.source.locate(word);
         let known = Severity::parse(&word.value).ok_or_else(|| severity_problem(&word));

@@ -52,6 +52,7 @@ impl Checker<'_> {
         };
         let awake = self.awake(table.working, table.quiet, table.wakes);
         let ways = self.ways(table.way);
+        let escalation = self.escalation(table.escalate);
         let user = User {
             name: name?,
             role: role?,
@@ -59,6 +60,7 @@ impl Checker<'_> {
             scope: scope?,
             channels: channels?,
             ways: ways?,
+            escalation: escalation?,
             awake: awake?,
             report: report?,
             self_test: self_test?,

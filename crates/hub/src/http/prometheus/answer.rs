@@ -51,6 +51,17 @@ pub(super) fn list(items: Items, notes: &Notes, room: Option<OwnedSemaphorePermi
     json_response(Pieces::new(head.into_bytes(), items, tail.into_bytes(), room))
 }
 
+/// An object with an array, and what else it has: `,"name":value`.
+pub(super) fn object(
+    name: &str,
+    items: Items,
+    more: &str,
+    room: Option<OwnedSemaphorePermit>,
+) -> Response {
+    let (head, tail) = (format!("{HEAD}{{\"{name}\":["), format!("]{more}}}}}"));
+    json_response(Pieces::new(head.into_bytes(), items, tail.into_bytes(), room))
+}
+
 /// Something small.
 pub(super) fn data(data: &serde_json::Value, notes: &Notes) -> Response {
     let text = format!("{HEAD}{data}{}}}", notes.json());

@@ -59,6 +59,16 @@ pub(super) fn number(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// A number that always has an exponent, as alerts have it: `1e+00`.
+pub(super) fn scientific(value: f64) -> String {
+    let mut out = Vec::new();
+    match value.is_finite() {
+        true => with_exponent(&mut out, value),
+        false => number(&mut out, value),
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// `1e-07`, `1.5e+300`: a sign and at least two digits.
 fn with_exponent(out: &mut Vec<u8>, value: f64) {
     let text = format!("{value:e}");
@@ -122,6 +132,20 @@ mod tests {
             (f64::NEG_INFINITY, "-Inf"),
         ] {
             assert_eq!(written(|out| number(out, value)), text);
+        }
+    }
+
+    #[test]
+    fn alerts_have_their_values_with_an_exponent() {
+        for (value, text) in [
+            (0.0, "0e+00"),
+            (1.0, "1e+00"),
+            (-123.5, "-1.235e+02"),
+            (1e-7, "1e-07"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(scientific(value), text);
         }
     }
 

@@ -23,6 +23,7 @@ mod notes;
 mod params;
 mod query;
 mod questions;
+mod rules;
 mod status;
 mod targets;
 mod write;
@@ -67,8 +68,8 @@ pub(super) const ROUTES: [Route; 18] = [
     ("/api/v1/label/{name}/values", || get(listing::label_values)),
     ("/api/v1/metadata", || get(listing::metadata)),
     ("/api/v1/targets", || get(targets::targets)),
-    ("/api/v1/rules", || get(status::rules)),
-    ("/api/v1/alerts", || get(status::alerts)),
+    ("/api/v1/rules", || get(rules::rules)),
+    ("/api/v1/alerts", || get(rules::alerts)),
     ("/api/v1/alertmanagers", || get(status::alertmanagers)),
     ("/api/v1/status/buildinfo", || get(status::build_info)),
     ("/api/v1/write", || post(write::write)),

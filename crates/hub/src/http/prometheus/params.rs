@@ -63,7 +63,8 @@ impl Params {
         &self.0
     }
 
-    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    /// Every value of that name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
@@ -96,6 +97,17 @@ impl Params {
         let number = usize::try_from(number)
             .map_err(|_| ApiError::parameter(name, "limit must be non-negative"))?;
         Ok((number > 0).then_some(number))
+    }
+
+    /// A yes or a no, in Go's words for them.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+            Some(other) => {
+                Err(ApiError::parameter(name, format!("invalid boolean value {other:?}")))
+            }
+        }
     }
 
     /// A whole number.

@@ -4,19 +4,21 @@ use super::*;
 
 /// The paths that need no session, besides the page's own files. Whoever adds
 /// one here opens it to everybody who can reach the hub.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/-/ready",
     "/-/healthy",
     "/api/login",
+    // The mark in the link is the proof; see the tests of it.
+    "/ack",
     "/enrol",
     "/install",
     "/install/watchfire",
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 26] = [
+const VIEWER: [(&str, u16, u16); 29] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -41,6 +43,9 @@ const VIEWER: [(&str, u16, u16); 26] = [
     ("/api/silences", 200, 200),
     // Nobody has silenced anything; see the tests of silences.
     ("/api/silences/{id}", 404, 404),
+    ("/api/incidents/{id}/acknowledge", 405, 405),
+    ("/api/incidents/{id}/notes", 405, 405),
+    ("/ack", 404, 404),
     ("/api/events", 200, 200),
     ("/enrol", 405, 405),
     // They are asked without TLS here; see the tests of each.
@@ -90,7 +95,9 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
             | "/enrol"
             | "/api/v1/write"
             | "/api/channels/{number}/test" => 405,
+            "/api/incidents/{id}/acknowledge" | "/api/incidents/{id}/notes" => 405,
             "/install" | "/install/watchfire" => 426,
+            "/ack" => 404,
             path if is_open(path) => 200,
             _ => 401,
         };

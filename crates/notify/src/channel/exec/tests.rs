@@ -1,6 +1,7 @@
 //! Real programs, written by the test.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use watchfire_model::Moment;
 use watchfire_testkit::scratch::Scratch;
@@ -133,9 +134,11 @@ async fn a_program_that_is_not_there_or_anybodys_is_not_run() {
     let path = scratch.path().join("tell");
     let at_path = channel(&path.to_string_lossy());
     assert!(told(run(&*at_path).await).starts_with("retry: the program cannot be run: No such"));
+    assert_eq!(at_path.check(), Ok(()), "it may come yet");
     fs::write(&path, "").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o757)).unwrap();
-    assert!(told(run(&*at_path).await).contains("chmod o-w"));
+    assert!(at_path.check().unwrap_err().contains("chmod go-w"));
+    assert!(told(run(&*at_path).await).contains("chmod go-w"));
     for bad in ["exec://relative/path", "exec:///", "exec:///bin/true?shell=yes"] {
         assert!(parse(&Address::parse(bad).unwrap()).is_err(), "{bad}");
     }

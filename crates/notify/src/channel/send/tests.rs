@@ -58,7 +58,7 @@ async fn a_request_arrives_whole() {
     let stub = Stub::start();
     stub.next([Scripted::reply(200, r#"{"id": 25}"#)]);
     let outcome = send(&local(PATIENT), &url_of(&stub)).await;
-    assert_eq!(outcome, DeliveryOutcome::Accepted { reply: "25".to_owned() });
+    assert_eq!(outcome, DeliveryOutcome::Accepted { reply: "200".to_owned() });
     let requests = stub.wait_for(1, LONG);
     assert_eq!((requests[0].method.as_str(), requests[0].path.as_str()), ("POST", "/message"));
     assert_eq!(requests[0].header("X-Gotify-Key"), Some("HUNTER2"));
@@ -73,12 +73,12 @@ async fn every_answer_has_its_meaning() {
     let (stub, elsewhere) = (Stub::start(), Stub::start());
     let big = "x".repeat(1_000_000);
     let cases = [
-        (Scripted::reply(200, r#"{"id": 25}"#), "accepted", "25"),
+        (Scripted::reply(200, r#"{"id": 25}"#), "accepted", "200"),
         (Scripted::reply(200, &big), "maybe", "not the provider's"),
         (Scripted::reply(200, "<p>").with_header("Content-Type", "text/html"), "maybe", "between"),
         (Scripted::reply(302, "").with_header("Location", &elsewhere.base()), "retry", "redirects"),
         (Scripted::reply(307, "").with_header("Location", "/"), "retry", "redirects"),
-        (Scripted::reply(400, r#"{"error": "bad"}"#), "refused", "400: bad"),
+        (Scripted::reply(400, r#"{"error": "bad"}"#), "refused", "400"),
         (Scripted::reply(404, &big), "retry", "404"),
         (Scripted::reply(429, "{}"), "retry", "429"),
         (Scripted::reply(500, &big), "maybe", "500"),
@@ -97,7 +97,10 @@ async fn every_answer_has_its_meaning() {
         // Each by a sender of its own: one that was turned away is left alone for a while.
         let (was, why) = word(send(&local(PATIENT), &url_of(&stub)).await);
         assert!(was == expected && why.contains(part), "{answer:?}: {was} {why}");
-        assert!(why.chars().count() <= 300 && !why.contains("xxx"), "{why}");
+        assert!(
+            why.chars().count() <= 300 && !why.contains("xxx") && !why.contains("bad"),
+            "{why}"
+        );
     }
     assert_eq!((stub.requests().len(), elsewhere.requests().len()), (count, 0));
 }
@@ -251,6 +254,25 @@ async fn a_proxy_gets_names_as_they_are_and_nothing_that_is_special() {
         assert_eq!(word(send(&sender, special).await).0, "refused", "{special}");
     }
     assert_eq!((proxy.requests().len(), asked.load(Ordering::Relaxed)), (2, 0));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_understood_is_told_beforehand() {
+    let clock = Clock::system();
+    let matcher = Matcher::builder().all("socks5://127.0.0.1:9").no("direct.example.org").build();
+    let by = Proxy::all("http://127.0.0.1:9").unwrap();
+    let resolver = Resolver::system(LONG, clock.clone());
+    let sender = Sender::new(PATIENT, resolver, clock).by(matcher, by);
+    let checked = |url: &str| {
+        let content = content("x", "");
+        let request = channel(url).request(&outgoing(&content)).unwrap();
+        sender.checked(&request).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let why = checked("gotifys://push.example.org/HUNTER2").unwrap_err();
+    assert!(why.contains("socks5") && why.contains("SOCKS is not supported"), "{why}");
+    assert_eq!(checked("gotifys://direct.example.org/HUNTER2"), Ok(()));
+    let (was, why) = word(send(&sender, "gotifys://push.example.org/HUNTER2").await);
+    assert!(was == "retry" && why.contains("SOCKS"), "{was} {why}");
 }
 
 #[tokio::test]

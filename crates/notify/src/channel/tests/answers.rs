@@ -3,8 +3,13 @@
 use super::*;
 
 pub(super) fn judged(url: &str, status: u16, body: &str) -> (&'static str, String) {
-    let answer =
-        Answer { status, retry_after: None, content_type: None, body: body.as_bytes().to_vec() };
+    let answer = Answer {
+        status,
+        retry_after: None,
+        content_type: None,
+        body: body.as_bytes().to_vec(),
+        is_providers: true,
+    };
     told(channel(url).judge(&answer))
 }
 
@@ -160,6 +165,7 @@ fn an_alias_of_matrix_is_looked_up_first() {
             retry_after: None,
             content_type: None,
             body: body.as_bytes().to_vec(),
+            is_providers: true,
         })
     };
     let found = answer(200, r#"{"room_id": "!abc:example.org"}"#).expect("it is found");

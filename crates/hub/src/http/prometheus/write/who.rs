@@ -32,7 +32,8 @@ impl FromRequestParts<AppState> for Sending {
 }
 
 impl App {
-    fn sender(&self, parts: &Parts) -> Option<Arc<KnownSender>> {
+    /// The sender that a request proves to come from.
+    pub(in crate::http) fn sender(&self, parts: &Parts) -> Option<Arc<KnownSender>> {
         let senders = &self.parts.senders;
         let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
         let shown = match (headers.next(), headers.next()) {

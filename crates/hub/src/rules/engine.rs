@@ -1,0 +1,251 @@
+//! Starts, changes and ends the groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchfire_alert::rules::{
+    AlertRow, Group, GroupState, Outage, USUAL_INTERVAL_MS, usual_grace_ms,
+};
+use watchfire_model::ABSENT;
+use watchfire_runtime::config::Problem;
+use watchfire_runtime::task::Task;
+use watchfire_runtime::{Hangups, Shutdown, ShutdownHandle, task};
+use watchfire_store::{PushedSamples, StoredRuleState};
+
+use super::board::{Board, Key, Watched, key};
+use super::keep;
+use super::runner::{Common, Parts, Runner};
+use super::schedule::Schedule;
+use super::sink::{SOURCES, source};
+use crate::alerts::Round;
+use crate::config::RuleFiles;
+
+/// How long a group is waited for that is to stop. Its evaluation notices in a moment.
+const END: Duration = Duration::from_secs(2);
+/// For how long it is tried to say that nothing of a group fires any more that is gone.
+const FAREWELL: Duration = Duration::from_secs(30);
+/// The most mistakes of a bad file that the log is told.
+const MAX_TOLD: usize = 20;
+
+/// All groups, while they run.
+pub(crate) struct Engine {
+    common: Arc<Common>,
+    board: Board,
+    files: RuleFiles,
+    running: BTreeMap<Key, Running>,
+}
+
+struct Running {
+    watched: Arc<Watched>,
+    stop: ShutdownHandle,
+    task: Task<()>,
+}
+
+impl Engine {
+    pub(crate) fn new(files: RuleFiles, parts: Parts, board: Board) -> Self {
+        board.note_reload(Some(parts.clock.now().unix_ms));
+        let common = Arc::new(Common::new(parts));
+        Self { common, board, files, running: BTreeMap::new() }
+    }
+
+    /// Evaluates until the end is asked for, and reads the files again at each hangup.
+    pub(crate) async fn run(mut self, mut hangups: Option<Hangups>, shutdown: Shutdown) {
+        self.begin(&shutdown).await;
+        loop {
+            let hangup = async {
+                match &mut hangups {
+                    Some(hangups) => hangups.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                () = hangup => self.reload(&shutdown).await,
+            }
+        }
+        self.stop().await;
+    }
+
+    /// Takes up what the last run of the hub left, and starts all groups.
+    pub(super) async fn begin(&mut self, shutdown: &Shutdown) {
+        let store = self.common.parts.store.clone();
+        let stored = match task::blocking("read alerts of rules", move || store.rule_states()).await
+        {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "alerts of rules are not taken over from the last run");
+                Vec::new()
+            }
+            Err(failed) => {
+                tracing::error!(%failed, "alerts of rules are not taken over from the last run");
+                Vec::new()
+            }
+        };
+        let mut stored: BTreeMap<String, StoredRuleState> =
+            stored.into_iter().map(|one| (one.group.clone(), one)).collect();
+        let now_ms = self.common.parts.clock.now().unix_ms;
+        let groups = self.groups().into_iter().map(|group| {
+            let interval_ms = interval_ms(&group);
+            Arc::new(match stored.remove(&keep::name(&group)) {
+                None => Watched::new(GroupState::new(group), interval_ms),
+                Some(kept) => {
+                    let rows = keep::rows(&kept);
+                    let state = restored(&group, rows, kept.evaluated_unix_ms, now_ms);
+                    Watched::new(state, interval_ms).kept()
+                }
+            })
+        });
+        let groups = groups.collect();
+        self.start(groups);
+        for gone in stored.into_keys() {
+            let (file, group) = keep::parts(&gone);
+            self.say_goodbye(file, group, shutdown).await;
+        }
+        // Those that were kept no more, and were not heard either.
+        let known: BTreeSet<String> =
+            self.running.keys().map(|(file, group)| source(file, group)).collect();
+        for gone in self.common.parts.sink.sources() {
+            if gone.starts_with(SOURCES) && !known.contains(&gone) {
+                self.nothing_of(gone, shutdown).await;
+            }
+        }
+    }
+
+    /// Says that nothing of a source fires any more. True when it was heard.
+    async fn nothing_of(&self, source: String, shutdown: &Shutdown) -> bool {
+        let now = self.common.parts.clock.now();
+        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms: now.unix_ms };
+        self.common.hand_on(&round, now.after(FAREWELL), shutdown).await
+    }
+
+    /// Reads the files again. When something is wrong with one, everything goes on as it was.
+    pub(super) async fn reload(&mut self, shutdown: &Shutdown) {
+        let files = self.files.clone();
+        let read = task::blocking("read rules", move || files.read_again()).await;
+        let files = match read {
+            Ok(Ok(files)) => files,
+            Ok(Err(problems)) => return self.refuse(&problems),
+            Err(panicked) => {
+                tracing::error!(%panicked, "the files of rules were not read; the rules stay");
+                return self.board.note_reload(None);
+            }
+        };
+        self.files = files;
+        let before = self.stop().await;
+        let mut before: BTreeMap<Key, Arc<Watched>> = before.into_iter().collect();
+        let groups = self.groups().into_iter().map(|group| {
+            let interval_ms = interval_ms(&group);
+            let Some(known) = before.remove(&key(&group)) else {
+                return Arc::new(Watched::new(GroupState::new(group), interval_ms));
+            };
+            let state = GroupState::clone(&known.snapshot().state);
+            let (state, _) = state.changed(group);
+            Arc::new(Watched::new(state, interval_ms).after(&known))
+        });
+        let groups: Vec<Arc<Watched>> = groups.collect();
+        let count = groups.len();
+        self.start(groups);
+        self.board.note_reload(Some(self.common.parts.clock.now().unix_ms));
+        tracing::info!(groups = count, "the files of rules were read anew");
+        for ((file, name), gone) in before {
+            self.end_series(&gone);
+            self.say_goodbye(&file, &name, shutdown).await;
+        }
+    }
+
+    fn refuse(&self, problems: &[Problem]) {
+        for problem in problems.iter().take(MAX_TOLD) {
+            tracing::error!(%problem, "the rules stay as they were, because a file is bad");
+        }
+        if problems.len() > MAX_TOLD {
+            let more = problems.len() - MAX_TOLD;
+            tracing::error!(more, "there is more wrong with the files of rules");
+        }
+        self.board.note_reload(None);
+    }
+
+    fn groups(&self) -> Vec<Arc<Group>> {
+        self.files.all().into_iter().flat_map(|file| file.groups).collect()
+    }
+
+    /// Starts a task for each group, and shows them.
+    fn start(&mut self, groups: Vec<Arc<Watched>>) {
+        for watched in groups {
+            let group = watched.group();
+            let (stopped, stop) = Shutdown::new();
+            let schedule = Schedule::new(&group.file, &group.name, watched.interval_ms);
+            let runner = Arc::new(Runner {
+                common: self.common.clone(),
+                watched: watched.clone(),
+                schedule,
+                stop: stopped,
+            });
+            let clock = self.common.parts.clock.clone();
+            let task = task::spawn_restarting("rules", clock, move || runner.clone().run());
+            self.running.insert(key(&group), Running { watched, stop, task });
+        }
+        let shown = self.running.iter().map(|(key, one)| (key.clone(), one.watched.clone()));
+        self.board.show(shown.collect());
+    }
+
+    /// Stops all groups, and returns them.
+    pub(super) async fn stop(&mut self) -> Vec<(Key, Arc<Watched>)> {
+        let running = std::mem::take(&mut self.running);
+        running.values().for_each(|one| one.stop.request());
+        let clock = &self.common.parts.clock;
+        let mut stopped = Vec::with_capacity(running.len());
+        let until = clock.now().after(END);
+        for (key, one) in running {
+            let left = until.since(clock.now());
+            // What panicked in it was told, and its last snapshot stands.
+            let _ = clock.within(left, one.task.join()).await;
+            stopped.push((key, one.watched));
+        }
+        stopped
+    }
+
+    /// The series of a group that is gone end now.
+    fn end_series(&self, gone: &Watched) {
+        let at_ms = self.common.parts.clock.now().unix_ms;
+        let state = GroupState::clone(&gone.snapshot().state);
+        let series: Vec<PushedSamples> = state
+            .into_series()
+            .into_iter()
+            .map(|labels| PushedSamples { labels, samples: vec![(at_ms, ABSENT)] })
+            .collect();
+        if !series.is_empty() && self.common.push(series).is_none() {
+            tracing::warn!("series of rules that are gone have no end: there is no room for it");
+        }
+    }
+
+    /// Nothing of a group fires any more that is gone. Until that is taken the store keeps its
+    /// name, so that the next start says it again.
+    async fn say_goodbye(&self, file: &str, group: &str, shutdown: &Shutdown) {
+        let parts = &self.common.parts;
+        if !self.nothing_of(source(file, group), shutdown).await {
+            return;
+        }
+        let (store, name) = (parts.store.clone(), format!("{file}\n{group}"));
+        let removing = task::blocking("forget alerts of rules", move || {
+            store.write(|batch| batch.remove_rule_state(&name))
+        });
+        match removing.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, file, group, "a group that is gone is kept"),
+            Err(failed) => tracing::warn!(%failed, file, group, "a group that is gone is kept"),
+        }
+    }
+}
+
+fn restored(group: &Arc<Group>, rows: Vec<AlertRow>, from_ms: i64, now_ms: i64) -> GroupState {
+    let grace_ms = usual_grace_ms(interval_ms(group));
+    let outage = Outage { from_ms, until_ms: now_ms, grace_ms };
+    // What no rule looks after any more is over with the first round, which does not name it.
+    GroupState::restored(group.clone(), rows, outage).0
+}
+
+fn interval_ms(group: &Group) -> i64 {
+    group.interval_ms.unwrap_or(USUAL_INTERVAL_MS)
+}
