@@ -29,6 +29,7 @@ use crate::ack_links::AckLinks;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
+use crate::wording::Wording;
 use book::Book;
 pub(crate) use returns::Returns;
 pub(crate) use subject::{NAMING, labels_of, server_of};
@@ -128,6 +129,7 @@ pub(crate) struct Tools {
     pub(crate) ack_links: Option<Arc<AckLinks>>,
     /// Keeps the Message-IDs of two hubs apart.
     pub(crate) hub_id: String,
+    pub(crate) wording: Wording,
 }
 
 /// The alert desk: the only writer of incidents of alerts.

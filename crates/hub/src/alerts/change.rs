@@ -154,6 +154,10 @@ impl<'t> Work<'t> {
         }
         self.touched.insert(alert.incident);
         self.news_of_fire(batch, &alert)?;
+        if let Some(server) = &alert.server {
+            // Its letter waits for others, and this is read meanwhile.
+            self.tools.wording.around.want(server);
+        }
         self.book.put(alert);
         Ok(())
     }

@@ -110,6 +110,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         ack_links: None,
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
+        wording: Default::default(),
     }))
 }
 
