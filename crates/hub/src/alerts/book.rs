@@ -239,8 +239,9 @@ impl Book {
     }
 
     pub(super) fn sources(&self) -> Vec<String> {
-        let mut sources: Vec<String> =
-            self.by_source.keys().map(|source| source.to_string()).collect();
+        let fires = |id: &i64| self.alerts.get(id).is_some_and(|alert| alert.fires());
+        let firing = self.by_source.iter().filter(|(_, of_source)| of_source.values().any(fires));
+        let mut sources: Vec<String> = firing.map(|(source, _)| source.to_string()).collect();
         sources.sort_unstable();
         sources
     }
