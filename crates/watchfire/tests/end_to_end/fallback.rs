@@ -124,7 +124,7 @@ fn while_two_of_four_hear_the_hub_nobody_is_told() {
     assert_eq!(house.stub.requests().len(), 0);
     // That it would have been told otherwise.
     house.hub.process.kill();
-    house.stub.wait_for(1, NOTICED);
+    let _ = house.stub.wait_for(1, NOTICED);
     eventually("all agents know", LONG, || {
         let all = cut.iter().chain(&near);
         let told = all.map(|agent| agent.count_of("told that the hub is gone")).sum::<usize>();
