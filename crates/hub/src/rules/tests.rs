@@ -5,7 +5,7 @@ mod reload;
 mod restart;
 mod turns;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
@@ -99,7 +99,7 @@ impl Drop for Rig {
 struct Rig {
     clock: Clock,
     hand: ManualClock,
-    source: Arc<Mutex<VecDeque<(String, i64, f64)>>>,
+    source: Arc<Mutex<Vec<(String, i64, f64)>>>,
     gate: Arc<Gate>,
     ears: Arc<Ears>,
     store: Store,
@@ -157,10 +157,13 @@ impl Rig {
         let parts = Parts {
             source: Arc::new(move || {
                 gate.pass();
-                let mut source = MemorySource::default();
+                let mut columns: BTreeMap<String, Vec<(i64, f64)>> = BTreeMap::new();
                 for (instance, at_ms, value) in &*samples.lock().expect("nobody panicked") {
-                    let labels = [("__name__", "used"), ("instance", instance.as_str())];
-                    source.add(&labels, &[(*at_ms, *value)]);
+                    columns.entry(instance.clone()).or_default().push((*at_ms, *value));
+                }
+                let mut source = MemorySource::default();
+                for (instance, column) in &columns {
+                    source.add(&[("__name__", "used"), ("instance", instance.as_str())], column);
                 }
                 let source: Box<dyn SeriesSource> = Box::new(source);
                 source
@@ -187,7 +190,7 @@ impl Rig {
     /// How full a server is from now on.
     fn fill(&self, instance: &str, value: f64) {
         let sample = (instance.to_owned(), self.clock.now().unix_ms, value);
-        self.source.lock().expect("nobody panicked").push_back(sample);
+        self.source.lock().expect("nobody panicked").push(sample);
     }
 
     /// The group of that name in `rules.yml`.
