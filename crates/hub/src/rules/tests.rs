@@ -43,7 +43,8 @@ const RULES: &str = "groups:
 /// What stands between a rule and its answer.
 #[derive(Default)]
 struct Gate {
-    shut: Mutex<bool>,
+    /// Whether it is shut, and how many stand before it.
+    state: Mutex<(bool, usize)>,
     opened: Condvar,
 }
 
@@ -77,15 +78,21 @@ impl AlertSink for Ears {
 
 impl Gate {
     fn pass(&self) {
-        let mut shut = self.shut.lock().expect("nobody panicked");
-        while *shut {
-            shut = self.opened.wait(shut).expect("nobody panicked");
+        let mut state = self.state.lock().expect("nobody panicked");
+        state.1 += 1;
+        while state.0 {
+            state = self.opened.wait(state).expect("nobody panicked");
         }
+        state.1 -= 1;
     }
 
     fn set(&self, shut: bool) {
-        *self.shut.lock().expect("nobody panicked") = shut;
+        self.state.lock().expect("nobody panicked").0 = shut;
         self.opened.notify_all();
+    }
+
+    fn waiting(&self) -> usize {
+        self.state.lock().expect("nobody panicked").1
     }
 }
 
