@@ -5,7 +5,7 @@ mod reload;
 mod restart;
 mod turns;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
@@ -43,7 +43,8 @@ const RULES: &str = "groups:
 /// What stands between a rule and its answer.
 #[derive(Default)]
 struct Gate {
-    shut: Mutex<bool>,
+    /// Whether it is shut, and how many stand before it.
+    state: Mutex<(bool, usize)>,
     opened: Condvar,
 }
 
@@ -77,15 +78,21 @@ impl AlertSink for Ears {
 
 impl Gate {
     fn pass(&self) {
-        let mut shut = self.shut.lock().expect("nobody panicked");
-        while *shut {
-            shut = self.opened.wait(shut).expect("nobody panicked");
+        let mut state = self.state.lock().expect("nobody panicked");
+        state.1 += 1;
+        while state.0 {
+            state = self.opened.wait(state).expect("nobody panicked");
         }
+        state.1 -= 1;
     }
 
     fn set(&self, shut: bool) {
-        *self.shut.lock().expect("nobody panicked") = shut;
+        self.state.lock().expect("nobody panicked").0 = shut;
         self.opened.notify_all();
+    }
+
+    fn waiting(&self) -> usize {
+        self.state.lock().expect("nobody panicked").1
     }
 }
 
@@ -99,7 +106,7 @@ impl Drop for Rig {
 struct Rig {
     clock: Clock,
     hand: ManualClock,
-    source: Arc<Mutex<VecDeque<(String, i64, f64)>>>,
+    source: Arc<Mutex<Vec<(String, i64, f64)>>>,
     gate: Arc<Gate>,
     ears: Arc<Ears>,
     store: Store,
@@ -157,10 +164,13 @@ impl Rig {
         let parts = Parts {
             source: Arc::new(move || {
                 gate.pass();
-                let mut source = MemorySource::default();
+                let mut columns: BTreeMap<String, Vec<(i64, f64)>> = BTreeMap::new();
                 for (instance, at_ms, value) in &*samples.lock().expect("nobody panicked") {
-                    let labels = [("__name__", "used"), ("instance", instance.as_str())];
-                    source.add(&labels, &[(*at_ms, *value)]);
+                    columns.entry(instance.clone()).or_default().push((*at_ms, *value));
+                }
+                let mut source = MemorySource::default();
+                for (instance, column) in &columns {
+                    source.add(&[("__name__", "used"), ("instance", instance.as_str())], column);
                 }
                 let source: Box<dyn SeriesSource> = Box::new(source);
                 source
@@ -187,7 +197,7 @@ impl Rig {
     /// How full a server is from now on.
     fn fill(&self, instance: &str, value: f64) {
         let sample = (instance.to_owned(), self.clock.now().unix_ms, value);
-        self.source.lock().expect("nobody panicked").push_back(sample);
+        self.source.lock().expect("nobody panicked").push(sample);
     }
 
     /// The group of that name in `rules.yml`.

@@ -125,6 +125,12 @@ fn rules_of_a_bare_hub_fire_are_told_and_outlive_a_restart() {
     let hub = start(&lab, address);
     let again = alert(address, "firing", 95.0);
     assert_eq!(again["activeAt"], fired["activeAt"], "it is the same alert");
+    // Until it is seen again, nothing that is missing ends it.
+    eventually("the rules are evaluated again", LONG, || {
+        push(address, 95.0);
+        let rules = data(address, "/api/v1/rules");
+        (rules["groups"][0]["rules"][1]["health"] == "ok").then_some(())
+    });
     eventually("it is over", LONG, || {
         push(address, 10.0);
         data(address, "/api/v1/alerts")["alerts"].as_array().unwrap().is_empty().then_some(())
