@@ -71,7 +71,7 @@ function timeline(incident) {
   return h('section', { class: 'card' },
     h('h2', null, 'What happened'),
     entries.length === 0 ? h('p', { class: 'quiet' }, 'Nothing is written down.') : h('ol', { class: 'timeline' }, entries.map((entry) =>
-      h('li', { class: entry.kind },
+      h('li', { class: entry.kind === 'note' ? 'written' : entry.kind },
         h('span', { class: 'when' }, moment(entry.at_unix_ms, true), h('small', { class: 'quiet' }, offset(entry.at_unix_ms - start))),
         h('span', { class: 'what' }, h('small', { class: 'kind' }, KINDS[entry.kind] ?? data(entry.kind)), ' ', data(entry.text))))));
 }

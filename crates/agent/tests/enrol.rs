@@ -362,7 +362,7 @@ async fn each_certificate_opens_its_own_doors() {
     let foreign = "GET /healthz HTTP/1.1\r\nHost: evil.test\r\n";
     assert_eq!(asked(&nobody, foreign).await, "421");
     // A neighbour was answered by the handshake; the rest is not for it.
-    for path in ["/healthz", "/stats", "/stream", "/login", "/adopt", "/"] {
+    for path in ["/healthz", "/stats", "/stream", "/login", "/adopt", "/fallback", "/"] {
         assert_eq!(asked(&neighbour, &get(path)).await, "403", "{path}");
     }
     assert_eq!(asked(&neighbour, &STREAM.replace("Host: x", "Host: localhost")).await, "403");

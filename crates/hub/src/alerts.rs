@@ -6,6 +6,7 @@
 mod book;
 mod change;
 mod look;
+mod news;
 mod returns;
 mod route;
 mod subject;
@@ -28,6 +29,7 @@ use crate::ack_links::AckLinks;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
+use crate::wording::Wording;
 use book::Book;
 pub(crate) use returns::Returns;
 pub(crate) use subject::{NAMING, labels_of, server_of};
@@ -67,7 +69,6 @@ pub(crate) struct Firing {
 pub(crate) struct ActiveAlert {
     pub(crate) id: i64,
     pub(crate) incident: IncidentId,
-    pub(crate) source: String,
     pub(crate) labels: LabelSet,
     pub(crate) annotations: Vec<(String, String)>,
     pub(crate) severity: Severity,
@@ -77,7 +78,6 @@ pub(crate) struct ActiveAlert {
     pub(crate) updated_ms: i64,
     pub(crate) ends_ms: Option<i64>,
     pub(crate) generator_url: String,
-    pub(crate) value: Option<f64>,
     /// Why nobody is told now.
     pub(crate) muted: Option<String>,
 }
@@ -129,6 +129,7 @@ pub(crate) struct Tools {
     pub(crate) ack_links: Option<Arc<AckLinks>>,
     /// Keeps the Message-IDs of two hubs apart.
     pub(crate) hub_id: String,
+    pub(crate) wording: Wording,
 }
 
 /// The alert desk: the only writer of incidents of alerts.

@@ -33,11 +33,11 @@ use watchfire_store::{Batch, Store, StoreError};
 
 use crate::ack_links::AckLinks;
 use crate::alerts::Returns;
-use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::events::{Event, Events};
 use crate::fleet::{CutNews, Fleet};
 use crate::muting::Muting;
+use crate::wording::Wording;
 use book::{Book, Pools};
 use letters::Letters;
 pub(crate) use plain::lines as plain_lines;
@@ -111,6 +111,12 @@ impl Desk {
         self
     }
 
+    /// The same desk, whose letters have more than their facts.
+    pub(crate) fn with_wording(mut self, wording: Wording) -> Self {
+        self.letters.wording = wording;
+        self
+    }
+
     /// The same desk, that writes down which servers came back.
     pub(crate) fn with_returns(mut self, returns: Arc<Returns>) -> Self {
         self.returns = returns;
@@ -120,12 +126,6 @@ impl Desk {
     /// The same desk, whose letters let their users acknowledge.
     pub(crate) fn with_ack_links(mut self, links: Arc<AckLinks>) -> Self {
         self.letters.ack_links = Some(links);
-        self
-    }
-
-    /// The same desk, whose letters show the time before their news.
-    pub(crate) fn with_around(mut self, around: Arc<Surroundings>) -> Self {
-        self.letters.around = around;
         self
     }
 

@@ -39,6 +39,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(600);
 /// Outages that were told already, so that each is told of once. More are forgotten.
 const MAX_KNOWN: usize = 32;
+/// How many outages are told of in so long: an agent that makes them up is no flood of letters.
+const MAX_NEWS: usize = 4;
+const NEWS_TIME: Duration = Duration::from_secs(3600);
 
 /// Deals out, and hears what came of it.
 pub(crate) struct Fallbacks {
@@ -58,6 +61,8 @@ struct State {
     /// The keys were given away in an outage: the next deal has others.
     is_used: bool,
     known: VecDeque<[u8; 16]>,
+    /// When outages were told of, of late.
+    heard: Vec<Moment>,
     /// Outages that the administrators are to be told of.
     news: Vec<FallbackTold>,
 }
@@ -239,10 +244,16 @@ impl FallbackDesk for Arc<Fallbacks> {
 
     fn told(&self, agent: AgentId, told: FallbackTold) {
         let mut state = self.state();
-        let is_member = state.deal.as_ref().is_some_and(|deal| deal.member(agent).is_some());
-        if !is_member || state.known.contains(&told.outage) {
+        // A hub that lost its disk has no deal, and wants to know all the same.
+        if !state.seats.contains_key(&agent) || state.known.contains(&told.outage) {
             return;
         }
+        let now = self.clock.now();
+        state.heard.retain(|at| now.since(*at) < NEWS_TIME);
+        if state.heard.len() >= MAX_NEWS {
+            return tracing::warn!(%agent, "too many outages are told of, and one is left out");
+        }
+        state.heard.push(now);
         if state.known.len() == MAX_KNOWN {
             state.known.pop_front();
         }

@@ -46,6 +46,7 @@ use crate::self_test::SelfTests;
 use crate::shown::Shown;
 use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
+use crate::wording::Wording;
 use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
 
 use data::{Data, keep_join_address, token_key};
@@ -251,10 +252,11 @@ impl Hub {
         let muting = Arc::new(Muting::new(config.maintenance));
         let silences =
             Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
-        let silences = Arc::new(silences);
         let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
         let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
         let returns = Arc::new(Returns::default());
+        let around = Arc::new(Surroundings::default());
+        let wording = Wording { around: around.clone(), own: Arc::new(config.messages.words) };
         let alerts = AlertDesk::new(Tools {
             fleet: fleet.clone(),
             store: self.store.clone(),
@@ -265,12 +267,12 @@ impl Hub {
             ack_links: Some(ack_links.clone()),
             public_url: config.public_url.clone(),
             hub_id: self.hub_id.clone(),
+            wording: wording.clone(),
         });
         let alerts = Arc::new(alerts.with_returns(returns.clone()));
+        let silences = Arc::new(silences.with_alerts(alerts.clone()));
         let desk = desk.with_muting(muting.clone()).with_returns(returns);
-        let around = Arc::new(Surroundings::default());
-        let desk = desk.with_ack_links(ack_links.clone()).with_around(around.clone());
-        let desk = Arc::new(desk);
+        let desk = Arc::new(desk.with_wording(wording).with_ack_links(ack_links.clone()));
         let on_change = on_change(&desk, &alerts, &events);
         let escalator = Escalator {
             fleet: fleet.clone(),

@@ -69,14 +69,15 @@ mod testing;
 mod trial;
 mod uplink;
 mod watch;
+mod wording;
 
 pub use address::join_address;
 pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, TokenWish};
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Fallback, Heartbeat, HubConfig, Login, OVERRIDABLE, RemoteWrite, RuleFiles, Sender, Service,
-    ServiceLogin, User, WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, Messages, OVERRIDABLE, RemoteWrite, RuleFiles, Sender,
+    Service, ServiceLogin, User, WatchedServer, show,
 };
 pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};

@@ -51,10 +51,11 @@ impl Muting {
         Self { maintenance, ends: Mutex::default(), silences, changed: watch::Sender::new(()) }
     }
 
-    /// Why nobody is told now of an alert with `labels`: what lasts longest.
-    pub(crate) fn of(&self, labels: &Labels, now: Moment) -> Option<Mute> {
+    /// Why nobody is told now of an alert with `labels`: what lasts longest. By `theirs` it is
+    /// known who may see it: the labels of its server, and else its own.
+    pub(crate) fn of(&self, labels: &Labels, theirs: &Labels, now: Moment) -> Option<Mute> {
         let silences = self.silences();
-        let silences = silences.iter().filter(|one| one.mutes(labels, labels, now));
+        let silences = silences.iter().filter(|one| one.mutes(labels, theirs, now));
         longest(self.open(labels, now).chain(silences.map(|one| one.mute())))
     }
 
@@ -158,7 +159,7 @@ mod tests {
             window: Window::Once(start, start + 60_000),
         };
         let muting = Muting::new(vec![maintenance]);
-        let is_muted = |now: Moment| muting.of(&Labels::new(), now).is_some();
+        let is_muted = |now: Moment| muting.of_server(&Labels::new(), now).is_some();
         assert!(is_muted(moment(0)));
         let back = |ms: u64| Moment { unix_ms: start + 1000, ..moment(ms) };
         assert!(is_muted(back(59_000)));
@@ -191,7 +192,7 @@ mod tests {
         let muted = |alert: &str, server: &str, ms: u64| {
             let mut labels = labels(server);
             labels.insert("alertname", alert).expect("a label");
-            let alert = muting.of(&labels, moment(ms)).is_some();
+            let alert = muting.of(&labels, &labels, moment(ms)).is_some();
             let trouble = muting.of_server(&self::labels(server), moment(ms)).is_some();
             (alert, trouble)
         };
@@ -222,8 +223,11 @@ mod tests {
         muting.hold(vec![silence(both, crate::testing::team("a"), (0, 10), moment(0))]);
         assert!(muting.of_server(&labels("a-1"), moment(5)).is_some());
         assert_eq!(muting.of_server(&labels("b-1"), moment(5)), None);
-        assert!(muting.of(&labels("a-1"), moment(5)).is_some());
-        assert_eq!(muting.of(&labels("b-1"), moment(5)), None);
+        let of = |server: &str, theirs: &str| {
+            muting.of(&labels(server), &labels(theirs), moment(5)).is_some()
+        };
+        assert!(of("a-1", "a-1") && !of("b-1", "b-1"));
+        assert!(!of("a-1", "b-1"), "an alert cannot say that it is another team's");
     }
 
     #[test]

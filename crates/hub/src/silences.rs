@@ -21,6 +21,7 @@ use watchfire_runtime::{Clock, task};
 use watchfire_store::{Batch, Store, StoreError, StoredSilence};
 
 use crate::accounts::Account;
+use crate::alerts::AlertDesk;
 use crate::fleet::Fleet;
 use crate::muting::{Muting, Standing};
 use keep::moment_text;
@@ -83,14 +84,23 @@ pub(crate) struct Silences {
     turn: tokio::sync::Mutex<()>,
     /// Those that muted at the last look, so that a begin and an end are told once.
     known: Mutex<Vec<Arc<Standing>>>,
+    /// What fires, to say on its incidents that it is silenced.
+    alerts: Option<Arc<AlertDesk>>,
 }
 
 impl Silences {
     /// Takes up those that are stored. Without them everything is told, which is better than that
     /// nothing is.
     pub(crate) fn open(store: Store, fleet: Arc<Fleet>, muting: Arc<Muting>, clock: Clock) -> Self {
-        let silences =
-            Self { store, fleet, muting, clock, turn: Default::default(), known: Mutex::default() };
+        let silences = Self {
+            store,
+            fleet,
+            muting,
+            clock,
+            turn: Default::default(),
+            known: Mutex::default(),
+            alerts: None,
+        };
         let now = silences.clock.now();
         match silences.store.silences() {
             Ok(stored) => {
@@ -102,6 +112,12 @@ impl Silences {
         // They were told of before.
         silences.changed(now);
         silences
+    }
+
+    /// The same, that say on the incidents of alerts too that these are silenced.
+    pub(crate) fn with_alerts(mut self, alerts: Arc<AlertDesk>) -> Self {
+        self.alerts = Some(alerts);
+        self
     }
 
     /// All that are kept and that the user may see, in the order in which they were made.

@@ -58,6 +58,7 @@ enum Link {
     Open(Box<Session>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "it lives for one step and is moved once")]
 enum Heard {
     Dialed(Result<Opened, DialError>),
     Said(Result<Option<Message>, Ended>),

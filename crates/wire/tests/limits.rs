@@ -5,13 +5,15 @@ use watchfire_model::{
     ProcessTable, Status,
 };
 use watchfire_wire::limits::{
-    MAX_CORES, MAX_DISKS, MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PEM_BYTES,
-    MAX_PIDS, MAX_PROBE_MS, MAX_PROCESSES, MAX_SERVER_BYTES, MAX_TEXT_BYTES, MAX_UNIX_MS,
-    MAX_UPTIME_NS, MIN_UNIX_MS,
+    MAX_CORES, MAX_DISKS, MAX_FALLBACK_BYTES, MAX_FALLBACK_MEMBERS, MAX_FALLBACK_S,
+    MAX_FILESYSTEMS, MAX_LABELS, MAX_NETWORKS, MAX_PATH_BYTES, MAX_PEM_BYTES, MAX_PIDS,
+    MAX_PROBE_MS, MAX_PROCESSES, MAX_SERVER_BYTES, MAX_TEXT_BYTES, MAX_UNIX_MS, MAX_UPTIME_NS,
+    MIN_UNIX_MS,
 };
 use watchfire_wire::{
-    Alive, Backfill, BackfillEnd, Hello, MAX_FRAME_BYTES, Message, Probe, ProbeResult, ProbeSaw,
-    Record, Records, Renew, Renewed, RingState, WireError, decode, encode,
+    Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackMember, FallbackTold, Hello,
+    MAX_FRAME_BYTES, Message, Probe, ProbeResult, ProbeSaw, Record, Records, Renew, Renewed,
+    RingState, WireError, decode, encode,
 };
 
 fn through(message: &Message) -> Message {
@@ -430,4 +432,64 @@ fn records_that_fit_no_frame_together_are_refused_and_not_cut() {
     let records = Records { records: vec![record(1), record(2)], ..Records::default() };
     let refused = encode(&Message::Records(records)).expect_err("they do not fit");
     assert!(matches!(refused, WireError::TooLarge { bytes: 1_200_000.. }), "{refused:?}");
+}
+
+/// Of `members`, with a box for the first two.
+fn fallback(members: usize) -> Fallback {
+    let member = |number: usize| FallbackMember {
+        id: format!("{number:040x}"),
+        server: "web-1".to_owned(),
+        address: "192.0.2.7:5000".to_owned(),
+    };
+    Fallback {
+        quorum: 2,
+        part: vec![1; 32],
+        boxes: vec![FallbackBox { members: vec![0, 1], sealed: vec![2; 60] }],
+        members: (0..members).map(member).collect(),
+        ..Fallback::default()
+    }
+}
+
+#[test]
+fn a_fallback_is_never_cut_and_a_wrong_one_never_leaves() {
+    let refused = |change: &dyn Fn(&mut Fallback)| {
+        let mut one = fallback(MAX_FALLBACK_MEMBERS);
+        change(&mut one);
+        encode(&Message::Fallback(Box::new(one))).is_err()
+    };
+    assert!(!refused(&|_| {}));
+    let wrong: [(&str, &dyn Fn(&mut Fallback)); 12] = [
+        ("too many members", &|one| one.members.push(one.members[0].clone())),
+        ("too many boxes", &|one| one.boxes = vec![one.boxes[0].clone(); 29]),
+        ("a short part", &|one| one.part = vec![1; 31]),
+        ("too much content", &|one| one.sealed = vec![0; MAX_FALLBACK_BYTES + 1]),
+        ("too large a box", &|one| one.boxes[0].sealed = vec![0; 97]),
+        ("a box of nobody", &|one| one.boxes[0].members = vec![0, 9]),
+        ("a box of one twice", &|one| one.boxes[0].members = vec![1, 1]),
+        ("a box of too few", &|one| one.boxes[0].members = vec![1]),
+        ("a quorum that cannot be", &|one| (one.quorum, one.boxes) = (10, Vec::new())),
+        ("too long a time", &|one| one.after_s = MAX_FALLBACK_S + 1),
+        ("no address", &|one| one.members[0].address = "web-1:5000".to_owned()),
+        ("no id", &|one| one.members[0].id = "A".repeat(40)),
+    ];
+    for (what, change) in wrong {
+        assert!(refused(change), "{what}");
+    }
+    let told = FallbackTold { by: "x".repeat(40), ..FallbackTold::default() };
+    assert!(encode(&Message::FallbackTold(told)).is_err());
+}
+
+#[test]
+fn members_and_boxes_are_counted_before_they_are_made() {
+    let field = |number: u8, inner: &[u8]| {
+        let mut bytes = vec![number << 3 | 2];
+        prost::encoding::encode_varint(inner.len() as u64, &mut bytes);
+        [bytes, inner.to_vec()].concat()
+    };
+    for (number, most) in [(7, 28), (9, MAX_FALLBACK_MEMBERS)] {
+        let inner = field(number, &[]).repeat(most + 1);
+        let mut frame = Vec::new();
+        prost::encoding::bytes::encode(17, &inner, &mut frame);
+        assert!(matches!(decode(&frame), Err(WireError::TooMany { .. })), "{number}");
+    }
 }

@@ -86,6 +86,16 @@ impl Template {
         queries: &dyn Queries,
         limits: &Limits,
     ) -> Result<String, TemplateError> {
+        self.expand_counted(data, queries, limits).0
+    }
+
+    /// The same, and how many steps it took.
+    pub fn expand_counted(
+        &self,
+        data: &Data,
+        queries: &dyn Queries,
+        limits: &Limits,
+    ) -> (Result<String, TemplateError>, u64) {
         eval::expand(&self.tree, data, queries, limits)
     }
 }

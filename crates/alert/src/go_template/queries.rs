@@ -10,6 +10,11 @@ pub trait Queries {
     /// # Errors
     /// Words for the person who reads the rule: why there is no answer.
     fn query(&self, text: &str) -> Result<Vec<Sample>, String>;
+
+    /// True when the time for the expansion is over; asked now and then.
+    fn out_of_time(&self) -> bool {
+        false
+    }
 }
 
 /// Answers nothing: for templates that have nobody to ask.

@@ -59,7 +59,7 @@ fn templates_of_alertmanager_are_read() {
     let own = OwnWords::new(template(subject), template(text));
     let Worded { content, failed } = disks(&own, NotificationKind::Firing);
     assert_eq!(failed, Vec::<String>::new());
-    assert_eq!(content.subject, "[FIRING:2] DiskFull (db-1 critical db-1 ops)");
+    assert_eq!(content.subject, "[FIRING:2] DiskFull (db-1 db-1 critical ops)");
     let wanted = "/ since 02:12: {{ 7*7 }} it was full\n/var since 02:12: {{ 7*7 }} it was full\n\
                   Ops https://hub.example.org true 0\nhttps://hub.example.org/#/incident/7\n";
     assert_eq!(content.text, wanted);

@@ -1,6 +1,8 @@
 //! One rule at one moment: its question, and what the answer's series become.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use watchfire_model::{LabelPair, LabelSet, NAME_LABEL, SeriesSource};
@@ -16,8 +18,15 @@ pub const ALERT_NAME_LABEL: &str = "alertname";
 /// A rule that gives more alerts at a moment fails, whatever the limit of its group.
 const MAX_ALERTS: usize = 50_000;
 
-/// A rule whose alerts have more text in all, in bytes, fails likewise.
+/// A rule whose alerts have labels of more bytes in all fails likewise. Annotations that do not fit
+/// into what is left of it are not told.
 const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many steps all annotations of a rule may take together: some seconds.
+const MAX_STEPS: u64 = 10_000_000;
+
+/// No text of an annotation that cannot be told is longer, in bytes.
+const MAX_ERROR_BYTES: usize = 256;
 
 /// The series that says of each alert that it is pending or fires.
 pub(super) const ALERTS: &str = "ALERTS";
@@ -58,27 +67,88 @@ impl Scene<'_> {
         let answer = query.instant(self.source, at_ms, &self.limits, self.out_of_time)?;
         Ok(answer.value)
     }
-
-    /// What a template says of a series at a moment. Where it cannot, its words are the error: an
-    /// alert is never lost for want of a good text.
-    fn expand(&self, wording: &Wording, data: &Data, at_ms: i64) -> String {
-        let asking = Asking { scene: self, at_ms };
-        let text = wording.template.expand(data, &asking, &self.template_limits);
-        text.unwrap_or_else(|error| format!("<error expanding template: {error}>"))
-    }
 }
 
-/// Answers the questions of templates.
+/// Answers the questions of the templates of one rule, and knows what these may still do.
 struct Asking<'a> {
     scene: &'a Scene<'a>,
     at_ms: i64,
+    /// What all questions together may read.
+    samples: Cell<usize>,
+    /// What all annotations together may do.
+    steps: Cell<u64>,
+    /// What all texts together may take.
+    bytes: Cell<usize>,
+    /// Why the first text was left out that the others have left no room for.
+    left_out: RefCell<Option<String>>,
+}
+
+impl<'a> Asking<'a> {
+    fn new(scene: &'a Scene<'a>, at_ms: i64) -> Self {
+        let samples = Cell::new(scene.limits.samples);
+        let (steps, bytes) = (Cell::new(MAX_STEPS), Cell::new(MAX_TEXT_BYTES));
+        Self { scene, at_ms, samples, steps, bytes, left_out: RefCell::default() }
+    }
+
+    /// What a template says of a series. Where it cannot, its words are the error: an alert is
+    /// never lost for want of a good text.
+    fn label(&self, wording: &Wording, data: &Data) -> String {
+        let text = wording.template.expand(data, self, &self.scene.template_limits);
+        text.unwrap_or_else(|error| no_text(&error))
+    }
+
+    /// The same, as long as the annotations of the rule may do anything more.
+    fn annotation(&self, wording: &Wording, data: &Data) -> String {
+        let why = match self.scene.template_limits.steps.min(self.steps.get()) {
+            _ if (self.scene.out_of_time)() => "there is no time for it",
+            0 => "the annotations of the rule take too many steps",
+            steps => {
+                let limits = go_template::Limits { steps, ..self.scene.template_limits };
+                let (text, steps) = wording.template.expand_counted(data, self, &limits);
+                self.steps.set(self.steps.get() - steps);
+                let text = text.unwrap_or_else(|error| no_text(&error));
+                if self.take(text.len()) {
+                    return text;
+                }
+                "the alerts of the rule have too much text"
+            }
+        };
+        self.left_out
+            .borrow_mut()
+            .get_or_insert_with(|| format!("annotations are left out: {why}"));
+        no_text(&why)
+    }
+
+    /// Takes room for a text, where there is some.
+    fn take(&self, bytes: usize) -> bool {
+        let left = self.bytes.get().checked_sub(bytes);
+        self.bytes.set(left.unwrap_or(self.bytes.get()));
+        left.is_some()
+    }
+}
+
+/// What stands where a text would.
+fn no_text(why: &dyn Display) -> String {
+    let mut text = format!("<error expanding template: {why}");
+    text.truncate(text.floor_char_boundary(MAX_ERROR_BYTES));
+    text.push('>');
+    text
 }
 
 impl Queries for Asking<'_> {
+    fn out_of_time(&self) -> bool {
+        (self.scene.out_of_time)()
+    }
+
     fn query(&self, text: &str) -> Result<Vec<Sample>, String> {
         let query = Query::parse(text, Features::default()).map_err(|error| error.to_string())?;
-        let value = self.scene.ask(&query, self.at_ms).map_err(|error| error.to_string())?;
-        match value {
+        let Scene { source, limits, out_of_time, .. } = *self.scene;
+        let limits = Limits { samples: self.samples.get(), ..limits };
+        let answer = query.instant(source, self.at_ms, &limits, out_of_time);
+        // What a question read that failed is not told: it counts as a part of all.
+        let used = answer.as_ref().map_or(self.scene.limits.samples / 16, |answer| answer.samples);
+        self.samples.set(self.samples.get().saturating_sub(used));
+        match answer.map_err(|error| error.to_string())?.value {
             Value::Text { at_ms, text } => {
                 let labels = LabelSet::of(&[("__value__", &text)]);
                 Ok(vec![Sample { labels, at_ms, value: 0.0 }])
@@ -101,7 +171,8 @@ pub(super) fn vector(value: Value) -> Result<Vec<Sample>, String> {
     }
 }
 
-/// The alerts that an answer means.
+/// The alerts that an answer means, and why annotations of them were left out. Labels come before all
+/// annotations: by them alerts are known, and none is lost for want of a text.
 ///
 /// # Errors
 /// When two series become one alert, or there is too much of them.
@@ -111,42 +182,51 @@ pub(super) fn alerts(
     samples: &[Sample],
     at_ms: i64,
     scene: &Scene<'_>,
-) -> Result<BTreeMap<LabelSet, Seen>, String> {
+) -> Result<(BTreeMap<LabelSet, Seen>, Option<String>), String> {
     if samples.len() > MAX_ALERTS {
         return Err(format!(
             "the rule gives {} alerts, and {MAX_ALERTS} can be kept",
             samples.len()
         ));
     }
-    let (mut alerts, mut bytes) = (BTreeMap::new(), 0);
-    for sample in samples {
-        if (scene.out_of_time)() {
-            return Err(QueryError::OutOfTime.to_string());
-        }
+    let asking = Asking::new(scene, at_ms);
+    let data_of = |sample: &Sample| {
         let (url, value) = (scene.external_url, sample.value);
-        let data = Data::of_alert(&sample.labels, value, scene.external_labels, url).at(at_ms);
-        let expand = |wording| scene.expand(wording, &data, at_ms);
+        Data::of_alert(&sample.labels, value, scene.external_labels, url).at(at_ms)
+    };
+    let mut places = BTreeMap::new();
+    for (place, sample) in samples.iter().enumerate() {
+        let data = data_of(sample);
         let added = alerting.labels.iter().map(|(name, wording)| {
-            let pair: LabelPair = (name.clone(), expand(wording).into());
+            let pair: LabelPair = (name.clone(), asking.label(wording, &data).into());
             pair
         });
         let labels = alert_labels(&sample.labels, added, &rule.name);
-        let told = alerting.annotations.iter();
-        let annotations: Annotations =
-            told.map(|(name, wording)| (name.clone(), expand(wording))).collect();
-        bytes += labels.iter().map(|(_, text)| text.len()).sum::<usize>();
-        bytes += annotations.iter().map(|(_, text)| text.len()).sum::<usize>();
-        if bytes > MAX_TEXT_BYTES {
-            return Err(format!("the rule's alerts have more than {MAX_TEXT_BYTES} bytes of text"));
+        // Behind the labels: one that had no time would be another.
+        if (scene.out_of_time)() {
+            return Err(QueryError::OutOfTime.to_string());
         }
-        if alerts.insert(labels.clone(), Seen { value, annotations }).is_some() {
+        if !asking.take(labels.iter().map(|(_, text)| text.len()).sum()) {
+            return Err(format!(
+                "the rule's alerts have labels of more than {MAX_TEXT_BYTES} bytes"
+            ));
+        }
+        if places.insert(labels.clone(), place).is_some() {
             let twice = super::labels_text(&labels);
             return Err(format!(
                 "two series become the same alert {twice}: give expr or labels what tells them apart"
             ));
         }
     }
-    Ok(alerts)
+    let seen = places.into_iter().map(|(labels, place)| {
+        let (sample, data) = (&samples[place], data_of(&samples[place]));
+        let told = alerting.annotations.iter();
+        let annotations: Annotations =
+            told.map(|(name, wording)| (name.clone(), asking.annotation(wording, &data))).collect();
+        (labels, Seen { value: sample.value, annotations })
+    });
+    let seen = seen.collect();
+    Ok((seen, asking.left_out.into_inner()))
 }
 
 /// The labels of the series without its name, over them those of the rule, and the alert's name.

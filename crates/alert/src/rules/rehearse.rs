@@ -194,7 +194,7 @@ impl Replay {
 
     /// Writes down what happened at a moment.
     fn note(&mut self, at_ms: i64, given: &Given) {
-        if let Some(why) = &given.error {
+        if let Some(why) = given.error.as_ref().or(given.fault.as_ref()) {
             self.told.failed.get_or_insert_with(|| (0, why.clone())).0 += 1;
         }
         for (change, alert) in &given.changes {

@@ -48,7 +48,7 @@ pub enum Health {
     Unknown,
     /// Well.
     Good,
-    /// It failed, and why; what the rule gave before stands.
+    /// It failed, and why, and what the rule gave before stands; or what is wrong with what it gave.
     Bad(String),
 }
 
@@ -62,7 +62,7 @@ pub struct Evaluation {
     /// A sample for each series: those that rules record, `ALERTS` and `ALERTS_FOR_STATE`. The value
     /// of a series that is no more is [`ABSENT`].
     pub series: Vec<(LabelSet, f64)>,
-    /// The rules that failed, by their number in the group, and why.
+    /// The rules that failed or gave less than they should, by their number in the group, and why.
     pub errors: Vec<(usize, String)>,
 }
 
@@ -82,7 +82,10 @@ pub struct AlertChange {
 pub(super) struct Given {
     pub(super) series: Vec<(LabelSet, f64)>,
     pub(super) changes: Vec<(Change, Alert)>,
+    /// Why it failed: all is as it was.
     pub(super) error: Option<String>,
+    /// What is wrong with what it gave.
+    pub(super) fault: Option<String>,
 }
 
 impl GroupState {
@@ -189,7 +192,7 @@ impl GroupState {
             written.put_all(given.series, series_at_ms, &mut fresh);
             let change = |(change, alert)| AlertChange { rule: number, change, alert };
             evaluation.alerts.extend(given.changes.into_iter().map(change));
-            evaluation.errors.extend(given.error.map(|why| (number, why)));
+            evaluation.errors.extend(given.error.or(given.fault).map(|why| (number, why)));
             done(number);
         }
         (self.evaluated_at_ms, self.looked_at_ms) = (Some(at_ms), Some(at_ms));
@@ -232,7 +235,8 @@ impl RuleState {
             RuleKind::Alerting(alerting) => self.alerted(rule, alerting, turn, scene, &samples),
         });
         let mut given = given.unwrap_or_else(|why| Given { error: Some(why), ..Given::default() });
-        self.health = given.error.clone().map_or(Health::Good, Health::Bad);
+        let wrong = given.error.as_ref().or(given.fault.as_ref());
+        self.health = wrong.map_or(Health::Good, |why| Health::Bad(why.clone()));
         if given.error.is_none() {
             self.end_others(&mut given.series);
         }
@@ -247,7 +251,7 @@ impl RuleState {
         scene: &Scene<'_>,
         samples: &[Sample],
     ) -> Result<Given, String> {
-        let seen = evaluate::alerts(rule, alerting, samples, turn.at_ms, scene)?;
+        let (seen, fault) = evaluate::alerts(rule, alerting, samples, turn.at_ms, scene)?;
         let ageing = Ageing {
             for_ms: alerting.for_ms,
             keep_firing_for_ms: alerting.keep_firing_for_ms,
@@ -259,7 +263,7 @@ impl RuleState {
             alerts::step(&mut self.alerts, seen, scene.is_known, turn.at_ms, ageing);
         let error = held.err().map(|count| too_many(turn.limit, count, "alerts"));
         let active = self.alerts.values().filter(|alert| alert.is_active());
-        Ok(Given { series: active.flat_map(evaluate::series_of).collect(), changes, error })
+        Ok(Given { series: active.flat_map(evaluate::series_of).collect(), changes, error, fault })
     }
 
     /// Ends the series that were given before and are not given now.

@@ -239,8 +239,9 @@ impl Book {
     }
 
     pub(super) fn sources(&self) -> Vec<String> {
-        let mut sources: Vec<String> =
-            self.by_source.keys().map(|source| source.to_string()).collect();
+        let fires = |id: &i64| self.alerts.get(id).is_some_and(|alert| alert.fires());
+        let firing = self.by_source.iter().filter(|(_, of_source)| of_source.values().any(fires));
+        let mut sources: Vec<String> = firing.map(|(source, _)| source.to_string()).collect();
         sources.sort_unstable();
         sources
     }
@@ -250,7 +251,6 @@ fn active(alert: &Alert) -> ActiveAlert {
     ActiveAlert {
         id: alert.id,
         incident: alert.incident,
-        source: alert.source.to_string(),
         labels: alert.labels.clone(),
         annotations: alert.annotations.clone(),
         severity: alert.severity,
@@ -259,7 +259,6 @@ fn active(alert: &Alert) -> ActiveAlert {
         updated_ms: alert.updated_ms,
         ends_ms: alert.ends_ms,
         generator_url: alert.generator_url.clone(),
-        value: alert.value,
         muted: alert.muted.as_ref().map(|why| why.to_string()),
     }
 }

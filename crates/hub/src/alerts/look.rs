@@ -9,7 +9,7 @@ use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::{Batch, StoreError};
 
 use super::AlertDesk;
-use super::book::{Alert, Book};
+use super::book::{Alert, Book, Item};
 use super::change::{FLAP_WINDOW, Work, name_of};
 use super::take::PART;
 
@@ -37,9 +37,18 @@ enum Due {
 impl AlertDesk {
     /// Works until the end is asked for.
     pub(crate) async fn run(self: Arc<Self>, clock: Clock, shutdown: Shutdown) {
+        let mut muting = self.tools.muting.changes();
+        let mut is_changed = false;
         loop {
             let desk = self.clone();
-            let looked = task::blocking("alerts", move || desk.look()).await;
+            let work = move || {
+                if is_changed {
+                    desk.hurry_muted();
+                }
+                desk.look()
+            };
+            let looked = task::blocking("alerts", work).await;
+            is_changed = false;
             let next = match looked.map_err(|failed| failed.to_string()) {
                 Ok(Ok(next)) => next,
                 Ok(Err(error)) if error.is_temporary() => {
@@ -59,8 +68,32 @@ impl AlertDesk {
                 biased;
                 () = shutdown.requested() => return,
                 () = self.woken.notified() => {}
+                // Its sender lives as long as the desk.
+                Ok(()) = muting.changed() => is_changed = true,
                 () = clock.sleep_until(next) => {}
             }
+        }
+    }
+
+    /// Has what is muted looked at at once: what mutes has changed.
+    pub(super) fn hurry_muted(&self) {
+        let now = self.tools.fleet.now();
+        let mut slot = self.lock();
+        let Some(book) = slot.as_mut() else { return };
+        let is_muted =
+            |book: &Book, id: &i64| book.alerts.get(id).is_some_and(|alert| alert.muted.is_some());
+        let users: Vec<Arc<str>> = book.news.keys().cloned().collect();
+        for user in users {
+            let Some(mut pool) = book.news.get(&user).cloned() else { continue };
+            let waits = |(id, item): &(&i64, &Item)| {
+                item.due.monotonic > now.monotonic && is_muted(book, id)
+            };
+            let waiting: Vec<(i64, Item)> =
+                pool.iter().filter(waits).map(|(id, item)| (*id, *item)).collect();
+            for (id, item) in waiting {
+                pool.insert_mut(id, Item { due: now, ..item });
+            }
+            book.news.insert_mut(user, pool);
         }
     }
 

@@ -39,7 +39,8 @@ impl AlertDesk {
             let alert = self.alert(stored, told, now);
             if book.open.contains_key(&alert.incident) {
                 book.put(alert);
-            } else {
+            } else if !alert.fires() {
+                // Another one is of an incident that cannot be read: its source names it anew.
                 book.alerts.insert_mut(alert.id, Arc::new(alert));
             }
         }

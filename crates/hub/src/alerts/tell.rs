@@ -12,8 +12,9 @@ use watchfire_model::{
 use watchfire_store::{AlertTold, Batch, NewNotification, StoreError, Thread};
 
 use super::book::{Alert, Item, Told};
-use super::change::{FLAP_HOLD, Work, name_of};
+use super::change::{Work, name_of};
 use super::look::kind_of;
+use super::news::FLAP_HOLD;
 use super::route::{self, Route};
 use super::{subject, words};
 
@@ -140,7 +141,10 @@ impl Work<'_> {
             return Some(Muted { why: away.why.into(), until: away.until });
         }
         let labels = subject::labels_of(fleet, alert.server.as_ref(), &alert.labels);
-        let mute = self.tools.muting.of(&labels, now)?;
+        let index = alert.server.as_ref().and_then(|server| fleet.index(server));
+        let server = index.map(|index| fleet.config(index));
+        let theirs = server.as_ref().map_or(&labels, |config| &config.server.labels);
+        let mute = self.tools.muting.of(&labels, theirs, now)?;
         let left = mute.until_ms.map(|until| until.saturating_sub(now.unix_ms).max(0));
         let left = left.map_or(LOOK, |left| Duration::from_millis(left.unsigned_abs()).min(LOOK));
         Some(Muted { why: mute.why.into(), until: now.after(left) })

@@ -259,10 +259,7 @@ fn a_source_that_is_no_more_says_so_with_an_empty_round() {
     room.take(&round("rules/y.yaml/h", &[])).expect("the store works");
     room.advance(MINUTE);
     assert_eq!(room.kinds("ann"), [FIRING, RESOLVED]);
-    assert_eq!(
-        room.desk.active().iter().map(|one| one.source.as_str()).collect::<Vec<_>>(),
-        ["rules/x.yaml/g"]
-    );
+    assert_eq!(room.desk.sources(), ["rules/x.yaml/g"]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! The words of letters about alerts.
 
-use watchfire_alert::{AlertFacts, Recipient, ToldAlert, alert_content, clean};
+use std::sync::Arc;
+
+use watchfire_alert::{
+    AlertFacts, Around, Recipient, ToldAlert, alert_content, alert_content_with, clean,
+};
 use watchfire_model::{Content, IncidentId, Moment, NotificationKind, Server};
 
 use super::Tools;
@@ -66,7 +70,7 @@ fn made(letter: &Letter<'_>, link: &str) -> Content {
             generator_url: &alert.generator_url,
         })
         .collect();
-    alert_content(&AlertFacts {
+    let facts = AlertFacts {
         kind: letter.kind,
         alerts: &told,
         link,
@@ -74,7 +78,20 @@ fn made(letter: &Letter<'_>, link: &str) -> Content {
         time_zone: &letter.user.time_zone,
         at_ms: letter.now.unix_ms,
         repeats: letter.repeats,
-    })
+    };
+    let around = around(letter);
+    let ours = match &around {
+        Some(around) => alert_content_with(&facts, around),
+        None => alert_content(&facts),
+    };
+    letter.tools.wording.over(ours, |own, ours| own.of_alerts(&facts, ours))
+}
+
+/// What is known of the time before them, where all are about one server.
+fn around(letter: &Letter<'_>) -> Option<Arc<Around>> {
+    let server = letter.alerts.first()?.server.as_ref()?;
+    let is_one = letter.alerts.iter().all(|alert| alert.server.as_ref() == Some(server));
+    is_one.then(|| letter.tools.wording.around.of(server, letter.now)).flatten()
 }
 
 fn server(tools: &Tools, alert: &Alert) -> Option<Server> {

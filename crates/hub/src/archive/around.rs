@@ -53,7 +53,7 @@ impl Before for Archive {
 
 impl Archive {
     /// What the server told in the minute up to `last`, oldest first.
-    fn minute(
+    pub(super) fn minute(
         &self,
         index: usize,
         last: &Status,

@@ -6,6 +6,7 @@ mod escalate;
 mod fallback;
 mod heartbeat;
 mod mail;
+mod messages;
 mod notify;
 mod plain;
 mod proxies;
@@ -103,6 +104,7 @@ impl<'a> Checker<'a> {
             Some(table) => self.heartbeat(table).map(Some),
             None => Some(None),
         };
+        let messages = self.messages(file.messages);
         let has_mail = file.mail.is_some();
         let mail = file.mail.and_then(|mail| self.mail(mail));
         let (allowed, budget) = self.notify(file.notify);
@@ -147,6 +149,7 @@ impl<'a> Checker<'a> {
                 budget,
                 remote_writes,
                 read_from,
+                messages,
                 heartbeat: heartbeat?,
                 rules: rules?,
                 fallback: fallback?,

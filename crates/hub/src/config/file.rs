@@ -31,6 +31,7 @@ pub(super) struct HubFile {
     pub(super) mail: Option<Spanned<MailTable>>,
     pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
+    pub(super) messages: Option<MessagesTable>,
     pub(super) heartbeat: Option<HeartbeatTable>,
     pub(super) fallback: Option<Spanned<FallbackTable>>,
     #[serde(default)]
@@ -148,6 +149,14 @@ pub(super) struct MailgunTable {
     pub(super) domain: Spanned<String>,
     pub(super) key: Spanned<String>,
     pub(super) base: Option<Spanned<String>>,
+}
+
+/// `[messages]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessagesTable {
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) text: Option<Spanned<String>>,
 }
 
 /// `[heartbeat]`

@@ -4,6 +4,7 @@ mod check;
 mod fallback;
 mod file;
 mod heartbeat;
+mod messages;
 mod rules;
 mod service;
 mod show;
@@ -30,6 +31,7 @@ use crate::self_test::WeekTime;
 
 pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
+pub use messages::Messages;
 pub use rules::RuleFiles;
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
@@ -74,6 +76,8 @@ pub struct HubConfig {
     pub remote_writes: Vec<RemoteWrite>,
     /// Who answers questions about the history instead of this hub.
     pub read_from: Option<Service>,
+    /// Letters in the operator's own words.
+    pub messages: Messages,
     /// Whom the hub tells that it lives.
     pub heartbeat: Option<Heartbeat>,
     /// The rules that are evaluated.

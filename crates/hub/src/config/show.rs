@@ -10,7 +10,7 @@ use watchfire_runtime::net::Network;
 use super::check::WORDS;
 use crate::self_test::DAYS;
 
-use super::{HubConfig, Service, ServiceLogin, User};
+use super::{HubConfig, Messages, Service, ServiceLogin, User};
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -38,6 +38,7 @@ pub fn show(config: &HubConfig) -> String {
     }
     show_mail(&mut text, config);
     show_notify(&mut text, config);
+    show_messages(&mut text, config);
     show_services(&mut text, config);
     for watched in &config.servers {
         let _ = writeln!(text, "\n[[server]]");
@@ -109,6 +110,18 @@ fn show_notify(text: &mut String, config: &HubConfig) {
     }
     let _ = writeln!(text, "texts_per_hour = {}", config.budget.texts);
     let _ = writeln!(text, "messages_per_hour = {}", config.budget.others);
+}
+
+fn show_messages(text: &mut String, config: &HubConfig) {
+    let Messages { subject, text: words, .. } = &config.messages;
+    if subject.is_some() || words.is_some() {
+        let _ = writeln!(text, "\n[messages]");
+    }
+    for (key, template) in [("subject", subject), ("text", words)] {
+        if let Some(template) = template {
+            let _ = writeln!(text, "{key} = {template:?}");
+        }
+    }
 }
 
 fn show_services(text: &mut String, config: &HubConfig) {

@@ -15,12 +15,12 @@ use super::book::{About, Book, Entry, Route};
 use super::routes::{begins, goes_on};
 use super::{plain, without};
 use crate::ack_links::AckLinks;
-use crate::around::Surroundings;
 use crate::courier::Begun;
 use crate::courier::owed::is_copy;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::reader::Reader;
+use crate::wording::Wording;
 
 /// Makes the words of a message.
 pub(super) type Words = fn(&Facts<'_>) -> Content;
@@ -65,10 +65,10 @@ pub(super) struct Letters {
     /// Keeps the Message-IDs of two hubs, or of a hub set up anew, apart.
     pub(super) hub_id: String,
     pub(super) begun: Arc<Begun>,
+    /// What they have besides their facts.
+    pub(super) wording: Wording,
     /// The links by which users acknowledge.
     pub(super) ack_links: Option<Arc<AckLinks>>,
-    /// What is known of the time before the news.
-    pub(super) around: Arc<Surroundings>,
     /// What nobody is told of for a while.
     pub(super) muting: Arc<Muting>,
     /// How words are made: the message's own, and those of a recovery that comes first.
@@ -87,7 +87,7 @@ impl Letters {
     ) -> Self {
         let words = (content as Words, content_if_first as Words);
         let (muting, group_words) = (Arc::default(), group_content as GroupWords);
-        let (ack_links, around) = (None, Arc::default());
+        let (ack_links, wording) = (None, Wording::default());
         Self {
             fleet,
             recipients,
@@ -95,7 +95,7 @@ impl Letters {
             hub_id,
             begun,
             ack_links,
-            around,
+            wording,
             muting,
             words,
             group_words,
@@ -326,7 +326,7 @@ impl Letters {
         };
         let config = self.fleet.config(index);
         let reading = self.fleet.reading_before(index, news.at);
-        let around = self.around.of(&incident.server, self.fleet.now());
+        let around = self.wording.around.of(&incident.server, self.fleet.now());
         let link = self.link(incident);
         let links = self.ack_links.as_ref().filter(|_| news.kind == NotificationKind::Down);
         let acknowledge =
@@ -351,7 +351,11 @@ impl Letters {
         };
         let (words, words_if_first) = self.words;
         let first = news.kind == NotificationKind::Recovered;
-        Ok((safely(words, &facts), first.then(|| safely(words_if_first, &facts))))
+        let made = |words| {
+            let ours = safely(words, &facts);
+            self.wording.over(ours, |own, ours| own.of_server(&facts, ours))
+        };
+        Ok((made(words), first.then(|| made(words_if_first))))
     }
 
     pub(super) fn link(&self, incident: &Incident) -> String {

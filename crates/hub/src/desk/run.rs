@@ -99,7 +99,7 @@ impl Desk {
             let in_trouble = matches!(to, Presence::Late)
                 || (!matches!(from, Presence::Late) && to.is_trouble());
             if in_trouble {
-                self.letters.around.want(server);
+                self.letters.wording.around.want(server);
             }
         }
     }

@@ -127,7 +127,7 @@ impl Escalator {
         let alerts = self.alerts.iter().flat_map(|desk| desk.active());
         let mut muted = alerts.filter(|alert| alert.incident == incident.id).peekable();
         let all = muted.peek().is_some() && muted.all(|alert| alert.muted.is_some());
-        all || self.muting.of(&labels, now).is_some()
+        all || self.muting.of(&labels, &labels, now).is_some()
     }
 
     /// A letter has a thread of its own: it must not wait for those that reached nobody.

@@ -110,6 +110,7 @@ fn alert_desk(fleet: &Arc<Fleet>, store: &Store, events: &Events) -> Arc<AlertDe
         ack_links: None,
         public_url: "https://hub.test".to_owned(),
         hub_id: "hub.test".to_owned(),
+        wording: Default::default(),
     }))
 }
 
@@ -146,6 +147,7 @@ impl House {
         let program = folder.path().join("program");
         std::fs::write(&program, PROGRAM).expect("room");
         let muting = Arc::new(Muting::default());
+        let alerts = alert_desk(&fleet, &store, &events);
         let silences = Silences::open(store.clone(), fleet.clone(), muting.clone(), clock.clone());
         let mut parts = Parts {
             fleet: fleet.clone(),
@@ -177,8 +179,8 @@ impl House {
                 .into(),
             self_tests: self_tests(&store),
             muting,
-            silences: Arc::new(silences),
-            alerts: alert_desk(&fleet, &store, &events),
+            silences: Arc::new(silences.with_alerts(alerts.clone())),
+            alerts,
             acks: Acks::new(store.clone(), {
                 let events = events.clone();
                 Arc::new(move |incident| events.tell(Event::of(incident)))

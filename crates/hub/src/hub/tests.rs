@@ -19,6 +19,7 @@ fn config(folder: &Path) -> HubConfig {
         senders: Vec::new(),
         remote_writes: Vec::new(),
         read_from: None,
+        messages: crate::config::Messages::default(),
         heartbeat: None,
         fallback: None,
         maintenance: Vec::new(),

@@ -1,5 +1,6 @@
 //! Sessions against an agent of the test's own, over a connection in memory.
 
+mod fallback;
 mod hostile;
 mod opinion;
 mod quota;

@@ -11,6 +11,7 @@ use watchfire_runtime::Shutdown;
 use watchfire_store::{Batch, StoreError};
 
 use super::Silences;
+use crate::alerts::labels_of;
 use crate::muting::{Standing, labels_of_trouble};
 
 /// How often it is looked even when nothing begins or ends: clocks are set.
@@ -117,6 +118,20 @@ impl Silences {
             for (_, text) in lines.iter().filter(|(one, _)| one.fits(&trouble, labels)) {
                 let (kind, text) = (TimelineKind::Silenced, text.clone());
                 entries.push((incident, TimelineEntry { at: now, kind, text }));
+            }
+        }
+        let mut said: HashSet<(IncidentId, usize)> = HashSet::new();
+        for alert in self.alerts.iter().flat_map(|desk| desk.active()) {
+            let labels = labels_of(&self.fleet, alert.server.as_ref(), &alert.labels);
+            let index = alert.server.as_ref().and_then(|server| self.fleet.index(server));
+            let server = index.map(|index| self.fleet.config(index));
+            let theirs = server.as_ref().map_or(&labels, |config| &config.server.labels);
+            for (number, (one, text)) in lines.iter().enumerate() {
+                // Once, however many of an incident's alerts it is about.
+                if one.fits(&labels, theirs) && said.insert((alert.incident, number)) {
+                    let (kind, text) = (TimelineKind::Silenced, text.clone());
+                    entries.push((alert.incident, TimelineEntry { at: now, kind, text }));
+                }
             }
         }
         if entries.is_empty() {

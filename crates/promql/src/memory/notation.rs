@@ -52,7 +52,7 @@ pub fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
         if values.len().saturating_add(run.count) > MAX_VALUES {
             return Err(format!("{word:?} makes more than {MAX_VALUES} values"));
         }
-        values.extend((0..run.count).map(|number| run.value(number)));
+        values.extend(run.values());
     }
     Ok(values)
 }
@@ -93,10 +93,13 @@ impl Run {
         Some(Self { start: Some(number(start)?), step: number(step)?, count })
     }
 
-    fn value(&self, number: usize) -> Option<f64> {
-        let start = self.start?;
-        // The marker of staleness is one NaN of many, and adding might make it another.
-        Some(if self.step == 0.0 { start } else { start + self.step * number as f64 })
+    fn values(&self) -> impl Iterator<Item = Option<f64>> {
+        // Step by step, as Prometheus adds: the last digits depend on it. The marker of staleness is one
+        // NaN of many, and adding might make it another.
+        let next = |value: &Option<f64>| {
+            Some(value.map(|value| if self.step == 0.0 { value } else { value + self.step }))
+        };
+        std::iter::successors(Some(self.start), next).take(self.count)
     }
 }
 
@@ -129,6 +132,8 @@ mod tests {
             ("1 2.5 -3", some(&[1.0, 2.5, -3.0])),
             ("-2+4x3", some(&[-2.0, 2.0, 6.0, 10.0])),
             ("1-2x2", some(&[1.0, -1.0, -3.0])),
+            // As Prometheus adds: 6 * 0.1 is more than 0.6.
+            ("0+0.1x6", some(&[0.0, 0.1, 0.2, 0.1 + 0.1 + 0.1, 0.4, 0.5, 0.6])),
             ("5x2", some(&[5.0, 5.0, 5.0])),
             ("1e3+1e-1x1", some(&[1000.0, 1000.1])),
             ("0x2", some(&[0.0, 0.0, 0.0])),

@@ -19,10 +19,15 @@ const QUERY_STEPS: usize = 100;
 /// What a sample costs beside its labels, in steps.
 const SAMPLE_STEPS: usize = 2;
 
+/// The time is asked for once in so many steps.
+const STEPS_BETWEEN_LOOKS: u64 = 1024;
+
 /// What functions may use, and what is left of it.
 pub(in crate::go_template) struct Context<'a> {
     limits: &'a Limits,
     steps: u64,
+    /// With so many steps left the time is asked for again.
+    look_at: u64,
     queries: &'a dyn Queries,
     queries_left: usize,
     patterns: Patterns,
@@ -35,6 +40,7 @@ impl<'a> Context<'a> {
         Self {
             limits,
             steps: limits.steps,
+            look_at: limits.steps,
             queries,
             queries_left: limits.queries,
             patterns: Patterns::default(),
@@ -60,9 +66,20 @@ impl<'a> Context<'a> {
     /// Takes `steps` off what is left.
     pub(in crate::go_template) fn charge(&mut self, steps: usize) -> Result<(), String> {
         let left = self.steps.checked_sub(steps as u64);
-        self.steps = left
-            .ok_or_else(|| format!("the template needs more than {} steps", self.limits.steps))?;
-        Ok(())
+        self.steps = left.ok_or_else(|| {
+            self.steps = 0;
+            format!("the template needs more than {} steps", self.limits.steps)
+        })?;
+        if self.steps > self.look_at {
+            return Ok(());
+        }
+        self.look_at = self.steps.saturating_sub(STEPS_BETWEEN_LOOKS);
+        if self.queries.out_of_time() { Err("the time for it is over".to_owned()) } else { Ok(()) }
+    }
+
+    /// How many steps were taken.
+    pub(super) fn used(&self) -> u64 {
+        self.limits.steps - self.steps
     }
 
     /// Pays for reading so many bytes.
@@ -118,8 +135,8 @@ impl<'a> Context<'a> {
 
     /// A compiled pattern.
     pub(in crate::go_template) fn pattern(&mut self, pattern: &str) -> Result<Pattern, String> {
-        let (found, steps) = self.patterns.get(pattern, self.limits.pattern_bytes);
-        self.charge(steps)?;
-        found
+        // Who pays first cannot be made to work for nothing.
+        self.charge(self.patterns.price(pattern)?)?;
+        self.patterns.get(pattern, self.limits.pattern_bytes)
     }
 }

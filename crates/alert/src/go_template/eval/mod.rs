@@ -23,7 +23,7 @@ pub(super) fn expand(
     data: &Data,
     queries: &dyn Queries,
     limits: &Limits,
-) -> Result<String, TemplateError> {
+) -> (Result<String, TemplateError>, u64) {
     let mut run = Run {
         tree,
         context: Context::new(limits, queries, data),
@@ -33,8 +33,9 @@ pub(super) fn expand(
     };
     let brought = tree.variables.iter().cloned().zip(data.variables.iter().cloned());
     run.variables.extend(brought);
-    run.block(&tree.root, &data.dot).map_err(|fault| fault.placed(&tree.text))?;
-    Ok(run.output.into_text())
+    let told = run.block(&tree.root, &data.dot).map_err(|fault| fault.placed(&tree.text));
+    let steps = run.context.used();
+    (told.map(|_| run.output.into_text()), steps)
 }
 
 /// How many variables, or bytes of a name, are compared in one step.

@@ -12,9 +12,17 @@ use super::eval::Context;
 pub(super) use replace::replace_all;
 
 /// The longest pattern, in bytes.
-const MOST_PATTERN_BYTES: usize = 4096;
+const MOST_PATTERN_BYTES: usize = 512;
+/// How many different patterns an expansion may use.
+const MOST_PATTERNS: usize = 8;
+/// How many Unicode classes a pattern may have.
+const MOST_CLASSES: usize = 8;
 /// What it costs to compile a pattern, in steps.
 const COMPILE_STEPS: usize = 3000;
+/// What each of its bytes costs beside that.
+const BYTE_STEPS: usize = 8;
+/// What each of its Unicode classes costs: they have hundreds of ranges, and more without regard to case.
+const CLASS_STEPS: usize = 2000;
 /// The first guess at a machine's size; a machine that does not fit is tried again with four times it.
 const SMALLEST_MACHINE: usize = 4096;
 /// How many bytes of machine times bytes of text are searched in one step.
@@ -30,21 +38,40 @@ pub(super) struct Pattern {
     machine: usize,
 }
 
-/// Those that an expansion has compiled.
+/// Those that an expansion has compiled, or has tried to.
 #[derive(Debug, Default)]
-pub(super) struct Patterns(Vec<(Arc<str>, Pattern)>);
+pub(super) struct Patterns(Vec<(Arc<str>, Result<Pattern, String>)>);
 
 impl Patterns {
-    /// The pattern as a machine of `most` bytes, and the steps that it took to get it.
-    pub(super) fn get(&mut self, pattern: &str, most: usize) -> (Result<Pattern, String>, usize) {
-        if let Some((_, found)) = self.0.iter().find(|(text, _)| **text == *pattern) {
-            return (Ok(found.clone()), 1);
+    fn known(&self, pattern: &str) -> Option<&Result<Pattern, String>> {
+        self.0.iter().find(|(text, _)| **text == *pattern).map(|(_, found)| found)
+    }
+
+    /// How many steps it takes to get a pattern.
+    ///
+    /// # Errors
+    /// Why it is not even tried.
+    pub(super) fn price(&self, pattern: &str) -> Result<usize, String> {
+        if self.known(pattern).is_some() {
+            return Ok(1);
+        }
+        if pattern.len() > MOST_PATTERN_BYTES {
+            return Err(format!("the pattern is longer than {MOST_PATTERN_BYTES} bytes"));
+        }
+        if self.0.len() == MOST_PATTERNS {
+            return Err(format!("the template uses more than {MOST_PATTERNS} patterns"));
+        }
+        Ok(COMPILE_STEPS + pattern.len() * BYTE_STEPS + syntax::classes(pattern) * CLASS_STEPS)
+    }
+
+    /// The pattern as a machine of `most` bytes.
+    pub(super) fn get(&mut self, pattern: &str, most: usize) -> Result<Pattern, String> {
+        if let Some(found) = self.known(pattern) {
+            return found.clone();
         }
         let compiled = compile(pattern, most);
-        if let Ok(compiled) = &compiled {
-            self.0.push((pattern.into(), compiled.clone()));
-        }
-        (compiled, COMPILE_STEPS)
+        self.0.push((pattern.into(), compiled.clone()));
+        compiled
     }
 }
 
@@ -66,8 +93,8 @@ pub(super) fn is_match(
 }
 
 fn compile(pattern: &str, most: usize) -> Result<Pattern, String> {
-    if pattern.len() > MOST_PATTERN_BYTES {
-        return Err(format!("the pattern is longer than {MOST_PATTERN_BYTES} bytes"));
+    if syntax::classes(pattern) > MOST_CLASSES {
+        return Err(format!("the pattern has more than {MOST_CLASSES} Unicode classes"));
     }
     let translated = syntax::translate(pattern)?;
     let mut machine = SMALLEST_MACHINE;

@@ -4,6 +4,11 @@
 /// The largest number in a repetition, as in Go.
 const MOST_REPEATS: u32 = 1000;
 
+/// How many Unicode classes there are in a pattern, or perhaps a few less: `\p{…}` and `\P{…}`.
+pub(super) fn classes(pattern: &str) -> usize {
+    pattern.matches("\\p").count() + pattern.matches("\\P").count()
+}
+
 /// A pattern of Go in the other's words. What is wrong in both is left as it is.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let mut reader = Reader { rest: pattern, written: String::new() };

@@ -42,10 +42,7 @@ const ENDLESS: [(&str, &str); 18] = [
         "past 65536 bytes",
     ),
     ("{{ match \"((a{100}){100}){100}\" \"a\" }}", "the pattern is too large"),
-    (
-        "{{ range 100000 }}{{ $x := match (print \"a\" .) \"a\" }}{{ end }}",
-        "more than 100000 steps",
-    ),
+    ("{{ range 100000 }}{{ $x := match (print \"a\" .) \"a\" }}{{ end }}", "more than 8 patterns"),
     (
         "{{ $x := printf \"%60000d\" 1 }}{{ range 1000 }}{{ $y := reReplaceAll \" *(x|y)\" \"$0$0\" $x }}{{ end }}",
         "more than 100000 steps",
@@ -119,5 +116,52 @@ fn what_is_read_is_bounded_too() {
     assert!(Template::parse(&"a".repeat(MAX_TEMPLATE_BYTES)).is_ok());
     assert!(Template::parse(&"a".repeat(MAX_TEMPLATE_BYTES + 1)).is_err());
     let pattern = format!("{{{{ match \"{}\" \"\" }}}}", "a".repeat(5000));
-    assert!(expand(&pattern).unwrap_err().words.contains("longer than 4096 bytes"));
+    assert!(expand(&pattern).unwrap_err().words.contains("longer than 512 bytes"));
+}
+
+/// Unicode classes are the dearest part of a pattern: each has hundreds of ranges (A33).
+#[test]
+fn large_patterns_are_refused_before_they_are_compiled() {
+    let matched = |pattern: &str| {
+        expand(&format!("{{{{ match `{pattern}` \"a\" }}}}")).map_err(|error| error.words)
+    };
+    let refused = |pattern: &str, words: &str| {
+        let error = matched(pattern).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(&format!("(?i){}", "\\pL".repeat(1360)), "longer than 512 bytes");
+    refused(&"a".repeat(513), "longer than 512 bytes");
+    refused(&format!("(?i){}", "\\pL".repeat(9)), "more than 8 Unicode classes");
+    refused(&format!("(?i)[{}]", "\\P{Greek}".repeat(9)), "more than 8 Unicode classes");
+    assert_eq!(matched("^(?i)\\pL$").as_deref(), Ok("true"));
+    // Each costs, also when it cannot be compiled, and what was compiled once costs nothing more.
+    let many = |pattern: &str| {
+        let each: String =
+            (0..6).map(|number| format!("{{{{ match `{pattern}{number}` \"a\" }}}}")).collect();
+        expand(&each).map_err(|error| error.words)
+    };
+    let classes = "\\p{Greek}".repeat(8);
+    assert!(many(&classes).unwrap_err().contains("more than 100000 steps"));
+    assert_eq!(many("b").as_deref(), Ok("falsefalsefalsefalsefalsefalse"));
+    let again = format!("{{{{ range 100 }}}}{{{{ match `{classes}` \"a\" }}}}{{{{ end }}}}");
+    assert!(expand(&again).is_ok());
+}
+
+#[test]
+fn an_expansion_ends_with_its_time() {
+    struct Late(std::cell::Cell<u32>);
+    impl crate::go_template::Queries for Late {
+        fn query(&self, _: &str) -> Result<Vec<Sample>, String> {
+            Err("nobody asks".to_owned())
+        }
+        fn out_of_time(&self) -> bool {
+            self.0.set(self.0.get() + 1);
+            self.0.get() > 3
+        }
+    }
+    let late = Late(std::cell::Cell::new(0));
+    let template = Template::parse("{{ range 100000 }}{{ end }}").unwrap();
+    let (told, steps) = template.expand_counted(&alert(VALUE), &late, &Limits::default());
+    assert!(told.unwrap_err().words.contains("the time for it is over"));
+    assert!((2_000..10_000).contains(&steps), "{steps}");
 }

@@ -71,7 +71,7 @@ impl<'a> Play<'a> {
             failures.extend(self.alerts_after(elapsed_ms));
             elapsed_ms += self.file.interval_ms;
         }
-        source.hide_after(self.test.start_ms + last_ms);
+        // As with `promtool`, what is later than the last evaluation has not happened.
         let questions = self.test.questions.iter();
         failures.extend(questions.filter_map(|question| self.ask(question, &source)));
         failures

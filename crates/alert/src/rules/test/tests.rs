@@ -140,6 +140,20 @@ fn the_future_is_not_there_yet() {
 }
 
 #[test]
+fn what_is_later_than_the_last_evaluation_is_not_there() {
+    let test = "rule_files: [r.yml]
+evaluation_interval: 1m
+tests:
+- interval: 10s
+  input_series: [ { series: up, values: '0+1x20' } ]
+  promql_expr_test:
+  - { expr: up, eval_time: 1m30s, exp_samples: [ { labels: up, value: 6 } ] }
+";
+    let report = report("groups: []", test);
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
 fn every_mistake_of_a_test_file_is_told_with_its_place() {
     for (text, expected) in [
         ("tests: x", "1:8: tests is a list"),

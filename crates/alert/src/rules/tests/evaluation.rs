@@ -207,15 +207,11 @@ fn alerts_without_end_are_refused() {
     assert_eq!(state.alerts(0).count(), 1, "what was there stays");
 }
 
-#[test]
-fn alerts_have_a_limit_of_text() {
-    let group = rules(
-        "limit: 0",
-        "  - alert: A\n    expr: up\n    annotations: { a: '{{ $labels.long }}' }\n",
-    );
+/// That many alerts, each with a long label.
+fn with_long_labels(count: usize) -> MemorySource {
     let long: LabelPair = ("long".into(), "x".repeat(60_000).into());
     let mut many = MemorySource::default();
-    for number in 0..700 {
+    for number in 0..count {
         let pairs = [("__name__".into(), "up".into()), ("n".into(), number.to_string().into())];
         many.add_values(
             LabelSet::new(pairs.into_iter().chain([long.clone()])),
@@ -223,6 +219,54 @@ fn alerts_have_a_limit_of_text() {
             &[Some(1.0)],
         );
     }
-    let evaluation = evaluate(&mut GroupState::new(group), &many, 0);
-    assert!(evaluation.errors[0].1.contains("bytes of text"), "{:?}", evaluation.errors);
+    many
+}
+
+#[test]
+fn the_labels_of_alerts_have_a_limit_of_text() {
+    let group = rules("limit: 0", "  - alert: A\n    expr: up\n");
+    let evaluation = evaluate(&mut GroupState::new(group), &with_long_labels(1_200), 0);
+    assert!(evaluation.errors[0].1.contains("labels of more than"), "{:?}", evaluation.errors);
+}
+
+/// The annotations of all alerts of a state, without those that are errors.
+fn told(state: &GroupState) -> usize {
+    let texts = state.alerts(0).flat_map(|alert| &alert.annotations);
+    texts.filter(|(_, text)| !text.starts_with("<error expanding template: ")).count()
+}
+
+#[test]
+fn a_heavy_annotation_loses_no_alert() {
+    let evaluated = |annotation: &str, source: &MemorySource, out_of_time: &dyn Fn() -> bool| {
+        let rule =
+            format!("  - alert: A\n    expr: up\n    annotations: {{ a: '{annotation}' }}\n");
+        let mut state = GroupState::new(rules("limit: 0", &rule));
+        let none = LabelSet::empty();
+        let evaluation = state.evaluate(0, &Scene { out_of_time, ..scene(source, &none) });
+        let error = evaluation.errors.first().map(|(_, why)| why.clone()).unwrap_or_default();
+        assert_eq!(state.health(0), &Health::Bad(error.clone()));
+        assert_eq!(evaluation.series.len(), 2 * state.alerts(0).count(), "each has its series");
+        (state.alerts(0).count(), told(&state), error)
+    };
+    // Too much text: those that fit are told.
+    let (alerts, texts, error) = evaluated("{{ $labels.long }}", &with_long_labels(700), &|| false);
+    assert!(alerts == 700 && (300..700).contains(&texts), "{texts}");
+    assert!(error.contains("too much text"), "{error}");
+    // Too much work.
+    let mut many = MemorySource::default();
+    for number in 0..300 {
+        many.add(&[("__name__", "up"), ("n", &number.to_string())], &[(0, 1.0)]);
+    }
+    let (alerts, texts, error) = evaluated("{{ range 49000 }}{{ end }}", &many, &|| false);
+    assert!(alerts == 300 && (100..300).contains(&texts), "{texts}");
+    assert!(error.contains("too many steps"), "{error}");
+    // No time, once all labels are known.
+    let looks = std::cell::Cell::new(0);
+    let late = || {
+        looks.set(looks.get() + 1);
+        looks.get() > 1_000
+    };
+    let (alerts, texts, error) = evaluated("{{ range 2000 }}{{ end }}", &many, &late);
+    assert!(alerts == 300 && texts < 300, "{texts}");
+    assert!(error.contains("no time"), "{error}");
 }

@@ -9,10 +9,10 @@ use watchfire_model::{
 
 use super::*;
 
-/// A tenth of 10,000 servers, and of what a question may cost: each answer, and what it costs, is as
+/// A fortieth of 10,000 servers, and of what a question may cost: each answer, and what it costs, is as
 /// much less.
-const SERVERS: usize = 1_000;
-const SHARE: usize = 10;
+const SERVERS: usize = 250;
+const SHARE: usize = 40;
 
 /// Each server has these many of everything that has several.
 const PARTS: [(&str, usize); 8] = [

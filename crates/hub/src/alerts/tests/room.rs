@@ -74,6 +74,7 @@ impl Room {
             ack_links: None,
             public_url: "https://hub.test".to_owned(),
             hub_id: HUB.to_owned(),
+            wording: Default::default(),
         });
         let desk = Arc::new(desk.with_returns(returns.clone()));
         let presence = Arc::new(presence.with_returns(returns));

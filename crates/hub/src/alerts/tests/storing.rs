@@ -48,7 +48,7 @@ fn what_cannot_be_stored_in_any_way_holds_up_nothing_else() {
 fn an_incident_that_nobody_can_read_keeps_no_new_one_away() {
     let room = Room::new(&["a-1"], &[("ann", team("a"))]);
     room.rules(&[about("DiskFull", "a-1")]);
-    let room = room.damaged("a-1upDiskFull", "a-1updDiskFul");
+    let room = room.damaged("a-1upDiskFull", "a-1uqDiskFull");
     room.hear_all();
     room.rules(&[about("DiskFull", "a-1")]);
     room.advance(MINUTE);

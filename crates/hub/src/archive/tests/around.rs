@@ -1,7 +1,6 @@
 use super::Room;
 use crate::around::Before;
 use crate::testing::name;
-use watchfire_alert::CurveKind;
 
 #[test]
 fn the_time_before_the_last_tick_is_told() {
@@ -12,18 +11,17 @@ fn the_time_before_the_last_tick_is_told() {
         let around = room.archive.around(&name("a-1"), &|| false).expect("it told something");
         let last = room.archive.0.fleet.snapshot(0).status.expect("told").1;
         assert_eq!(around.until_ms, last.at.unix_ms);
-        let cpu = around.curves.iter().find(|curve| curve.kind == CurveKind::Cpu);
-        let memory = around.curves.iter().find(|curve| curve.kind == CurveKind::Memory);
-        assert!(cpu.or(memory).is_some(), "{:?}", around.curves);
-        for curve in &around.curves {
-            assert!((20..=120).contains(&curve.values.len()), "{}", curve.values.len());
-        }
+        let minute = room.archive.minute(0, &last, &|| false).expect("readable");
+        let times: Vec<i64> = minute.iter().map(|status| status.at.unix_ms).collect();
+        assert!((50..=60).contains(&times.len()), "{times:?}");
+        assert!(times.is_sorted_by(|one, next| one < next), "{times:?}");
+        assert!(times[0] > last.at.unix_ms - 60_000 && times.last() == Some(&last.at.unix_ms));
         let then_ms = last.at.unix_ms - 3_600_000;
         let hour_ago = around.hour_ago.expect("a table");
         assert!((then_ms - 120_000..=then_ms).contains(&hour_ago.at.unix_ms));
         assert!(!around.changes.is_empty(), "its kernel told something");
         assert!(around.changes.is_sorted_by_key(|change| change.at_ms));
-        // The same from blocks, as far as they hold it.
+        // What is not sealed yet is found as before.
         room.seal();
     }
     assert!(room.archive.around(&name("nobody"), &|| false).is_none());
@@ -37,5 +35,6 @@ fn out_of_time_is_less_and_no_failure() {
     room.flush();
     let around = room.archive.around(&name("a-1"), &|| true).expect("it told something");
     assert!(around.hour_ago.is_none() && around.changes.is_empty());
-    assert!(around.curves.iter().all(|curve| curve.values.len() <= 2), "{:?}", around.curves);
+    let last = room.archive.0.fleet.snapshot(0).status.expect("told").1;
+    assert!(room.archive.minute(0, &last, &|| true).expect("readable").len() <= 2);
 }

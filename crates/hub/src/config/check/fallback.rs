@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use watchfire_model::Channel;
-use watchfire_notify::{Allowed, Notifier};
+use watchfire_notify::{Allowed, ChannelError, Notifier};
 use watchfire_runtime::Clock;
 use watchfire_runtime::config::{Located, Spanned, duration};
 
@@ -54,13 +54,15 @@ impl Checker<'_> {
         let notifier = notifier.allowing(allowed.clone());
         let mut all_fit = true;
         for channel in channels {
+            let checked = notifier.check(&channel.value);
+            let is_own = matches!(checked, Err(ChannelError::OnlyFromFile { .. }));
             let is_mail = channel.value.scheme() == "mailto";
-            if is_mail || terminal::is_terminal(&channel.value) {
+            if is_mail || is_own || terminal::is_terminal(&channel.value) {
                 let problem = channel.problem("an agent cannot tell by this channel");
                 let hint = "take one that is reached over HTTPS, as ntfys, tgram or json";
                 self.problems.push(problem.hint(hint));
                 all_fit = false;
-            } else if let Err(error) = notifier.check(&channel.value) {
+            } else if let Err(error) = checked {
                 self.problems.push(channel_problem(channel, &error));
                 all_fit = false;
             }

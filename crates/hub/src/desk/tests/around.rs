@@ -12,7 +12,7 @@ fn oom() -> Around {
 #[test]
 fn a_letter_has_what_was_read_ahead_and_goes_without() {
     let room = Room::new(&["a-1", "b-1"], &[("eve", Scope::everything())]);
-    room.desk.letters.around.keep(name("a-1"), moment(4000), oom());
+    room.desk.letters.wording.around.keep(name("a-1"), moment(4000), oom());
     room.record(&[down("a-1", 5000)]);
     room.record(&[down("b-1", 90_000)]);
     room.record(&[back("a-1", 120_000)]);
@@ -33,6 +33,6 @@ fn whoever_is_late_is_read_before_its_verdict_and_once() {
         change("c-1", late, Presence::Up, 3000),
         change("a-1", late, down, 5000),
     ]);
-    let next = || room.desk.letters.around.next();
+    let next = || room.desk.letters.wording.around.next();
     assert_eq!((next(), next(), next()), (Some(name("a-1")), Some(name("b-1")), None));
 }

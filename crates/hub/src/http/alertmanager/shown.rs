@@ -3,7 +3,7 @@
 use watchfire_alert::Recipient;
 use watchfire_alert::told::{News, Telling};
 use watchfire_identity::Action;
-use watchfire_model::{LabelSet, Labels, Moment, Severity};
+use watchfire_model::{Labels, Moment, ServerName, Severity};
 
 use super::shapes::{AlertStatus, GettableAlert, Pairs, Receiver, moment};
 use crate::alerts::{ActiveAlert, labels_of};
@@ -87,6 +87,10 @@ fn of_alert(
     }
     let silenced_by = silenced_by(app, &labels, theirs, now);
     let down = alert.server.as_ref().and_then(|server| down_alert(fleet, server));
+    // What its sender called over is, unless its server cannot say so.
+    if down.is_none() && alert.ends_ms.is_some_and(|end| end <= now.unix_ms) {
+        return None;
+    }
     let why = alert.muted.filter(|_| silenced_by.is_empty());
     let (inhibited_by, muted_by) = match (why, down) {
         (None, _) => (Vec::new(), Vec::new()),
@@ -109,7 +113,7 @@ fn of_alert(
 }
 
 /// The fingerprint of the alert that says that a server is in trouble, while it is.
-fn down_alert(fleet: &Fleet, server: &watchfire_model::ServerName) -> Option<String> {
+fn down_alert(fleet: &Fleet, server: &ServerName) -> Option<String> {
     let index = fleet.index(server)?;
     fleet.snapshot(index).incident?;
     let trouble = labels_of_trouble(&fleet.config(index).server.labels);

@@ -1,7 +1,8 @@
 use super::*;
 
 /// The paths of what can be ended.
-const DELETES: [&str; 1] = ["/api/silences/{id}"];
+const DELETES: [&str; 3] =
+    ["/api/silences/{id}", "/api/v2/silence/{id}", "/api/incidents/{id}/acknowledge"];
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
@@ -34,7 +35,7 @@ async fn every_answer_has_the_security_headers() {
         }
         let cache = answer.header("cache-control");
         let is_data = path.starts_with("/api")
-            || matches!(path.as_str(), "login" | "large" | "/login" | "/federate");
+            || matches!(path.as_str(), "login" | "large" | "/login" | "/federate" | "/ack");
         assert_eq!(cache, if is_data { "no-store" } else { "no-cache" }, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         assert_eq!(answer.header("server"), "", "{path}");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
-use watchfire_hub::{Hub, Shown};
+use watchfire_hub::{Fallback, Hub, Shown};
 use watchfire_model::{Moment, Presence, ServerName};
 use watchfire_runtime::task::Process;
 use watchfire_runtime::{Clock, Shutdown, ShutdownHandle, Wall};
@@ -25,6 +25,8 @@ pub(crate) struct House {
     clock: Clock,
     wall: Wall,
     running: Option<Running>,
+    /// Whom agents tell when it is gone.
+    pub(crate) fallback: Option<Fallback>,
     /// When the hub is to be taken for well, and was frozen or not.
     pub(crate) started: Instant,
 }
@@ -45,7 +47,7 @@ impl House {
         let wall = Wall::default();
         let clock = Clock::simulated_beside(start, wall.clone());
         let started = Instant::now();
-        Self { host, folder, seed, starts: 0, clock, wall, running: None, started }
+        Self { host, folder, seed, starts: 0, clock, wall, running: None, fallback: None, started }
     }
 
     /// Where agents dial it.
@@ -66,7 +68,8 @@ impl House {
         self.started = Instant::now();
         let process = Process::new(self.seed.part(&format!("start {}", self.starts)).next());
         let (shutdown, end) = Shutdown::new();
-        let config = hub_config(&self.folder, &self.address(), PORT);
+        let mut config = hub_config(&self.folder, &self.address(), PORT);
+        config.fallback = self.fallback.clone();
         let (clock, net) = (self.clock.clone(), self.host.net());
         let shown = Arc::<Mutex<Option<Shown>>>::default();
         let (seen, asked) = (Arc::clone(&shown), end.clone());

@@ -14,6 +14,7 @@ use watchfire_runtime::{Clock, Shutdown, ShutdownHandle};
 use watchfire_testkit::link::network::Host;
 use watchfire_testkit::seeded::Seeded;
 
+use super::fallback::{Crier, Cries};
 use super::template::{Template, name};
 use crate::fixture::password_hash;
 
@@ -41,6 +42,10 @@ pub(crate) struct Machine {
     running: Option<Running>,
     began: Instant,
     pub(crate) acknowledged: Acknowledged,
+    /// What it told without the hub.
+    pub(crate) cries: Cries,
+    /// Nothing that it tells arrives.
+    pub(crate) is_mute: bool,
 }
 
 struct Running {
@@ -70,6 +75,8 @@ impl Machine {
             running: None,
             began,
             acknowledged: Arc::default(),
+            cries: Arc::default(),
+            is_mute: false,
         };
         machine.boot();
         machine
@@ -109,8 +116,10 @@ impl Machine {
         let (shutdown, end) = Shutdown::new();
         let (config, clock, net) = (self.config(), self.clock(), self.host.net());
         let (began, acknowledged) = (self.began, self.acknowledged.clone());
+        let (server, cries, is_mute) = (self.name.clone(), self.cries.clone(), self.is_mute);
         let work = async move {
             let agent = Agent::bind_on(config, clock, net).await.expect("the agent starts");
+            let agent = agent.with_messenger(Arc::new(Crier { server, cries, is_mute }));
             agent.on_durable(move |sequence| {
                 let mut list = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
                 list.push((began.elapsed(), sequence));

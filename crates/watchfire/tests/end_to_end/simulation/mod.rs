@@ -7,6 +7,7 @@
 //! (`watchfire_runtime::task::Process`), which also freezes and kills a hub or an
 //! agent as SIGSTOP and SIGKILL do.
 
+mod fallback;
 mod house;
 mod machine;
 mod post;
