@@ -78,6 +78,7 @@ impl Work {
             last = now;
         });
         let whole = Timed { began_unix_ms: began.unix_ms, took: last.since(began) };
+        drop(self.turn);
         Done { state, evaluation, whole, rules }
     }
 }
