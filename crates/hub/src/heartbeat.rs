@@ -121,13 +121,14 @@ mod tests {
         let url = Secret::new(format!("{}/ping/1234", stub.base()));
         let heartbeat = Heartbeat { url, every: Duration::from_secs(60) };
         let web = web(&heartbeat, &clock).expect("it can be made");
-        let (began, has_begun) = std::sync::mpsc::channel();
-        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let (began, has_begun) = std::sync::mpsc::sync_channel(1);
+        let (end, ends) = std::sync::mpsc::sync_channel::<()>(1);
         let (busy, writer) = (store.clone(), tokio::runtime::Handle::current());
         let writing = writer.spawn_blocking(move || {
             busy.write(|_| {
                 began.send(()).expect("the test waits for it");
-                Ok(ends.recv().expect("the test ends it"))
+                ends.recv().expect("the test ends it");
+                Ok(())
             })
         });
         has_begun.recv().expect("it writes");

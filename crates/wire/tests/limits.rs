@@ -450,15 +450,18 @@ fn fallback(members: usize) -> Fallback {
     }
 }
 
+/// Something that makes a fallback wrong.
+type Change<'a> = &'a dyn Fn(&mut Fallback);
+
 #[test]
 fn a_fallback_is_never_cut_and_a_wrong_one_never_leaves() {
-    let refused = |change: &dyn Fn(&mut Fallback)| {
+    let refused = |change: Change<'_>| {
         let mut one = fallback(MAX_FALLBACK_MEMBERS);
         change(&mut one);
         encode(&Message::Fallback(Box::new(one))).is_err()
     };
     assert!(!refused(&|_| {}));
-    let wrong: [(&str, &dyn Fn(&mut Fallback)); 12] = [
+    let wrong: [(&str, Change<'_>); 12] = [
         ("too many members", &|one| one.members.push(one.members[0].clone())),
         ("too many boxes", &|one| one.boxes = vec![one.boxes[0].clone(); 29]),
         ("a short part", &|one| one.part = vec![1; 31]),

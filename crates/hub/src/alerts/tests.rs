@@ -97,7 +97,7 @@ fn that_an_alert_is_over_is_told_in_its_thread() {
     room.advance(MINUTE);
     let second = room.told("ann").remove(1);
     assert_eq!((second.kind, second.thread), (RESOLVED, Some(first.id)));
-    assert_eq!(second.references, [first.message_id.clone()]);
+    assert_eq!(second.references, std::slice::from_ref(&first.message_id));
     assert!(!room.store.about(second.id).expect("readable").is_over, "a-2's goes on");
     room.rules(&[]);
     room.advance(MINUTE);

@@ -186,7 +186,8 @@ mod tests {
         let member = |number: u8| Member {
             agent: AgentId::of_public_key(&[number]),
             server: format!("web-{number}"),
-            address: (number % 2 == 0)
+            address: number
+                .is_multiple_of(2)
                 .then(|| format!("192.0.2.{number}:5000"))
                 .map(|a| a.parse().expect("an address")),
         };

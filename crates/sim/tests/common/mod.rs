@@ -24,6 +24,7 @@ use watchfire_wire::{
 };
 
 /// What the hub heard. Every server is called by the id of its key.
+#[expect(clippy::large_enum_variant, reason = "it is moved once, on its way to a test")]
 #[derive(Debug)]
 pub(crate) enum Heard {
     Hello(String, Hello),

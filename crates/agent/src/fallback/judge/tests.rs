@@ -320,8 +320,7 @@ proptest! {
     ) {
         let mut world = World::of(members);
         for agent in 0..members {
-            world.hub[agent] = hears[agent];
-            world.runs[agent] = runs[agent];
+            (world.hub[agent], world.runs[agent]) = (hears[agent], runs[agent]);
             world.last[agent] += delays[agent];
         }
         world.now += 40;

@@ -41,12 +41,12 @@ impl Asked {
         let all = |name: &'static str| {
             pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
         };
-        let flag = |name| all(name).last().is_none_or(is_true);
+        let flag = |name| all(name).next_back().is_none_or(is_true);
         let filters = all("filter").filter(|text| !text.is_empty());
         if filters.clone().count() > MAX_FILTERS {
             return Err(AmError::bad(format!("more than {MAX_FILTERS} filters")));
         }
-        let receiver = all("receiver").last().filter(|text| !text.is_empty()).map(|text| {
+        let receiver = all("receiver").next_back().filter(|text| !text.is_empty()).map(|text| {
             Matcher::new("receiver", MatchOp::Matches, text)
                 .map_err(|why| AmError::bad(format!("failed to parse receiver param: {why}")))
         });
