@@ -273,7 +273,9 @@ impl Courier {
             }
             None => {
                 let begin = move |batch: &Batch<'_>| batch.begin_delivery(id, &channel, began);
-                self.stored(move |store| store.write(begin)).await?
+                let begun = self.stored(move |store| store.write(begin)).await;
+                // Nothing is sent that is not written down, and what is not sent costs nothing.
+                begun.inspect_err(|_| self.spent.give_back(&this.channel))?
             }
         };
         let outcome = self.send(what, &this).await;

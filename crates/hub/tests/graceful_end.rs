@@ -40,7 +40,8 @@ async fn a_mail_that_is_being_taken_is_recorded_before_the_hub_ends() {
 
     let text = format!(
         "listen = \"127.0.0.1:0\"\ndata = \"data\"\ntime_zone = \"UTC\"\n\
-         [mail]\nfrom = \"hub@hub.test\"\nsmtp = \"{}\"\n",
+         [mail]\nfrom = \"hub@hub.test\"\nsmtp = \"{}\"\n\
+         [[user]]\nname = \"ann\"\nservers = ['*']\nchannels = [\"mailto:ann@people.test\"]\n",
         sink.url()
     );
     let source = Source::from_text(&folder.path().join("hub.toml"), text);

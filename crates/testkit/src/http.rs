@@ -78,14 +78,31 @@ impl Request {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The first field of that name in a body of form fields
-    /// (`application/x-www-form-urlencoded`), decoded.
+    /// The first field of that name in a body of form fields, decoded: one line of them
+    /// (`application/x-www-form-urlencoded`), or in parts (`multipart/form-data`).
     #[must_use]
     pub fn form(&self, name: &str) -> Option<String> {
+        let kind = self.header("Content-Type").unwrap_or_default();
+        if let Some((_, boundary)) = kind.split_once("boundary=") {
+            return self.part(boundary.trim_matches('"'), name);
+        }
         let body = self.body_text();
         let mut fields = body.split('&').filter_map(|field| field.split_once('='));
         let (_, value) = fields.find(|(key, _)| form_decoded(key) == name)?;
         Some(form_decoded(value))
+    }
+
+    /// A field of a form in parts (RFC 7578), as text.
+    fn part(&self, boundary: &str, name: &str) -> Option<String> {
+        let body = self.body_text();
+        let is_named = |head: &str| {
+            let wanted = format!("name=\"{name}\"");
+            head.split([';', '\r', '\n']).any(|piece| piece.trim() == wanted)
+        };
+        body.split(&format!("--{boundary}")).find_map(|part| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            is_named(head).then(|| value.strip_suffix("\r\n").unwrap_or(value).to_owned())
+        })
     }
 }
 
@@ -315,5 +332,14 @@ mod tests {
         assert_eq!(requests[0].form("to").as_deref(), Some("a@b c"));
         assert_eq!(requests[0].header("a"), Some("b"));
         assert_eq!(requests[2].body_text(), "ab");
+        let headers = vec![("Content-Type".into(), "multipart/form-data; boundary=x".into())];
+        let part = |name: &str, value: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = format!("{}{}--x--\r\n", part("h:to", "a=1&b"), part("to", "a\r\nb"));
+        let parts = Request { headers, body: body.into_bytes(), ..requests[0].clone() };
+        assert_eq!(parts.form("to").as_deref(), Some("a\r\nb"));
+        assert_eq!(parts.form("h:to").as_deref(), Some("a=1&b"));
+        assert_eq!(parts.form("x"), None);
     }
 }

@@ -271,10 +271,12 @@ impl Judge {
     }
 
     /// One that hears the hub is enough to wait. Only for so long, though: one that lies could
-    /// else keep all others from ever telling.
+    /// else keep all others from ever telling. So is being no majority: they may all be behind
+    /// one broken link, with the hub and the others beyond it.
     fn is_held(&self, agreeing: usize, hearing: usize, seen: Seen) -> bool {
         let is_long = seen.quiet >= self.terms.after_stop.max(self.terms.after * 2);
-        hearing > 0 && (!is_long || hearing >= agreeing)
+        let is_minority = agreeing.saturating_mul(2) <= self.said.len();
+        (hearing > 0 && (!is_long || hearing >= agreeing)) || (is_minority && !is_long)
     }
 
     /// Another one is telling it, or is about to and comes first.

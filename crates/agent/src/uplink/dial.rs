@@ -155,6 +155,10 @@ impl Dialer {
                 // A hub that refuses is there.
                 if let (true, Some(desk)) = (ended.is_refusal(), &self.up.fallback) {
                     desk.sight.heard(self.up.clock.now());
+                    // One that was removed has no part in telling that the hub is gone.
+                    if matches!(ended, End::Removed) {
+                        desk.forget();
+                    }
                 }
                 Some(ended)
             }

@@ -77,7 +77,8 @@ impl Silence {
         if length > LONGEST_MS {
             return Err(SilenceError::TooLong);
         }
-        if share >= WIDE_SHARE && length > WIDEST_MS {
+        // From now on: many that follow each other would mute it for ever.
+        if share >= WIDE_SHARE && self.to_ms.saturating_sub(now_ms) > WIDEST_MS {
             return Err(SilenceError::TooWide);
         }
         Ok(())

@@ -138,7 +138,14 @@ impl Spent {
 
 /// True for the first word about a trouble, which may use what is kept back.
 fn begins(kind: NotificationKind) -> bool {
-    matches!(kind, NotificationKind::Down | NotificationKind::CutOff | NotificationKind::DiskFull)
+    matches!(
+        kind,
+        NotificationKind::Down
+            | NotificationKind::Escalated
+            | NotificationKind::ChannelDead
+            | NotificationKind::CutOff
+            | NotificationKind::DiskFull
+    )
 }
 
 /// Forgets what is over an hour old, and channels when there are too many.
