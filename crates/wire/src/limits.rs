@@ -70,7 +70,7 @@ pub const MAX_OUTPUT_CHUNK: usize = 32 << 10;
 /// The most runbooks of a server.
 pub const MAX_RUNBOOKS: usize = 128;
 /// The most parameters of a runbook.
-pub const MAX_PARAMS: usize = 16;
+pub const MAX_PARAMS: usize = 64;
 
 /// The longest server name, in bytes: that of a DNS name.
 pub const MAX_SERVER_BYTES: usize = 253;
