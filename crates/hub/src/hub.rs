@@ -42,6 +42,7 @@ use crate::identity::{HubIdentity, HubTls};
 use crate::muting::Muting;
 use crate::pushed::{Pushes, Senders};
 use crate::rules::{self, Board};
+use crate::runs::{BySessions, Runs};
 use crate::self_test::SelfTests;
 use crate::shown::Shown;
 use crate::silences::Silences;
@@ -289,6 +290,8 @@ impl Hub {
             known: Mutex::default(),
         };
         let acks = Acks::new(self.store.clone(), on_change);
+        let runs = Runs::open(self.store.clone(), fleet.clone(), clock.clone());
+        let runs = Arc::new(runs);
         let admins = admins(&config.users);
         let self_tests = SelfTests::new(
             self.store.clone(),
@@ -405,6 +408,12 @@ impl Hub {
         let enrolment = Arc::new(enrolment);
         sessions.set_renewal(Box::new(enrolment.clone()));
         sessions.set_fallback(Box::new(fallbacks.clone()));
+        runs.set_lines(Box::new(BySessions(sessions.weak())));
+        sessions.set_commands(Box::new(runs.clone()));
+        tasks.push(task::spawn_restarting("runs", clock.clone(), {
+            let (runs, shutdown) = (runs.clone(), shutdown.clone());
+            move || runs.clone().keep(shutdown.clone())
+        }));
         let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
         tasks.push(task::spawn("fallback", handing_out));
         tasks.push(task::spawn_restarting("agents", clock.clone(), {
@@ -442,6 +451,7 @@ impl Hub {
             muting,
             self_tests,
             silences,
+            runs,
             alerts,
             acks,
             ack_links,

@@ -57,6 +57,7 @@ mod pushed;
 mod reader;
 mod report;
 mod rules;
+mod runs;
 mod self_test;
 mod session;
 mod shown;

@@ -25,7 +25,7 @@ use watchfire_identity::pulse::PulseKey;
 use watchfire_model::{Moment, Sight};
 use watchfire_runtime::Clock;
 use watchfire_runtime::socket::{CloseReason, Socket, SocketLimits};
-use watchfire_wire::{FallbackSeat, FallbackTold, MAX_FRAME_BYTES, Version};
+use watchfire_wire::{FallbackSeat, FallbackTold, MAX_FRAME_BYTES, Message, Runbooks, Version};
 
 use crate::aftermath::Corrections;
 use crate::dial::{Failed, Rarely};
@@ -72,6 +72,7 @@ struct Shared {
     corrections: Corrections,
     renewal: OnceLock<Box<dyn Renewal>>,
     fallback: OnceLock<Box<dyn FallbackDesk>>,
+    commands: OnceLock<Box<dyn CommandDesk>>,
     pool: KeyPool,
     registry: Registry,
     backfills: Arc<Semaphore>,
@@ -110,6 +111,19 @@ pub(crate) trait FallbackDesk: Send + Sync {
 
     /// An agent says that the fallback was told.
     fn told(&self, agent: AgentId, told: FallbackTold);
+}
+
+/// Hears of the commands that agents were given. It is called on threads that must not wait.
+pub(crate) trait CommandDesk: Send + Sync {
+    /// The agent at this place takes commands, and says what may be run there. The second number
+    /// names its session.
+    fn offered(&self, who: (usize, u64), runbooks: Runbooks);
+
+    /// That session is over.
+    fn left(&self, who: (usize, u64));
+
+    /// An agent says what came of a command. False when it was not given that command.
+    fn said(&self, index: usize, news: Message) -> bool;
 }
 
 impl Renewal for Arc<Enrolment> {
@@ -167,6 +181,7 @@ impl Sessions {
             corrections,
             renewal: OnceLock::new(),
             fallback: OnceLock::new(),
+            commands: OnceLock::new(),
             pool: KeyPool::new(),
             registry: Registry::default(),
             backfills: Arc::new(Semaphore::new(MAX_BACKFILLS)),
@@ -209,6 +224,13 @@ impl Sessions {
     pub(crate) fn set_fallback(&self, desk: Box<dyn FallbackDesk>) {
         if self.0.fallback.set(desk).is_err() {
             tracing::error!("the first who was named hears of the fallback");
+        }
+    }
+
+    /// Says who hears of commands. Only the first one counts.
+    pub(crate) fn set_commands(&self, desk: Box<dyn CommandDesk>) {
+        if self.0.commands.set(desk).is_err() {
+            tracing::error!("the first who was named hears of commands");
         }
     }
 

@@ -27,6 +27,9 @@ pub enum Action {
     Silence,
     /// Say that alerts fire which concern servers of one's scope.
     PostAlerts,
+    /// Have commands run on servers of one's scope, as far as their own policies let, and see what
+    /// came of them.
+    Run,
 }
 
 /// A word that names no role.
@@ -40,9 +43,11 @@ pub struct RoleError(pub String);
 pub fn authorize(role: Role, action: Action) -> bool {
     let needed = match action {
         Action::ViewFleet | Action::ViewIncidents => Role::Viewer,
-        Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
-            Role::Operator
-        }
+        Action::ViewDeliveries
+        | Action::Acknowledge
+        | Action::Silence
+        | Action::PostAlerts
+        | Action::Run => Role::Operator,
     };
     role >= needed
 }
@@ -50,7 +55,7 @@ pub fn authorize(role: Role, action: Action) -> bool {
 /// True when a user of `role` may do anything besides looking: only then a token may change.
 #[must_use]
 pub fn may_change(role: Role) -> bool {
-    [Action::Acknowledge, Action::Silence, Action::PostAlerts]
+    [Action::Acknowledge, Action::Silence, Action::PostAlerts, Action::Run]
         .iter()
         .any(|action| authorize(role, *action))
 }

@@ -16,6 +16,7 @@ pub(crate) struct Counters {
     pub(crate) acks: Counter,
     pub(crate) backfilled: Counter,
     pub(crate) probes: Counter,
+    pub(crate) commands: Counter,
     pub(crate) alives: Counter,
     pub(crate) pulses: Counter,
     pub(crate) echoes: Counter,
@@ -71,6 +72,8 @@ pub struct Counts {
     pub backfilled: u64,
     /// Probes that were declined.
     pub probes: u64,
+    /// Commands that the hub had run.
+    pub commands: u64,
     /// Signs of life sent over the stream, because no echo came.
     pub alives: u64,
     /// Pulses sent.
@@ -99,6 +102,7 @@ impl Counters {
             acks: self.acks.get(),
             backfilled: self.backfilled.get(),
             probes: self.probes.get(),
+            commands: self.commands.get(),
             alives: self.alives.get(),
             pulses: self.pulses.get(),
             echoes: self.echoes.get(),

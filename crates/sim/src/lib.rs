@@ -16,6 +16,7 @@
 //! oldest records make room; so many servers dial at a time; a server that is
 //! late by seconds leaves ticks out and counts them.
 
+mod commands;
 mod counters;
 mod dial;
 mod enrol;

@@ -288,8 +288,11 @@ impl Server {
                 let shared = &self.shared;
                 let session =
                     Session::new(opened, sent, &shared.pulses, &shared.clock, &shared.counters);
-                self.link = Link::Open(Box::new(session));
+                let mut session = Box::new(session);
+                let offered = session.offer().await;
+                self.link = Link::Open(session);
                 self.old_pulses = None;
+                self.keep_if(offered);
             }
             Heard::Dialed(Err(error)) => {
                 let (server, failed) = (&self.seat.host().name, &self.shared.counters.failed_dials);

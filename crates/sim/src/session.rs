@@ -11,6 +11,7 @@ use watchfire_wire::{
     StreamDecoder, StreamEncoder, WireError,
 };
 
+use crate::commands;
 use crate::counters::Counters;
 use crate::dial::Opened;
 use crate::pulses::{Beat, Pulses};
@@ -98,6 +99,11 @@ impl Session {
         }
     }
 
+    /// Says what may be run here, to a hub that has commands.
+    pub(crate) async fn offer(&mut self) -> Result<(), Ended> {
+        self.send(&commands::offered()).await
+    }
+
     /// The next word of the hub. It may be cancelled; nothing is lost then.
     pub(crate) async fn recv(&mut self) -> Result<Option<Message>, Ended> {
         let frame = self.socket.recv().await?;
@@ -117,6 +123,12 @@ impl Session {
                 self.send(&Message::ProbeResult(result)).await?;
             }
             Message::Goodbye(_) => return Err(Ended::Goodbye),
+            Message::Command(command) => {
+                for message in commands::answers(&command, self.clock.now()) {
+                    self.send(&message).await?;
+                }
+                self.counters.commands.add(1);
+            }
             _ => {}
         }
         Ok(())

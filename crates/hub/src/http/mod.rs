@@ -24,6 +24,7 @@ mod prometheus;
 mod reply;
 mod route;
 mod rows;
+mod runs;
 mod servers;
 mod session;
 mod silences;
@@ -67,6 +68,7 @@ use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::rules::Board;
+use crate::runs::Runs;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use alertmanager::Posting;
@@ -94,7 +96,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 29] = [
+const ROUTES: [Route; 34] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -123,6 +125,13 @@ const ROUTES: [Route; 29] = [
     ("/api/incidents/{id}/notes", || {
         post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
     }),
+    ("/api/runs", || {
+        get(runs::list).post(runs::start).layer(DefaultBodyLimit::max(runs::MAX_BODY_BYTES))
+    }),
+    ("/api/runs/{id}", || get(runs::one).delete(runs::cancel)),
+    ("/api/runs/{id}/output", || get(runs::output)),
+    ("/api/runs/{id}/stream", || get(runs::stream)),
+    ("/api/runbooks", || get(runs::runbooks)),
     ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
@@ -168,6 +177,8 @@ pub(crate) struct Parts {
     /// Sends tests by channels.
     pub(crate) self_tests: Arc<SelfTests>,
     pub(crate) silences: Arc<Silences>,
+    /// Commands on servers.
+    pub(crate) runs: Arc<Runs>,
     /// What fires.
     pub(crate) alerts: Arc<AlertDesk>,
     /// Who looks after what, and the links by which letters let their users say so.

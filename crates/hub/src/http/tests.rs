@@ -15,6 +15,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod runs;
 mod silences;
 mod stream;
 
@@ -53,6 +54,7 @@ use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
 use crate::rules::Board;
+use crate::runs::Runs;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
@@ -180,6 +182,7 @@ impl House {
             self_tests: self_tests(&store),
             muting,
             silences: Arc::new(silences.with_alerts(alerts.clone())),
+            runs: Arc::new(Runs::open(store.clone(), fleet.clone(), clock.clone())),
             alerts,
             acks: Acks::new(store.clone(), {
                 let events = events.clone();

@@ -49,7 +49,8 @@ struct Times {
 #[derive(Debug)]
 pub(super) struct Entered {
     index: usize,
-    number: u64,
+    /// Names the session: no other one of this hub has it.
+    pub(super) number: u64,
     seats: Arc<Mutex<HashMap<usize, Seat>>>,
     pub(super) signs: Arc<Signs>,
     pub(super) orders: mpsc::Receiver<Box<Order>>,

@@ -1,3 +1,4 @@
+mod commands;
 mod fallback;
 mod live;
 mod look_back;
@@ -69,6 +70,8 @@ pub(super) struct Talk {
     renewed: Option<Moment>,
     /// Its agent keeps what is for the day without the hub.
     has_seat: bool,
+    /// Its agent takes commands.
+    has_offered: bool,
     work: Work,
 }
 
@@ -119,6 +122,7 @@ impl Talk {
             next_probe: 1,
             renewed: None,
             has_seat: false,
+            has_offered: false,
             work: Work::default(),
             shared,
         }
@@ -153,6 +157,7 @@ impl Talk {
     }
 
     fn leave(&mut self) {
+        self.takes_no_more_commands();
         if let Some(returned) = self.returned.take() {
             self.shared.fleet.give_back_return(self.peer.index, returned);
         }
@@ -305,11 +310,11 @@ impl Talk {
             | Message::OutputAck(_) => {
                 self.strange("what only a hub says");
             }
-            Message::CommandRefused(_)
+            Message::Runbooks(runbooks) => self.offers(runbooks),
+            news @ (Message::CommandRefused(_)
             | Message::CommandStarted(_)
             | Message::Output(_)
-            | Message::Exit(_)
-            | Message::Runbooks(_) => self.strange("news of a command"),
+            | Message::Exit(_)) => return self.heard_of_command(socket, news).await,
         }
         Ok(())
     }
