@@ -42,6 +42,8 @@ pub struct StoredTarget {
     pub why: String,
     /// How it ended, as JSON.
     pub exit: Option<String>,
+    /// It did what it was to do.
+    pub well: bool,
     /// How much of what it said was heard, in bytes.
     pub heard_bytes: u64,
     /// How much of that is kept.
@@ -107,9 +109,23 @@ impl Store {
     pub fn run_targets(&self, id: &str) -> Result<Vec<StoredTarget>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT place, server, number, state, why, exit, heard_bytes, output_bytes, \
-                 output_cut FROM run_target WHERE run = ?1 ORDER BY place";
+                 output_cut, well FROM run_target WHERE run = ?1 ORDER BY place";
             let mut query = connection.prepare_cached(sql)?;
             readable(query.query_and_then([id], target)?, "server of a run")
+        })
+    }
+
+    /// The servers of a run with the words for where they stand, and whether all is well: for
+    /// lists, which have no use for the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn run_states(&self, id: &str) -> Result<Vec<(String, String, bool)>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT server, state, well FROM run_target WHERE run = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -154,11 +170,11 @@ impl Batch<'_> {
     /// [`StoreError`] when the database cannot be written.
     pub fn put_run_target(&self, run: &str, target: &StoredTarget) -> Result<(), StoreError> {
         let sql = "INSERT INTO run_target (run, place, server, number, state, why, exit, \
-             heard_bytes, output_bytes, output_cut) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (run, place) DO UPDATE \
+             heard_bytes, output_bytes, output_cut, well) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (run, place) DO UPDATE \
              SET state = excluded.state, why = excluded.why, exit = excluded.exit, \
              heard_bytes = excluded.heard_bytes, output_bytes = excluded.output_bytes, \
-             output_cut = excluded.output_cut";
+             output_cut = excluded.output_cut, well = excluded.well";
         self.connection.prepare_cached(sql)?.execute(params![
             run,
             target.place,
@@ -170,6 +186,7 @@ impl Batch<'_> {
             signed(target.heard_bytes),
             signed(target.output_bytes),
             target.output_cut,
+            target.well,
         ])?;
         Ok(())
     }
@@ -238,6 +255,7 @@ fn target(row: &Row<'_>) -> Result<StoredTarget, StoreError> {
         heard_bytes: row.get::<_, i64>(6)?.cast_unsigned(),
         output_bytes: row.get::<_, i64>(7)?.cast_unsigned(),
         output_cut: row.get(8)?,
+        well: row.get(9)?,
     })
 }
 
@@ -282,6 +300,7 @@ mod tests {
             state: "sent".to_owned(),
             why: String::new(),
             exit: None,
+            well: false,
             heard_bytes: 0,
             output_bytes: 0,
             output_cut: false,
@@ -310,6 +329,7 @@ mod tests {
         let done = StoredTarget {
             state: "done".to_owned(),
             exit: Some("{}".to_owned()),
+            well: true,
             heard_bytes: 7,
             output_bytes: 5,
             output_cut: true,
@@ -324,6 +344,8 @@ mod tests {
         assert_eq!(store.run(&run.id), Ok(Some(over.clone())));
         assert_eq!(store.runs(9), Ok(vec![over]));
         assert_eq!(store.run_targets(&run.id), Ok(vec![done]));
+        let states = vec![("web-1".to_owned(), "done".to_owned(), true)];
+        assert_eq!(store.run_states(&run.id), Ok(states));
         assert_eq!(store.open_runs(), Ok(vec![]));
         assert_eq!(store.run("none"), Ok(None));
     }

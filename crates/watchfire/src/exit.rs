@@ -3,7 +3,7 @@
 use watchfire_agent::AgentError;
 use watchfire_runtime::config::Problems;
 
-use crate::command::{BadFiles, Untold};
+use crate::command::{BadFiles, NotWell, Untold};
 
 /// Something went wrong while it ran.
 pub(crate) const FAILED: u8 = 1;
@@ -23,6 +23,9 @@ pub(crate) const CONFIG: u8 = 78;
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(untold) = error.downcast_ref::<Untold>() {
         return untold.code();
+    }
+    if let Some(not_well) = error.downcast_ref::<NotWell>() {
+        return not_well.code();
     }
     let is_config = error.chain().any(|cause| {
         cause.is::<Problems>()

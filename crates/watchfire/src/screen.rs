@@ -45,7 +45,7 @@ fn escaped(json: &str) -> String {
 /// True for control characters but the line's end, and for those that change
 /// the direction of what follows (Unicode's property `Bidi_Control`) or break
 /// lines unseen.
-fn deceives(letter: char) -> bool {
+pub(crate) fn deceives(letter: char) -> bool {
     let of_direction = matches!(
         letter,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

@@ -212,6 +212,7 @@ impl Target {
             state: self.state.as_str().to_owned(),
             why: self.why.clone(),
             exit: self.exit.and_then(|exit| serde_json::to_string(&exit).ok()),
+            well: self.exit.is_some_and(|exit| is_well(&exit)),
             heard_bytes: self.heard,
             output_bytes: self.kept,
             output_cut: self.cut,

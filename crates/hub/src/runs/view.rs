@@ -1,6 +1,6 @@
 //! What is told of runs, to each as far as they see their servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use watchfire_api::runs::{
     OutputRow, ParamRow, RunCounts, RunOutput, RunRow, RunbookList, RunbookRow, Said, TargetRow,
 };
 use watchfire_model::{Scope, ServerName};
-use watchfire_store::{StoreError, StoredPiece, StoredRun};
+use watchfire_store::{Store, StoreError, StoredPiece, StoredRun};
 
 use super::target::is_well;
 use super::{NoRun, Runs};
@@ -19,15 +19,27 @@ const OUTPUT_OF_ANSWER: u64 = 4 << 20;
 impl Runs {
     /// The newest runs of which a user with this scope sees a server, without their targets.
     pub(crate) async fn list(&self, scope: &Scope, limit: usize) -> Result<Vec<RunRow>, NoRun> {
-        let all = self.blocking(move |store| store.runs(limit)).await?;
+        let read = move |store: &Store| {
+            let runs = store.runs(limit)?.into_iter();
+            runs.map(|run| Ok((store.run_states(&run.id)?, run))).collect::<Result<Vec<_>, _>>()
+        };
+        // Runs have mostly the same servers.
+        let mut seen: HashMap<String, bool> = HashMap::new();
         let mut rows = Vec::new();
-        for stored in all {
-            let row = match self.one(scope, &stored.id).await {
-                Ok(row) => row,
-                Err(NoRun::Unknown) => continue,
-                Err(error) => return Err(error),
+        for (states, stored) in self.blocking(read).await? {
+            let mut sees = |server: String| {
+                *seen.entry(server).or_insert_with_key(|server| {
+                    ServerName::new(server).is_ok_and(|server| self.sees(scope, &server))
+                })
             };
-            rows.push(RunRow { targets: Vec::new(), ..row });
+            let states: Vec<(String, bool)> = states
+                .into_iter()
+                .filter_map(|(server, state, well)| sees(server).then_some((state, well)))
+                .collect();
+            if !states.is_empty() {
+                let states = states.iter().map(|(state, well)| (state.as_str(), *well));
+                rows.push(row(&stored, 0, counts(states), Vec::new())?);
+            }
         }
         Ok(rows)
     }
@@ -46,7 +58,7 @@ impl Runs {
             .filter(|target| self.sees(scope, &target.server))
             .map(|target| target.row())
             .collect();
-        row(&stored, 0, seen)
+        whole(&stored, 0, seen)
     }
 
     /// The targets that changed after the change `since`, and the change that was the last.
@@ -135,15 +147,26 @@ impl Runs {
         let seen = run.targets.iter().filter(|target| self.sees(scope, &target.server));
         // It is over for others once all of it is stored.
         let stored = StoredRun { ended_unix_ms: None, ..run.row.clone() };
-        Some(row(&stored, *run.changes.borrow(), seen.map(super::Target::row).collect()))
+        Some(whole(&stored, *run.changes.borrow(), seen.map(super::Target::row).collect()))
     }
 }
 
 /// What is told of a run; of one without a server that the asker sees, nothing.
-fn row(stored: &StoredRun, changes: u64, targets: Vec<TargetRow>) -> Result<RunRow, NoRun> {
+fn whole(stored: &StoredRun, changes: u64, targets: Vec<TargetRow>) -> Result<RunRow, NoRun> {
     if targets.is_empty() {
         return Err(NoRun::Unknown);
     }
+    let is_well = |target: &TargetRow| target.exit.is_some_and(|exit| is_well(&exit));
+    let counts = counts(targets.iter().map(|target| (target.state.as_str(), is_well(target))));
+    row(stored, changes, counts, targets)
+}
+
+fn row(
+    stored: &StoredRun,
+    changes: u64,
+    counts: RunCounts,
+    targets: Vec<TargetRow>,
+) -> Result<RunRow, NoRun> {
     let unreadable = |error: serde_json::Error| {
         NoRun::Store(StoreError::Unreadable { what: "run", why: error.to_string() })
     };
@@ -155,18 +178,18 @@ fn row(stored: &StoredRun, changes: u64, targets: Vec<TargetRow>) -> Result<RunR
         began_unix_ms: stored.began_unix_ms,
         ended_unix_ms: stored.ended_unix_ms,
         changes,
-        counts: counts(&targets),
+        counts,
         targets,
     })
 }
 
-fn counts(targets: &[TargetRow]) -> RunCounts {
+fn counts<'a>(states: impl Iterator<Item = (&'a str, bool)>) -> RunCounts {
     let mut counts = RunCounts::default();
-    for target in targets {
-        let place = match target.state.as_str() {
+    for (state, is_well) in states {
+        let place = match state {
             "waiting" => &mut counts.waiting,
             "sent" | "running" => &mut counts.running,
-            "done" if target.exit.is_some_and(|exit| is_well(&exit)) => &mut counts.ok,
+            "done" if is_well => &mut counts.ok,
             "done" => &mut counts.failed,
             "refused" => &mut counts.refused,
             "not_reached" => &mut counts.not_reached,

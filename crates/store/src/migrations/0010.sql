@@ -20,6 +20,7 @@ CREATE TABLE run_target (
     state        TEXT    NOT NULL,
     why          TEXT    NOT NULL,
     exit         TEXT,
+    well         INTEGER NOT NULL,
     heard_bytes  INTEGER NOT NULL,
     output_bytes INTEGER NOT NULL,
     output_cut   INTEGER NOT NULL,

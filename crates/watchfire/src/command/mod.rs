@@ -27,6 +27,8 @@ mod report;
 mod restore;
 mod route;
 mod rule;
+mod run;
+mod runs;
 mod server;
 mod silence;
 mod sim;
@@ -35,6 +37,7 @@ mod up;
 
 pub(crate) use notify::Untold;
 pub(crate) use rule::BadFiles;
+pub(crate) use run::NotWell;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -111,6 +114,12 @@ enum Command {
     Route(route::Route),
     /// List a hub's incidents, acknowledge them and write notes to them
     Incidents(incidents::Incidents),
+    /// Run a command on servers of a hub, signed with your SSH key
+    Run(Box<run::Run>),
+    /// List what was run on servers of a hub, show what they said, and cancel
+    Runs(runs::Runs),
+    /// List the runbooks that servers of a hub offer
+    Runbooks(runs::Runbooks),
     /// Check and test files of rules
     Rule(rule::Rule),
     /// Mute servers and alerts of a hub for a while
@@ -161,6 +170,9 @@ impl Arguments {
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),
             Command::Incidents(incidents) => incidents.run(),
+            Command::Run(run) => run.run(),
+            Command::Runs(runs) => runs.run(),
+            Command::Runbooks(runbooks) => runbooks.run(),
             Command::Rule(rule) => rule.run(),
             Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
