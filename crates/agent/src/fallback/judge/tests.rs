@@ -9,6 +9,11 @@ fn second(second: u64) -> Moment {
     Moment::default().after(Duration::from_secs(second))
 }
 
+/// The word of one that gives its part and has no reason to wait.
+fn says(view: View) -> Word {
+    Word { view, has_part: true, waits: false, left: None }
+}
+
 /// Agents that ask each other over ways that can be cut, and what each told.
 struct World {
     judges: Vec<Judge>,
@@ -79,12 +84,22 @@ impl World {
         }
     }
 
+    fn word(&self, agent: usize) -> Word {
+        let (now, view) = (second(self.now), self.view(agent));
+        let has_part = matches!(view, View::Gone | View::Ready | View::Telling);
+        let is_gone = self.judges[agent].is_gone(self.seen(agent));
+        let left = self.left[agent] && !is_gone;
+        let left = left.then(|| Duration::from_secs(self.now - self.last[agent]));
+        Word { view, has_part, waits: self.judges[agent].waits(now), left }
+    }
+
     /// Both learn what the other one sees.
     fn exchange(&mut self, one: usize, other: usize) {
-        let (mine, theirs, now) = (self.view(one), self.view(other), second(self.now));
-        for (from, view, to) in [(one, mine, other), (other, theirs, one)] {
-            let gives = matches!(view, View::Gone | View::Ready | View::Telling | View::Told);
-            self.judges[to].heard(from, view, gives, now);
+        let now = second(self.now);
+        let (mine, theirs) = (self.word(one), self.word(other));
+        for (from, word, to) in [(one, mine, other), (other, theirs, one)] {
+            let view = word.view;
+            self.judges[to].heard(from, word, now);
             let seen = self.seen(to);
             if view == View::Told && self.judges[to].is_gone(seen) {
                 self.judges[to].was_told(false);
@@ -119,7 +134,7 @@ impl World {
                             }
                         }
                     }
-                    Step::Tell(agreeing) => {
+                    Step::Tell(Evidence { agreeing, .. }) => {
                         let quorum = self.judges.len().min(3);
                         assert!(agreeing.len() >= quorum && agreeing.contains(&agent));
                         if self.can_tell[agent] {
@@ -258,10 +273,10 @@ fn an_agent_that_says_gone_without_its_part_does_not_count_and_nobody_speaks_for
     let gone = Seen { quiet: Duration::from_secs(500), heard_for: Duration::ZERO, left: false };
     let mut judge = Judge::new(terms, false);
     for at in 0..60 {
-        judge.heard(1, View::Gone, true, second(at));
-        judge.heard(2, View::Gone, false, second(at));
-        judge.heard(0, View::Gone, true, second(at));
-        judge.heard(9, View::Gone, true, second(at));
+        judge.heard(1, says(View::Gone), second(at));
+        judge.heard(2, Word { has_part: false, ..says(View::Gone) }, second(at));
+        judge.heard(0, says(View::Gone), second(at));
+        judge.heard(9, says(View::Gone), second(at));
         assert!(!matches!(judge.step(gone, second(at)), Step::Tell(_)), "{at}");
     }
 }
@@ -272,7 +287,7 @@ fn no_other_agent_makes_one_that_hears_the_hub_say_or_do_anything() {
     world.run_for(10);
     for at in 0..1000 {
         for liar in 1..4 {
-            world.judges[0].heard(liar, View::Gone, true, second(at));
+            world.judges[0].heard(liar, says(View::Gone), second(at));
         }
         let seen = Seen { quiet: Duration::ZERO, heard_for: Duration::from_secs(60), left: false };
         assert_eq!(world.judges[0].step(seen, second(at)), Step::Rest);
@@ -288,7 +303,7 @@ fn one_that_claims_to_be_telling_is_waited_for_once() {
     let mut told = None;
     for at in 0..400 {
         for judge in &mut world.judges[..3] {
-            judge.heard(3, View::Telling, true, second(1000 + at));
+            judge.heard(3, says(View::Telling), second(1000 + at));
         }
         world.run_for(1);
         if told.is_none() && !world.told.is_empty() {
