@@ -255,6 +255,13 @@ impl Desk {
         work
     }
 
+    /// All others were asked.
+    pub(super) fn looked(&self) {
+        if let Some(judge) = &mut self.state().judge {
+            judge.looked();
+        }
+    }
+
     /// This agent told it; it is on disk when this returns.
     pub(super) fn told(self: &Arc<Self>, told: Told) {
         self.state().learn(told, true);

@@ -113,6 +113,9 @@ pub(crate) struct Judge {
     gone_since: Option<Moment>,
     agreed_since: Option<Moment>,
     asked: Option<Moment>,
+    /// It asked all others in this outage: only then its word that the hub is gone is of use, for
+    /// one of them may hear it.
+    looked: bool,
     /// When it said that it is about to tell.
     ready: Option<Moment>,
     is_telling: bool,
@@ -133,6 +136,7 @@ impl Judge {
             gone_since: None,
             agreed_since: None,
             asked: None,
+            looked: false,
             ready: None,
             is_telling: false,
             told,
@@ -151,7 +155,8 @@ impl Judge {
             () if self.told => View::Told,
             () if self.is_telling => View::Telling,
             () if self.ready.is_some() => View::Ready,
-            () => View::Gone,
+            () if self.looked => View::Gone,
+            () => View::Unsure,
         }
     }
 
@@ -189,6 +194,11 @@ impl Judge {
         }
         self.said[member] = Some(Said { word, at: now });
         self.turns.heard(member, word.view, now);
+    }
+
+    /// All others were asked, and answered or did not.
+    pub(crate) fn looked(&mut self) {
+        self.looked = true;
     }
 
     /// It was told in this outage.
@@ -256,6 +266,7 @@ impl Judge {
     fn begin_anew(&mut self) {
         (self.gone_since, self.agreed_since, self.ready) = (None, None, None);
         (self.is_telling, self.rests_until, self.asked) = (false, None, None);
+        self.looked = false;
         self.turns = Turns::of(self.terms.members);
     }
 

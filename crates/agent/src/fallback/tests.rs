@@ -105,6 +105,7 @@ impl Group {
 
     /// One asks another one; what was answered.
     fn ask(&self, from: usize, to: usize, at: u64) -> Option<Exchange> {
+        self.desks.iter().for_each(|desk| desk.looked());
         let said = self.desks[from].exchange(second(at))?;
         let answer = self.desks[to].answer(self.keys[from].id(), &said, second(at))?;
         self.desks[from].heard(to, &answer, second(at));
@@ -210,7 +211,10 @@ async fn what_was_told_is_believed_by_those_who_see_the_hub_gone_and_outlives_a_
     // The hub is back for good, and goes again: that is another outage.
     (0..90).for_each(|at| again.sight.heard(second(3000 + at)));
     assert!(matches!(again.step(second(3090)), Work::Rest));
-    assert_eq!(again.exchange(second(3500)).map(|said| said.view), Some(View::Gone));
+    let said = |at| again.exchange(second(at)).map(|said| said.view);
+    assert_eq!(said(3500), Some(View::Unsure), "it has to ask the others first");
+    again.looked();
+    assert_eq!(said(3500), Some(View::Gone));
 }
 
 #[tokio::test]
@@ -249,6 +253,7 @@ async fn who_was_a_member_until_the_keys_were_dealt_anew_still_hears_what_others
     assert!(group.desks[0].exchange(second(199)).is_some_and(|said| said.waits));
     // Its own word has no weight, and it gets no part when the hub is gone.
     let liar = Exchange { view: View::Hears, waits: true, ..unsure() };
+    group.desks[2].looked();
     let answer = group.desks[2].answer(group.keys[0].id(), &liar, second(400));
     let answer = answer.expect("it was a member");
     assert_eq!((answer.view, answer.part), (View::Gone, None));
@@ -302,6 +307,7 @@ async fn that_the_hub_said_goodbye_outlives_a_restart_and_is_told_to_those_who_m
     group.desks[0] = group.open(0);
     group.desks[0].sight.blind_until(second(600));
     let said = |group: &Group, at| group.desks[0].exchange(second(at)).expect("a deal");
+    group.desks[0].looked();
     let after = said(&group, 1000);
     assert_eq!((after.view, after.left_s), (View::Unsure, Some(1000)));
     let later = said(&group, 600 + 1801);
@@ -309,10 +315,12 @@ async fn that_the_hub_said_goodbye_outlives_a_restart_and_is_told_to_those_who_m
     // The hub is there again: the goodbye is of the past.
     group.desks[0].sight.heard(second(3000));
     let _ = group.desks[0].step(second(3000));
+    group.desks[0].looked();
     let gone = said(&group, 3000 + 121);
     assert_eq!((gone.view, gone.left_s), (View::Gone, None));
     group.desks[0].write_now();
     group.desks[0] = group.open(0);
     group.desks[0].sight.blind_until(second(4000));
+    group.desks[0].looked();
     assert_eq!(said(&group, 4121).view, View::Gone);
 }

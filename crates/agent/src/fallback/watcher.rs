@@ -108,6 +108,7 @@ impl Watcher {
             }
         });
         join_all(asks).await;
+        self.desk.looked();
     }
 
     /// Tells it. Who told it, where it is not known whether it arrived.
