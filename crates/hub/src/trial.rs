@@ -1,7 +1,7 @@
 //! Channels by hand, for the command line: whether a URL is understood, what it would do,
 //! and one message by it. It needs no hub that runs.
 
-use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
+use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind, Severity};
 use watchfire_notify::{Allowed, FromFile, Notifier, Outgoing, expand};
 use watchfire_runtime::Clock;
 
@@ -85,6 +85,7 @@ impl Trial {
             references: &[],
             unix_ms: clock.now().unix_ms,
             kind,
+            severity: Severity::Critical,
             server: None,
             is_over: true,
         };
