@@ -134,6 +134,8 @@ impl Hub {
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
         }
+        // What waits is sent by the channels of now.
+        store.know_channels(config.channels());
         let first = accounts.first.map(|(user, password)| FirstPassword { user, password });
         let accounts = accounts.all;
         Ok(Self {
