@@ -296,7 +296,7 @@ impl Hub {
             (config.public_url.clone(), self.hub_id.clone()),
             arrived.clone(),
         );
-        let self_tests = Arc::new(self_tests);
+        let self_tests = Arc::new(self_tests.with_budget(config.budget));
         let missed = (desk.clone(), admins.clone());
         let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
         let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
@@ -379,8 +379,9 @@ impl Hub {
             external_labels: LabelSet::empty(),
             public_url: config.public_url.clone(),
         };
-        let engine = rules::Engine::new(config.rules, parts, board.clone());
-        let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
+        let (made, nudges) = rules::Made::open(self.store.clone(), board.clone(), clock.clone());
+        let engine = rules::Engine::new(config.rules, parts, board.clone(), made.clone());
+        let ruling = task::spawn("rules", engine.run(self.hangups, nudges, shutdown.clone()));
         let (hand_overs, handing_over) =
             outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
         tasks.extend(handing_over);
@@ -449,6 +450,7 @@ impl Hub {
             open_on_loopback: self.open_on_loopback,
             disk,
             rules: board,
+            made,
             public_url: config.public_url,
         });
         let answer = http::answer(app);
