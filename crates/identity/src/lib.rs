@@ -7,6 +7,7 @@
 //! a [`watchfire_model::Moment`], and every function that needs randomness can
 //! be given it by [`Randomness`], so that tests are repeatable.
 
+pub mod audit;
 pub mod certificate;
 pub mod command;
 pub mod enrol;

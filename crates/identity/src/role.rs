@@ -27,6 +27,8 @@ pub enum Action {
     Silence,
     /// Say that alerts fire which concern servers of one's scope.
     PostAlerts,
+    /// Read who did what on the hub.
+    ReadAudit,
 }
 
 /// A word that names no role.
@@ -43,6 +45,7 @@ pub fn authorize(role: Role, action: Action) -> bool {
         Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
             Role::Operator
         }
+        Action::ReadAudit => Role::Admin,
     };
     role >= needed
 }
@@ -108,6 +111,7 @@ mod tests {
             (Action::Acknowledge, [false, true, true]),
             (Action::Silence, [false, true, true]),
             (Action::PostAlerts, [false, true, true]),
+            (Action::ReadAudit, [false, false, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| authorize(role, action)), expected, "{action:?}");
