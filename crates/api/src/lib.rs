@@ -5,6 +5,7 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod audit;
 pub mod channels;
 pub mod enrol;
 pub mod exposition;

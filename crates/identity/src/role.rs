@@ -29,6 +29,8 @@ pub enum Action {
     PostAlerts,
     /// Make, change and remove files of rules.
     EditRules,
+    /// Read who did what on the hub.
+    ReadAudit,
 }
 
 /// A word that names no role.
@@ -45,7 +47,7 @@ pub fn authorize(role: Role, action: Action) -> bool {
         Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
             Role::Operator
         }
-        Action::EditRules => Role::Admin,
+        Action::EditRules | Action::ReadAudit => Role::Admin,
     };
     role >= needed
 }
@@ -112,6 +114,7 @@ mod tests {
             (Action::Silence, [false, true, true]),
             (Action::PostAlerts, [false, true, true]),
             (Action::EditRules, [false, false, true]),
+            (Action::ReadAudit, [false, false, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| authorize(role, action)), expected, "{action:?}");

@@ -46,6 +46,10 @@ impl FromRequestParts<AppState> for Changer {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
         let account = app.changing(parts).await;
+        let account = match account {
+            Ok(account) => app.record_change(parts, &account).await.map(|()| account),
+            refused => refused,
+        };
         let account = account.map_err(|refusal| challenged(refusal, &parts.headers))?;
         Ok(Self { account })
     }

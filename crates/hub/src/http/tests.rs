@@ -4,6 +4,7 @@ mod access;
 mod acknowledge;
 mod alertmanager;
 mod alerts;
+mod audit;
 mod bombs;
 mod changer;
 mod channels;
