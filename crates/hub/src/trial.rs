@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
+use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind, Severity};
 use watchfire_notify::{Allowed, FromFile, Notifier, Outgoing, Timeouts, expand};
 use watchfire_runtime::Clock;
 
@@ -93,6 +93,7 @@ impl Trial {
             references: &[],
             unix_ms: clock.now().unix_ms,
             kind,
+            severity: Severity::Critical,
             server: None,
             is_over: true,
         };
