@@ -135,7 +135,8 @@ impl Engine {
     /// Says that nothing of a source fires any more. True when it was heard.
     async fn nothing_of(&self, source: String, shutdown: &Shutdown) -> bool {
         let now = self.common.parts.clock.now();
-        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms: now.unix_ms };
+        let at_ms = now.unix_ms;
+        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms, poster: None };
         self.common.hand_on(&round, now.after(FAREWELL), shutdown).await
     }
 

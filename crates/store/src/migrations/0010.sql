@@ -1,7 +1,3 @@
--- Files of rules that were made on the page or by a program.
-CREATE TABLE rule_file (
-    name            TEXT    PRIMARY KEY,
-    text            TEXT    NOT NULL,
-    author          TEXT    NOT NULL,
-    changed_unix_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+-- What stands here from now on is no URL but a mark: the scheme of a channel and a keyed
+-- fingerprint of its URL. The rows that there are get theirs when the hub opens the database.
+ALTER TABLE notification_channel RENAME COLUMN url TO channel;
