@@ -15,7 +15,7 @@ use crate::config::{HubConfig, RemoteWrite, RuleFiles};
 use crate::http;
 use crate::outgoing::{self, HandOvers};
 use crate::pushed::{Pushes, Senders};
-use crate::rules::{self, Board};
+use crate::rules::{self, Board, Made};
 use crate::streams::Streams;
 
 /// What questions go to.
@@ -54,14 +54,14 @@ impl Asking {
     }
 
     /// Starts the rules, what seals, and what takes in pushes. Rules are read again at each
-    /// hangup.
+    /// hangup, and others are made by what is returned beside it.
     pub(super) fn start(
         &self,
         ground: &Ground,
         telling: &Telling,
         files: RuleFiles,
         hangups: Option<Hangups>,
-    ) -> Running {
+    ) -> (Running, Made) {
         let parts = rules::Parts {
             source: of_everything(self.sources.clone()),
             pushes: self.pushes.clone(),
@@ -72,15 +72,15 @@ impl Asking {
             public_url: ground.public_url.clone(),
         };
         let (store, clock) = (ground.store.clone(), ground.clock.clone());
-        let (made, nudges) = rules::Made::open(store, self.board.clone(), clock);
+        let (made, nudges) = Made::open(store, self.board.clone(), clock);
         let engine = rules::Engine::new(files, parts, self.board.clone(), made.clone());
         let shutdown = || ground.shutdown.clone();
-        Running {
-            made,
+        let running = Running {
             rules: task::spawn("rules", engine.run(hangups, nudges, shutdown())),
             sealing: task::spawn("seal", self.archive.clone().seal_loop(shutdown())),
             pushing: task::spawn("pushes", self.pushes.clone().run(shutdown())),
-        }
+        };
+        (running, made)
     }
 
     /// Keeps what letters say of the servers around.

@@ -116,6 +116,7 @@ impl Telling {
             (ground.public_url.clone(), ground.hub_id.clone()),
             arrived.clone(),
         );
+        let self_tests = self_tests.with_budget(config.budget);
         let daily = Daily {
             fleet: ground.fleet.clone(),
             store: ground.store.clone(),
