@@ -15,5 +15,6 @@ pub mod past;
 pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
+pub mod sessions;
 pub mod silences;
 pub mod when;

@@ -16,6 +16,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod sessions;
 mod silences;
 mod stream;
 
