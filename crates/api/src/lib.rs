@@ -16,5 +16,6 @@ pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
 pub mod rule_files;
+pub mod sessions;
 pub mod silences;
 pub mod when;

@@ -12,7 +12,7 @@ pub(crate) use watchfire_identity::audit::AuditEntry;
 use watchfire_identity::audit::{AuditLine, Head, TRIMMED};
 use watchfire_model::Moment;
 use watchfire_runtime::{Clock, task};
-use watchfire_store::{Batch, Store, StoreError};
+use watchfire_store::{Batch, MAX_AUDIT_ROWS, Store, StoreError};
 
 use pace::Pace;
 
@@ -65,13 +65,22 @@ impl Audit {
         entry: &AuditEntry,
         now: Moment,
     ) -> Result<(), StoreError> {
+        Self::add_within(batch, entry, now, MAX_AUDIT_ROWS)
+    }
+
+    fn add_within(
+        batch: &Batch<'_>,
+        entry: &AuditEntry,
+        now: Moment,
+        most: u64,
+    ) -> Result<(), StoreError> {
         let head = match batch.last_of_audit()? {
             Some(line) => head_of(&line)?,
             None => Head::START,
         };
         let (line, head) = head.next(entry, now.unix_ms);
         batch.append_audit(head.seq, &line)?;
-        if let Some(last) = batch.audit_to_trim()? {
+        if let Some(last) = batch.audit_to_trim(most)? {
             let through = head_of(&last)?;
             let trimmed = AuditEntry {
                 who: "watchfire".to_owned(),

@@ -65,17 +65,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The line that would be the last to go if those that are too many and a tenth more went;
-    /// `None` while there are not too many.
+    /// The line that would be the last to go if no more than `most` lines were kept, and a tenth
+    /// less, so that this is seldom; `None` while there are not more.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn audit_to_trim(&self) -> Result<Option<String>, StoreError> {
-        let kept = number(MAX_AUDIT_ROWS - MAX_AUDIT_ROWS / 10);
+    pub fn audit_to_trim(&self, most: u64) -> Result<Option<String>, StoreError> {
+        let kept = number(most - most / 10);
         let sql = "SELECT line FROM audit WHERE seq = (SELECT max(seq) - ?1 FROM audit) \
-             AND (SELECT max(seq) - min(seq) FROM audit) >= ?2";
+             AND (SELECT max(seq) FROM audit) - (SELECT min(seq) FROM audit) >= ?2";
         let mut query = self.connection.prepare_cached(sql)?;
-        let line = query.query_row([kept, number(MAX_AUDIT_ROWS)], |row| row.get(0));
+        let line = query.query_row([kept, number(most)], |row| row.get(0));
         Ok(line.optional()?)
     }
 

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use std::sync::{Arc, OnceLock};
 use watchfire_api::audit::AuditPage;
-use watchfire_identity::Action;
+use watchfire_identity::{Action, Object};
 use watchfire_store::MAX_AUDIT_PAGE;
 
 use super::asker::{Asker, address};
@@ -37,9 +37,7 @@ pub(super) async fn list(
     asker: Asker,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<AuditPage>, Refusal> {
-    if !asker.may(Action::ReadAudit) || !asker.account.scope.is_everything() {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "your role does not allow that"));
-    }
+    Refusal::unless(asker.account.may(Action::ReadAudit, &Object::Whole), "audit")?;
     let Query(wanted) = wanted.map_err(|error| {
         let hint = "use after=NUMBER and limit=NUMBER";
         Refusal::new(StatusCode::BAD_REQUEST, format!("{}: {hint}", error.body_text()))

@@ -34,7 +34,7 @@ pub(super) async fn log_in(
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let address = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
     let (account, now) = app.check(address, asked, None).await?;
-    let (id, session) = app.sessions.begin(account, now);
+    let (id, session) = app.sessions.begin(account, address.to_string(), now);
     let secure = headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
     let secure = if secure { "; Secure" } else { "" };
     let life = LIFE.as_secs();

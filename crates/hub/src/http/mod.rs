@@ -28,6 +28,7 @@ mod rows;
 mod rule_files;
 mod servers;
 mod session;
+mod sessions;
 mod silences;
 mod stream;
 mod token;
@@ -38,7 +39,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -97,7 +98,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 33] = [
+const ROUTES: [Route; 35] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -137,6 +138,8 @@ const ROUTES: [Route; 33] = [
     ("/api/rules/check", || {
         post(rule_files::check).layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
     }),
+    ("/api/sessions", || get(sessions::list)),
+    ("/api/sessions/{id}", || delete(sessions::end)),
     ("/api/audit", || get(audit::list)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),

@@ -17,6 +17,7 @@ mod others;
 mod past;
 mod prometheus;
 mod rule_files;
+mod sessions;
 mod silences;
 mod stream;
 

@@ -29,8 +29,6 @@ pub(super) struct Asking {
 
 /// What is to be waited for at the end.
 pub(super) struct Running {
-    /// The files of rules that are made while it runs.
-    pub(super) made: rules::Made,
     rules: Task<()>,
     sealing: Task<()>,
     pushing: Task<()>,
