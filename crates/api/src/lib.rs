@@ -15,6 +15,7 @@ pub mod past;
 pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
+pub mod rule_files;
 pub mod sessions;
 pub mod silences;
 pub mod when;

@@ -29,6 +29,8 @@ pub enum Action {
     Silence,
     /// Say that alerts fire which concern servers of one's scope.
     PostAlerts,
+    /// Make, change and remove files of rules.
+    EditRules,
     /// Read who did what on the hub.
     ReadAudit,
     /// List and end the sessions of other users.
@@ -37,13 +39,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ViewFleet,
         Self::ViewIncidents,
         Self::ViewDeliveries,
         Self::Acknowledge,
         Self::Silence,
         Self::PostAlerts,
+        Self::EditRules,
         Self::ReadAudit,
         Self::EndSessions,
     ];
@@ -114,7 +117,7 @@ pub fn role_allows(role: Role, action: Action) -> bool {
         Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
             Role::Operator
         }
-        Action::ReadAudit | Action::EndSessions => Role::Admin,
+        Action::EditRules | Action::ReadAudit | Action::EndSessions => Role::Admin,
     };
     role >= needed
 }
@@ -181,6 +184,7 @@ mod tests {
             (Action::Acknowledge, [false, true, true]),
             (Action::Silence, [false, true, true]),
             (Action::PostAlerts, [false, true, true]),
+            (Action::EditRules, [false, false, true]),
             (Action::ReadAudit, [false, false, true]),
             (Action::EndSessions, [false, false, true]),
         ];

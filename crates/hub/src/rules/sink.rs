@@ -22,7 +22,11 @@ pub(crate) trait AlertSink: Send + Sync {
 
 impl AlertSink for Arc<AlertDesk> {
     fn take(&self, round: Round) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async { AlertDesk::take(self, round).await.map_err(|error| error.to_string()) })
+        Box::pin(async {
+            // What is left out is counted and said by the desk.
+            let taken = AlertDesk::take(self, round).await;
+            taken.map(|_| ()).map_err(|error| error.to_string())
+        })
     }
 
     fn sources(&self) -> Vec<String> {
@@ -53,7 +57,8 @@ pub(super) fn round(state: &GroupState, public_url: &str, at_ms: i64) -> Round {
         fires.map(move |alert| firing(alert, url.clone()))
     });
     let alerts = alerts.collect();
-    Round { source: source(&group.file, &group.name), alerts, is_whole: true, at_ms }
+    let source = source(&group.file, &group.name);
+    Round { source, alerts, is_whole: true, at_ms, poster: None }
 }
 
 fn firing(alert: &Alert, generator_url: String) -> Firing {

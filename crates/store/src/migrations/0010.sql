@@ -1,6 +1,3 @@
--- The audit: who did what. Each line is JSON and holds the hash of the one before, so nothing
--- of it can be changed unseen.
-CREATE TABLE audit (
-    seq  INTEGER PRIMARY KEY,
-    line TEXT NOT NULL
-) STRICT;
+-- What stands here from now on is no URL but a mark: the scheme of a channel and a keyed
+-- fingerprint of its URL. The rows that there are get theirs when the hub opens the database.
+ALTER TABLE notification_channel RENAME COLUMN url TO channel;

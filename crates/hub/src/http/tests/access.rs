@@ -18,7 +18,7 @@ const OPEN: [&str; 9] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 32] = [
+const VIEWER: [(&str, u16, u16); 35] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -49,6 +49,10 @@ const VIEWER: [(&str, u16, u16); 32] = [
     // One's own; see the tests of sessions.
     ("/api/sessions", 200, 200),
     ("/api/sessions/{id}", 405, 405),
+    // Whoever does not see all servers sees the built-in file, and no other: see `rule_files`.
+    ("/api/rules/files", 200, 200),
+    ("/api/rules/files/{*file}", 200, 200),
+    ("/api/rules/check", 405, 405),
     // For administrators of every server; see the tests of the audit.
     ("/api/audit", 403, 403),
     ("/api/events", 200, 200),
@@ -101,6 +105,7 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
             | "/api/v1/rules/rehearse"
             | "/api/v1/write"
             | "/api/sessions/{id}"
+            | "/api/rules/check"
             | "/api/channels/{number}/test" => 405,
             "/api/incidents/{id}/acknowledge" | "/api/incidents/{id}/notes" => 405,
             "/install" | "/install/watchfire" => 426,
@@ -179,7 +184,7 @@ async fn no_role_learns_by_any_method_whether_a_foreign_thing_exists() {
     let missing_id = "999999";
     for user in ["ann", "olga", "anna"] {
         let seat = house.log_in(user).await;
-        for path in paths().filter(|path| path.contains(['{'])) {
+        for path in paths().filter(|path| path.contains("{name}") || path.contains("{id}")) {
             for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
                 let mut answers = Vec::new();
                 for (name, id) in [("b-1", foreign_id.as_str()), ("z-9", missing_id)] {
