@@ -184,7 +184,7 @@ async fn no_role_learns_by_any_method_whether_a_foreign_thing_exists() {
     let missing_id = "999999";
     for user in ["ann", "olga", "anna"] {
         let seat = house.log_in(user).await;
-        for path in paths().filter(|path| path.contains(['{'])) {
+        for path in paths().filter(|path| path.contains("{name}") || path.contains("{id}")) {
             for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
                 let mut answers = Vec::new();
                 for (name, id) in [("b-1", foreign_id.as_str()), ("z-9", missing_id)] {
