@@ -378,6 +378,8 @@ impl Hub {
             clock: clock.clone(),
             external_labels: LabelSet::empty(),
             public_url: config.public_url.clone(),
+            #[cfg(test)]
+            unreadable: std::sync::Mutex::default(),
         };
         let engine = rules::Engine::new(config.rules, parts, board.clone());
         let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));

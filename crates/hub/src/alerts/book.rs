@@ -1,5 +1,6 @@
 //! What the alert desk knows of the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
@@ -238,12 +239,19 @@ impl Book {
         firing
     }
 
-    pub(super) fn sources(&self) -> Vec<String> {
-        let fires = |id: &i64| self.alerts.get(id).is_some_and(|alert| alert.fires());
-        let firing = self.by_source.iter().filter(|(_, of_source)| of_source.values().any(fires));
-        let mut sources: Vec<String> = firing.map(|(source, _)| source.to_string()).collect();
-        sources.sort_unstable();
-        sources
+    pub(super) fn firing_by_source(&self) -> BTreeMap<String, Vec<Firing>> {
+        let mut by_source: BTreeMap<String, Vec<Firing>> = BTreeMap::new();
+        for alert in self.alerts.values().filter(|alert| alert.fires()) {
+            by_source.entry(alert.source.to_string()).or_default().push(Firing {
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                value: alert.value,
+                starts_ms: alert.starts_ms,
+                ends_ms: alert.ends_ms,
+                generator_url: alert.generator_url.clone(),
+            });
+        }
+        by_source
     }
 }
 
@@ -251,6 +259,7 @@ fn active(alert: &Alert) -> ActiveAlert {
     ActiveAlert {
         id: alert.id,
         incident: alert.incident,
+        source: alert.source.clone(),
         labels: alert.labels.clone(),
         annotations: alert.annotations.clone(),
         severity: alert.severity,

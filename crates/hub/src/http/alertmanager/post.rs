@@ -98,7 +98,14 @@ pub(super) async fn post(
     });
     let (alerts, wrong) = reading.await.map_err(AmError::fault)??;
     if !alerts.is_empty() {
-        let round = Round { source: SOURCE.to_owned(), alerts, is_whole: false, at_ms: now_ms };
+        let round = Round {
+            source: SOURCE.to_owned(),
+            alerts,
+            is_whole: false,
+            at_ms: now_ms,
+            rules: None,
+            order: 0,
+        };
         app.take_alerts(round).await?;
     }
     // What is right is taken over, as Alertmanager does.
