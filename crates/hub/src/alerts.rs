@@ -3,6 +3,7 @@
 //! This is a desk of its own beside that of presence: it shares with that neither a lock nor a
 //! lane of the outbox, so that no alert can hold up the word that a server is down.
 
+mod active;
 mod book;
 mod change;
 mod known;
@@ -10,6 +11,7 @@ mod look;
 mod news;
 mod returns;
 mod route;
+mod share;
 mod subject;
 mod take;
 mod take_up;
@@ -23,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use watchfire_alert::Recipient;
-use watchfire_model::{IncidentId, LabelSet, ServerName, Severity};
+use watchfire_model::LabelSet;
 use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
@@ -32,8 +34,11 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::wording::Wording;
+pub(crate) use active::Active;
+pub(crate) use book::Alert as ActiveAlert;
 use book::Book;
 pub(crate) use returns::Returns;
+pub(crate) use share::{Poster, Taken};
 pub(crate) use subject::{NAMING, labels_of, server_of};
 
 /// All alerts of one source that fire at a moment.
@@ -52,6 +57,8 @@ pub(crate) struct Round {
     pub(crate) rules: Option<BTreeSet<String>>,
     /// A round of the source that was made before another one, and comes after it, is not taken.
     pub(crate) order: u64,
+    /// Who says so, where several share the source.
+    pub(crate) poster: Option<Poster>,
 }
 
 /// An alert that fires.
@@ -69,26 +76,6 @@ pub(crate) struct Firing {
     pub(crate) ends_ms: Option<i64>,
     /// Where it comes from.
     pub(crate) generator_url: String,
-}
-
-/// An alert that fires, as it is now.
-#[derive(Debug, Clone)]
-pub(crate) struct ActiveAlert {
-    pub(crate) id: i64,
-    pub(crate) incident: IncidentId,
-    /// Who says so: the [`Round::source`].
-    pub(crate) source: Arc<str>,
-    pub(crate) labels: LabelSet,
-    pub(crate) annotations: Vec<(String, String)>,
-    pub(crate) severity: Severity,
-    /// The server that it is about.
-    pub(crate) server: Option<ServerName>,
-    pub(crate) starts_ms: i64,
-    pub(crate) updated_ms: i64,
-    pub(crate) ends_ms: Option<i64>,
-    pub(crate) generator_url: String,
-    /// Why nobody is told now.
-    pub(crate) muted: Option<String>,
 }
 
 /// How the desk of alerts does.
@@ -192,22 +179,22 @@ impl AlertDesk {
     }
 
     /// Takes over what a source says. When this returns without an error, all of it is on the
-    /// disk, with what is to be told of it.
+    /// disk, with what is to be told of it, but for what there is no room for: that is counted.
     ///
     /// # Errors
     /// [`TakeError`] says why not all of it is stored; when it comes again, what is missing is
     /// made up for.
-    pub(crate) async fn take(self: &Arc<Self>, round: Round) -> Result<(), TakeError> {
+    pub(crate) async fn take(self: &Arc<Self>, round: Round) -> Result<Taken, TakeError> {
         let desk = self.clone();
         let work = task::blocking("alerts", move || desk.take_now(&round));
-        work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??;
+        let taken = work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??;
         self.woken.notify_one();
-        Ok(())
+        Ok(taken)
     }
 
-    /// What fires now, oldest first.
-    pub(crate) fn active(&self) -> Vec<ActiveAlert> {
-        self.shown().firing()
+    /// What fires now. It costs next to nothing, for it shares all with the desk.
+    pub(crate) fn active(&self) -> Active {
+        Active::new(self.shown())
     }
 
     /// Why nobody is told of an alert now.

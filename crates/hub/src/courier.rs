@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use watchfire_model::{
     Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
-    ServerName,
+    ServerName, Severity,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
@@ -335,13 +335,17 @@ impl Courier {
             Some(first) if this.first => first,
             _ => &what.content,
         };
+        if this.channel.is_mark() {
+            let why = "this channel is in the config no more".to_owned();
+            return DeliveryOutcome::Refused { why };
+        }
         if terminal::is_terminal(&this.channel) {
             return self.terminal.print(content, &self.clock).await;
         }
         let id = what.id;
         let about = self.stored(move |store| store.about(id)).await.unwrap_or_else(|why| {
             tracing::warn!(why, "a letter goes out without its server's name");
-            About { server: None, is_over: true }
+            About { server: None, is_over: true, severity: Severity::Critical }
         });
         let references: &[String] = if this.first { &[] } else { &what.references };
         let outgoing = Outgoing {
@@ -350,6 +354,7 @@ impl Courier {
             references,
             unix_ms: what.created.unix_ms,
             kind: what.kind,
+            severity: about.severity,
             server: about.server.as_ref().map(ServerName::as_str),
             is_over: about.is_over,
         };

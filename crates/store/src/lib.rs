@@ -20,15 +20,16 @@
 //! * A damaged file is an error with a plain sentence. It is never a panic, and
 //!   [`set_aside`] makes room for a fresh one.
 //!
-//! Channel URLs may hold secrets, and the outbox keeps them because a try after
-//! a restart needs them. So the folder is made for its owner alone (0700), and
-//! so are the files (0600), and deleted rows are overwritten.
+//! Channel URLs may hold secrets, and none is kept: a mark stands in its place, from
+//! which the URL is found in the config. The folder is made for its owner alone
+//! (0700), and so are the files (0600), and deleted rows are overwritten.
 
 mod agents;
 mod alerts;
 mod backup;
 mod batch;
 pub mod block;
+mod channels;
 mod connection;
 mod connections;
 mod doctor;
@@ -63,7 +64,7 @@ pub use batch::Batch;
 pub use doctor::{examine_history, examine_store};
 pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
-pub use escalations::{FirstTold, StageDone};
+pub use escalations::{Families, FirstTold, StageDone};
 pub use findings::Findings;
 pub use folder::set_aside;
 pub use held::Teller;

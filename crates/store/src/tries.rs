@@ -3,6 +3,7 @@ use watchfire_model::{
     Channel, Delivery, DeliveryOutcome, Moment, NotificationId, NotificationState,
 };
 
+use crate::channels::Channels;
 use crate::row::{moment, moment_if_any, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
@@ -37,8 +38,8 @@ impl Store {
         self.read(|connection| {
             let mut query = connection.prepare_cached(sql)?;
             let sent = query.query_map([unix_ms, most], |row| {
-                let url: String = row.get(0)?;
-                Ok(Sent { channel: Channel::new(&url), unix_ms: row.get(1)? })
+                let mark: String = row.get(0)?;
+                Ok(Sent { channel: self.channels().of(&mark), unix_ms: row.get(1)? })
             })?;
             Ok(sent.collect::<Result<_, _>>()?)
         })
@@ -53,7 +54,7 @@ impl Store {
         self.read(|connection| {
             let sql = "SELECT coalesce(told_by, id) FROM notification WHERE id = ?1";
             let told_by = connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0));
-            select(connection, told_by.optional()?.map_or(id, NotificationId))
+            select(connection, self.channels(), told_by.optional()?.map_or(id, NotificationId))
         })
     }
 }
@@ -78,7 +79,7 @@ impl Batch<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', '', FALSE)";
         let id = self.connection.prepare_cached(sql)?.insert(params![
             notification.0,
-            channel.as_str(),
+            self.channels.mark(channel),
             attempt,
             nanos(began.monotonic),
             began.unix_ms,
@@ -145,18 +146,20 @@ impl Batch<'_> {
 /// The tries of one notification, oldest first.
 pub(crate) fn select(
     connection: &Connection,
+    channels: &Channels,
     id: NotificationId,
 ) -> Result<Vec<Delivery>, StoreError> {
     let sql = "SELECT notification, channel, attempt, began_mono_ns, began_unix_ms, \
          ended_mono_ns, ended_unix_ms, outcome, words, maybe_accepted \
          FROM delivery WHERE notification = ?1 ORDER BY attempt";
-    readable(connection.prepare_cached(sql)?.query_and_then([id.0], delivery)?, "delivery")
+    let mut query = connection.prepare_cached(sql)?;
+    readable(query.query_and_then([id.0], |row| delivery(row, channels))?, "delivery")
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+fn delivery(row: &Row<'_>, channels: &Channels) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         notification: NotificationId(row.get(0)?),
-        channel: Channel::new(&row.get::<_, String>(1)?),
+        channel: channels.of(&row.get::<_, String>(1)?),
         attempt: row.get(2)?,
         began: moment(row, 3)?,
         ended: moment_if_any(row, 5)?,

@@ -11,8 +11,8 @@ use watchfire_model::{
 use watchfire_store::{AlertRow, Batch, NewIncidentRow, StoreError, StoredAlert};
 
 use super::book::{Alert, Book, Flap, Subject};
-use super::take::{Touched, closed};
-use super::{AlertDesk, Firing, Tools, subject};
+use super::take::{From, Touched, closed};
+use super::{AlertDesk, Firing, Poster, Tools, subject};
 
 /// What fires within this time after its server came back belongs to that trouble.
 const AFTERMATH: Duration = Duration::from_secs(10 * 60);
@@ -25,6 +25,9 @@ const LONGEST_NAME: usize = 60;
 const LONGEST_WORDS: usize = 300;
 /// How many times of an alert are remembered.
 const MAX_FIRED: usize = 16;
+/// Of how many alerts that is remembered, and the most text of their labels, in bytes.
+const MAX_FLAPS: usize = 20_000;
+const MAX_FLAP_TEXT: usize = 32 << 20;
 
 /// One transaction of the alert desk.
 pub(super) struct Work<'t> {
@@ -34,22 +37,26 @@ pub(super) struct Work<'t> {
     pub(super) now: Moment,
     /// Something was put into the outbox.
     pub(super) is_told: bool,
+    /// Something fired.
+    has_fires: bool,
     touched: Touched,
 }
 
 impl<'t> Work<'t> {
     pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
         let (tools, now) = (&desk.tools, desk.tools.fleet.now());
-        Self { desk, tools, book, now, is_told: false, touched: Touched::new() }
+        let touched = Touched::new();
+        Self { desk, tools, book, now, is_told: false, has_fires: false, touched }
     }
 
     /// An alert fires that was not in any open incident.
     pub(super) fn fire(
         &mut self,
         batch: &Batch<'_>,
-        source: &Arc<str>,
+        from: From<'_>,
         firing: &Firing,
     ) -> Result<(), StoreError> {
+        let source = from.source;
         let server = subject::server_of(&self.tools.fleet, &firing.labels);
         let severity = Severity::of_label(firing.labels.get("severity"));
         let subject = subject::subject(server.as_ref(), &firing.labels);
@@ -81,6 +88,7 @@ impl<'t> Work<'t> {
             value: firing.value,
             severity,
             server,
+            poster: from.poster.map(Poster::name),
             starts_ms,
             updated_ms: self.now.unix_ms,
             ends_ms: firing.ends_ms,
@@ -103,8 +111,9 @@ impl<'t> Work<'t> {
             return Ok(());
         };
         let mut alert = (*known).clone();
-        alert.refresh(firing, self.now.unix_ms);
-        alert.over_ms = None;
+        alert.say(firing);
+        (alert.value, alert.ends_ms) = (firing.value, firing.ends_ms);
+        (alert.updated_ms, alert.is_missing, alert.over_ms) = (self.now.unix_ms, false, None);
         alert.starts_ms = firing.starts_ms.min(self.now.unix_ms);
         let fired = self.note_fire(&alert.key());
         batch.change_alert(&row(&alert, fired))?;
@@ -241,6 +250,9 @@ impl<'t> Work<'t> {
         mut self,
         batch: &Batch<'_>,
     ) -> Result<(Book, Vec<Incident>, bool), StoreError> {
+        if self.has_fires {
+            self.book.forget_flaps(MAX_FLAPS, MAX_FLAP_TEXT);
+        }
         let mut changed = Vec::new();
         let mut touched: Vec<IncidentId> = self.touched.drain().collect();
         touched.sort_unstable();
@@ -313,6 +325,7 @@ impl<'t> Work<'t> {
         flap.fired.drain(..old);
         let unix_ms = flap.unix_ms();
         self.book.flaps.insert_mut(key.clone(), flap);
+        self.has_fires = true;
         unix_ms
     }
 

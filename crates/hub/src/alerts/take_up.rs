@@ -82,6 +82,8 @@ impl AlertDesk {
             annotations: facts.annotations,
             generator_url: facts.generator_url,
             value: facts.value,
+            // Whoever names it again has it.
+            poster: None,
             starts_ms: facts.starts_unix_ms,
             updated_ms: now.unix_ms,
             ends_ms: facts.ends_unix_ms.map(|end| end.max(latest)),

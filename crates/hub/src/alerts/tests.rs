@@ -4,6 +4,7 @@ mod muting;
 mod order;
 mod restart;
 mod room;
+mod share;
 mod storing;
 
 use std::time::Duration;
@@ -231,7 +232,15 @@ fn what_an_outside_sender_does_not_name_again_ends() {
     let until = |minutes: i64| {
         let ends_ms = Some(room.fleet.now().unix_ms + minutes * 60_000);
         let alerts = vec![Firing { ends_ms, ..about("DiskFull", "a-1") }];
-        Round { source: "api".to_owned(), alerts, is_whole: false, at_ms: 0, rules: None, order: 0 }
+        Round {
+            source: "api".to_owned(),
+            alerts,
+            is_whole: false,
+            at_ms: 0,
+            poster: None,
+            rules: None,
+            order: 0,
+        }
     };
     room.take(&until(5)).expect("the store works");
     room.advance(4 * MINUTE);

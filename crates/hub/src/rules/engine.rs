@@ -185,6 +185,7 @@ impl Engine {
             is_whole: true,
             at_ms: now.unix_ms,
             rules: Some(BTreeSet::new()),
+            poster: None,
             order: self.common.next_round(),
         };
         self.common.hand_on(&round, now.after(FAREWELL), shutdown).await

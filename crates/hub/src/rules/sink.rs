@@ -23,7 +23,11 @@ pub(crate) trait AlertSink: Send + Sync {
 
 impl AlertSink for Arc<AlertDesk> {
     fn take(&self, round: Round) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async { AlertDesk::take(self, round).await.map_err(|error| error.to_string()) })
+        Box::pin(async {
+            // What is left out is counted and said by the desk.
+            let taken = AlertDesk::take(self, round).await;
+            taken.map(|_| ()).map_err(|error| error.to_string())
+        })
     }
 
     fn by_source(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Firing>>, String>> {
@@ -58,7 +62,7 @@ pub(super) fn round(state: &GroupState, public_url: &str, at_ms: i64, order: u64
     let names = group.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Alerting(_)));
     let rules: BTreeSet<String> = names.map(|rule| rule.name.to_string()).collect();
     let source = source(&group.file, &group.name);
-    Round { source, alerts, is_whole: true, at_ms, rules: Some(rules), order }
+    Round { source, alerts, is_whole: true, at_ms, rules: Some(rules), order, poster: None }
 }
 
 fn firing(alert: &Alert, generator_url: String) -> Firing {

@@ -1,3 +1,5 @@
+mod random;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -9,6 +11,11 @@ fn second(second: u64) -> Moment {
     Moment::default().after(Duration::from_secs(second))
 }
 
+/// The word of one that gives its part and has no reason to wait.
+fn says(view: View) -> Word {
+    Word { view, has_part: true, waits: false, left: None }
+}
+
 /// Agents that ask each other over ways that can be cut, and what each told.
 struct World {
     judges: Vec<Judge>,
@@ -16,7 +23,7 @@ struct World {
     first: Vec<u64>,
     last: Vec<u64>,
     left: Vec<bool>,
-    /// Who reaches whom, both ways.
+    /// Who can ask whom.
     ways: Vec<Vec<bool>>,
     /// Which agents hear the hub.
     hub: Vec<bool>,
@@ -25,6 +32,12 @@ struct World {
     can_tell: Vec<bool>,
     /// Who told, and when.
     told: Vec<(usize, u64)>,
+    /// By what evidence, each time.
+    evidence: Vec<Evidence>,
+    /// How far each one's clock is ahead.
+    ahead: Vec<u64>,
+    /// In which order they look.
+    order: Vec<usize>,
     now: u64,
 }
 
@@ -47,6 +60,9 @@ impl World {
             runs: vec![true; members],
             can_tell: vec![true; members],
             told: Vec::new(),
+            evidence: Vec::new(),
+            ahead: vec![0; members],
+            order: (0..members).collect(),
             now: 1000,
         }
     }
@@ -79,12 +95,26 @@ impl World {
         }
     }
 
+    fn clock(&self, agent: usize) -> Moment {
+        second(self.now + self.ahead[agent])
+    }
+
+    fn word(&self, agent: usize) -> Word {
+        let (now, view) = (self.clock(agent), self.view(agent));
+        let has_part = matches!(view, View::Gone | View::Ready | View::Telling);
+        let is_gone = self.judges[agent].is_gone(self.seen(agent));
+        let left = self.left[agent] && !is_gone;
+        let left = left.then(|| Duration::from_secs(self.now - self.last[agent]));
+        Word { view, has_part, waits: self.judges[agent].waits(now), left }
+    }
+
     /// Both learn what the other one sees.
     fn exchange(&mut self, one: usize, other: usize) {
-        let (mine, theirs, now) = (self.view(one), self.view(other), second(self.now));
-        for (from, view, to) in [(one, mine, other), (other, theirs, one)] {
-            let gives = matches!(view, View::Gone | View::Ready | View::Telling | View::Told);
-            self.judges[to].heard(from, view, gives, now);
+        let (mine, theirs) = (self.word(one), self.word(other));
+        for (from, word, to) in [(one, mine, other), (other, theirs, one)] {
+            let view = word.view;
+            let now = self.clock(to);
+            self.judges[to].heard(from, word, now);
             let seen = self.seen(to);
             if view == View::Told && self.judges[to].is_gone(seen) {
                 self.judges[to].was_told(false);
@@ -95,8 +125,8 @@ impl World {
     fn run_for(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now += 1;
-            let now = second(self.now);
-            for agent in 0..self.judges.len() {
+            for agent in self.order.clone() {
+                let now = self.clock(agent);
                 if self.hub[agent] {
                     if self.now - self.last[agent] >= 10 {
                         self.first[agent] = self.now;
@@ -118,12 +148,15 @@ impl World {
                                 self.exchange(agent, other);
                             }
                         }
+                        self.judges[agent].looked();
                     }
-                    Step::Tell(agreeing) => {
+                    Step::Tell(evidence) => {
+                        let agreeing = &evidence.agreeing;
                         let quorum = self.judges.len().min(3);
                         assert!(agreeing.len() >= quorum && agreeing.contains(&agent));
                         if self.can_tell[agent] {
                             self.told.push((agent, self.now));
+                            self.evidence.push(evidence);
                             self.judges[agent].was_told(true);
                         } else {
                             self.judges[agent].failed(now);
@@ -258,10 +291,10 @@ fn an_agent_that_says_gone_without_its_part_does_not_count_and_nobody_speaks_for
     let gone = Seen { quiet: Duration::from_secs(500), heard_for: Duration::ZERO, left: false };
     let mut judge = Judge::new(terms, false);
     for at in 0..60 {
-        judge.heard(1, View::Gone, true, second(at));
-        judge.heard(2, View::Gone, false, second(at));
-        judge.heard(0, View::Gone, true, second(at));
-        judge.heard(9, View::Gone, true, second(at));
+        judge.heard(1, says(View::Gone), second(at));
+        judge.heard(2, Word { has_part: false, ..says(View::Gone) }, second(at));
+        judge.heard(0, says(View::Gone), second(at));
+        judge.heard(9, says(View::Gone), second(at));
         assert!(!matches!(judge.step(gone, second(at)), Step::Tell(_)), "{at}");
     }
 }
@@ -272,7 +305,7 @@ fn no_other_agent_makes_one_that_hears_the_hub_say_or_do_anything() {
     world.run_for(10);
     for at in 0..1000 {
         for liar in 1..4 {
-            world.judges[0].heard(liar, View::Gone, true, second(at));
+            world.judges[0].heard(liar, says(View::Gone), second(at));
         }
         let seen = Seen { quiet: Duration::ZERO, heard_for: Duration::from_secs(60), left: false };
         assert_eq!(world.judges[0].step(seen, second(at)), Step::Rest);
@@ -288,7 +321,7 @@ fn one_that_claims_to_be_telling_is_waited_for_once() {
     let mut told = None;
     for at in 0..400 {
         for judge in &mut world.judges[..3] {
-            judge.heard(3, View::Telling, true, second(1000 + at));
+            judge.heard(3, says(View::Telling), second(1000 + at));
         }
         world.run_for(1);
         if told.is_none() && !world.told.is_empty() {
@@ -306,6 +339,97 @@ fn one_that_has_just_begun_says_nothing_for_or_against() {
     assert_eq!(world.judges[0].view(seen), View::Unsure);
     let seen = Seen { quiet: Duration::from_secs(11), ..seen };
     assert_eq!(world.judges[0].view(seen), View::Unsure);
+}
+
+#[test]
+fn one_that_hears_the_hub_holds_those_who_can_only_ask_others_that_ask_it() {
+    let mut world = World::of(5);
+    (0..3).for_each(|agent| world.hub[agent] = false);
+    for far in 3..5 {
+        // Only the second one can still ask those who hear it.
+        for (one, other) in (0..3).filter(|one| *one != 1).map(|one| (one, far)) {
+            (world.ways[one][other], world.ways[other][one]) = (false, false);
+        }
+    }
+    world.run_for(AFTER_STOP - 1);
+    assert_eq!(world.told, []);
+    world.run_for(100);
+    assert_eq!(world.told.len(), 1, "one that lies cannot keep it from being told for ever");
+}
+
+#[test]
+fn a_majority_behind_one_broken_link_says_who_was_not_heard() {
+    let mut world = World::of(5);
+    for (one, other) in (0..3).flat_map(|one| (3..5).map(move |other| (one, other))) {
+        (world.ways[one][other], world.ways[other][one]) = (false, false);
+    }
+    (0..3).for_each(|agent| world.hub[agent] = false);
+    world.run_for(300);
+    assert_eq!(world.evidence, [Evidence { agreeing: vec![0, 1, 2], hearing: Vec::new() }]);
+}
+
+#[test]
+fn where_only_the_last_one_can_be_asked_it_tells_in_its_turn() {
+    for ahead in 0..30 {
+        let mut world = World::of(3);
+        world.ways = vec![vec![false, false, true], vec![false, false, true], vec![false; 3]];
+        // They ask at other times than it does.
+        world.last[1] += ahead;
+        world.last[2] += ahead / 2;
+        world.now += 30;
+        world.hub_dies();
+        world.run_for(AFTER + 30 + 3 * 20);
+        assert_eq!(world.tellers(), [2], "{ahead}");
+        world.run_for(1000);
+        assert_eq!(world.tellers(), [2], "{ahead}");
+    }
+    // Also when they came too late for their first questions.
+    let mut world = World::of(3);
+    world.ways = vec![vec![false, false, true], vec![false, false, true], vec![false; 3]];
+    world.runs[2] = false;
+    world.hub_dies();
+    world.run_for(1000);
+    world.runs[2] = true;
+    world.run_for(150);
+    assert_eq!(world.tellers(), [2]);
+}
+
+#[test]
+fn one_that_claims_to_be_about_to_tell_for_ever_is_waited_for_only_so_long() {
+    let mut world = World::of(4);
+    world.hub_dies();
+    world.runs[0] = false;
+    let mut told = None;
+    for at in 0..1000 {
+        let says_so = if at % 70 < 65 { View::Ready } else { View::Gone };
+        for judge in &mut world.judges[1..] {
+            judge.heard(0, says(says_so), second(1001 + at));
+        }
+        world.run_for(1);
+        told = told.or(world.told.first().map(|_| at));
+    }
+    assert_eq!(world.tellers(), [1]);
+    assert!(told.is_some_and(|at| at < AFTER + 120), "{told:?}");
+}
+
+#[test]
+fn a_goodbye_that_some_missed_holds_them_and_one_of_before_does_not() {
+    let mut world = World::of(4);
+    world.run_for(10);
+    world.left[3] = true;
+    world.hub_dies();
+    world.run_for(AFTER_STOP - 20);
+    assert_eq!(world.told, [], "one of them was told that the hub stops");
+    world.run_for(100);
+    assert_eq!(world.told.len(), 1);
+
+    let mut world = World::of(4);
+    // It was not there when the hub came back.
+    (world.left[3], world.hub[3]) = (true, false);
+    world.run_for(600);
+    world.hub_dies();
+    world.run_for(AFTER + 30);
+    assert_eq!(world.tellers(), [0]);
 }
 
 proptest! {

@@ -73,6 +73,7 @@ fn nobody_could_name_an_alert_again_while_the_hub_was_away() {
         alerts,
         is_whole: false,
         at_ms: 0,
+        poster: None,
         rules: None,
         order: 0,
     };

@@ -132,7 +132,7 @@ impl Room {
         self.take(&round("rules/x.yaml/g", alerts)).expect("the store works");
     }
 
-    pub(super) fn take(&self, round: &Round) -> Result<(), StoreError> {
+    pub(super) fn take(&self, round: &Round) -> Result<Taken, StoreError> {
         self.desk.take_now(&Round { at_ms: self.fleet.now().unix_ms, ..round.clone() })
     }
 
@@ -175,6 +175,7 @@ pub(super) fn round(source: &str, alerts: &[Firing]) -> Round {
         at_ms: 0,
         rules: None,
         order: 0,
+        poster: None,
     }
 }
 

@@ -85,6 +85,7 @@ async fn a_round_comes_and_the_desk_tells_it_in_its_own_time() {
         alerts,
         is_whole: true,
         at_ms: 0,
+        poster: None,
         rules: None,
         order: 0,
     };

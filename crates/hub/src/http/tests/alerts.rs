@@ -33,6 +33,7 @@ impl House {
             at_ms: 2,
             rules: None,
             order: 0,
+            poster: None,
         };
         self.state.parts.alerts.take(round).await.expect("the store works");
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use watchfire_agent::{Letter, Messenger, Sending};
+use watchfire_agent::{Letter, Messenger, NotSent, Post, Sending};
 use watchfire_hub::Fallback;
 use watchfire_model::Channel;
 use watchfire_testkit::conditions::Conditions;
@@ -25,7 +25,7 @@ const BOTH: (bool, bool) = (true, true);
 pub(crate) type Cries = Arc<Mutex<Vec<(String, String, Letter)>>>;
 
 /// Whom an agent of a world tells.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Crier {
     pub(crate) server: String,
     pub(crate) cries: Cries,
@@ -34,13 +34,29 @@ pub(crate) struct Crier {
 }
 
 impl Messenger for Crier {
-    fn send<'a>(&'a self, channel: &'a str, _: &'a [String], letter: &'a Letter) -> Sending<'a> {
+    fn open(&self, channels: &[String], _: &[String]) -> Result<Box<dyn Post>, String> {
+        Ok(Box::new(Cried { crier: self.clone(), channels: channels.to_vec() }))
+    }
+}
+
+struct Cried {
+    crier: Crier,
+    channels: Vec<String>,
+}
+
+impl Post for Cried {
+    fn targets(&self) -> usize {
+        self.channels.len()
+    }
+
+    fn send<'a>(&'a self, target: usize, letter: &'a Letter) -> Sending<'a> {
+        let Self { crier, channels } = self;
         Box::pin(async move {
-            if self.is_mute {
-                return Err("the way out is cut".to_owned());
+            if crier.is_mute {
+                return Err(NotSent::NotNow("the way out is cut".to_owned()));
             }
-            let cry = (self.server.clone(), channel.to_owned(), letter.clone());
-            self.cries.lock().unwrap_or_else(PoisonError::into_inner).push(cry);
+            let cry = (crier.server.clone(), channels[target].clone(), letter.clone());
+            crier.cries.lock().unwrap_or_else(PoisonError::into_inner).push(cry);
             Ok(())
         })
     }
