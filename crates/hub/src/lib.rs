@@ -43,6 +43,7 @@ mod events;
 mod fallback;
 mod fleet;
 mod folder_lock;
+mod foreign;
 mod heartbeat;
 mod historian;
 mod housekeeping;

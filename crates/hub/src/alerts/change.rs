@@ -120,19 +120,36 @@ impl<'t> Work<'t> {
         self.has_fired(batch, alert)
     }
 
-    /// Its source says that an alert is over. Of a server that is not up, nothing that is missing
-    /// means anything: it is looked at again later.
-    pub(super) fn end(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+    /// Its source does not name an alert any more, or calls it over. Of a server that is not up, and
+    /// while the hub does not see well, nothing that is missing means anything: it is looked at again
+    /// later.
+    pub(super) fn end(
+        &mut self,
+        batch: &Batch<'_>,
+        id: i64,
+        is_said: bool,
+    ) -> Result<(), StoreError> {
         let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
             return Ok(());
         };
         let mut alert = (*known).clone();
-        if !self.is_settled(&alert) {
+        let is_final = is_said && alert.server.is_none();
+        if !is_final && !self.is_settled(&alert) {
             alert.is_missing = true;
             self.book.alerts.insert_mut(id, Arc::new(alert));
             return Ok(());
         }
         self.is_over(batch, alert)
+    }
+
+    /// The rule of an alert was removed: nobody looks for it any more, whoever is away.
+    pub(super) fn removed(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+        let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
+            return Ok(());
+        };
+        let text = format!("{}: its rule was removed", name_of(&known));
+        self.line(batch, known.incident, TimelineKind::Resolved, text)?;
+        self.is_over(batch, (*known).clone())
     }
 
     /// An alert is over.

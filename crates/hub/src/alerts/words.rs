@@ -11,6 +11,7 @@ use super::Tools;
 use super::book::Alert;
 use super::change::{FLAPS, name_of};
 use crate::desk::{carefully, plain_lines};
+use crate::foreign::Foreign;
 
 /// How many alerts the plainest letter names.
 const NAMED: usize = 20;
@@ -46,28 +47,35 @@ pub(super) fn content(letter: &Letter<'_>) -> Content {
 fn made(letter: &Letter<'_>, link: &str) -> Content {
     let servers: Vec<Option<Server>> =
         letter.alerts.iter().map(|alert| server(letter.tools, alert)).collect();
-    let summaries: Vec<String> = letter
+    let foreign = Foreign::new(&letter.tools.fleet, &letter.user.scope);
+    let texts: Vec<[String; 3]> = letter
         .alerts
         .iter()
         .zip(letter.times)
-        .map(|(alert, times)| summary(alert, *times))
+        .map(|(alert, times)| {
+            [
+                foreign.redact(&summary(alert, *times)).into_owned(),
+                foreign.redact(alert.annotation(&["description"])).into_owned(),
+                foreign.generator_url(&alert.source, &alert.generator_url),
+            ]
+        })
         .collect();
     let told: Vec<ToldAlert<'_>> = letter
         .alerts
         .iter()
-        .zip(servers.iter().zip(&summaries))
-        .map(|(alert, (server, summary))| ToldAlert {
+        .zip(servers.iter().zip(&texts))
+        .map(|(alert, (server, [summary, description, generator_url]))| ToldAlert {
             name: alert.name(),
             severity: alert.severity,
             server: server.as_ref(),
             labels: &alert.labels,
             summary,
-            description: alert.annotation(&["description"]),
+            description,
             runbook_url: alert.annotation(&["runbook_url", "runbook"]),
             value: alert.value,
             since_ms: alert.starts_ms,
             ended_ms: alert.over_ms,
-            generator_url: &alert.generator_url,
+            generator_url,
         })
         .collect();
     let facts = AlertFacts {
@@ -112,9 +120,11 @@ fn summary(alert: &Alert, times: usize) -> String {
 /// The least that such a letter must say.
 fn plain(letter: &Letter<'_>, link: &str) -> Content {
     let what = if letter.kind == NotificationKind::Resolved { "RESOLVED" } else { "FIRING" };
+    let foreign = Foreign::new(&letter.tools.fleet, &letter.user.scope);
     let line = |alert: &&Alert| {
+        let said = foreign.redact(&summary(alert, 0)).into_owned();
         let on = alert.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
-        clean(&format!("{}{on}: {}", name_of(alert), summary(alert, 0)), LONGEST)
+        clean(&format!("{}{on}: {said}", name_of(alert)), LONGEST)
     };
     match letter.alerts {
         [one] => plain_lines(&format!("[{what}] {}", line(one)), &[], link),

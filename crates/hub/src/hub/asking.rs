@@ -68,6 +68,8 @@ impl Asking {
             clock: ground.clock.clone(),
             external_labels: LabelSet::empty(),
             public_url: ground.public_url.clone(),
+            #[cfg(test)]
+            unreadable: std::sync::Mutex::default(),
         };
         let (store, clock) = (ground.store.clone(), ground.clock.clone());
         let (made, nudges) = Made::open(store, self.board.clone(), clock);
