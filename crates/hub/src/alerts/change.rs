@@ -1,12 +1,13 @@
 //! An alert fires, or is over: what that makes of its incident, and who is to be told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use watchfire_alert::clean;
 use watchfire_model::{
-    Incident, IncidentId, IncidentKind, IncidentState, Moment, Presence, Severity, TimelineEntry,
-    TimelineKind,
+    Incident, IncidentId, IncidentKind, IncidentState, Moment, Notification, Presence, Severity,
+    TimelineEntry, TimelineKind,
 };
 use watchfire_store::{AlertRow, Batch, NewIncidentRow, StoreError, StoredAlert};
 
@@ -37,6 +38,8 @@ pub(super) struct Work<'t> {
     pub(super) now: Moment,
     /// Something was put into the outbox.
     pub(super) is_told: bool,
+    /// Whom escalations called, by incident, as far as that was asked.
+    pub(super) called: HashMap<IncidentId, Vec<Notification>>,
     /// Something fired.
     has_fires: bool,
     touched: Touched,
@@ -46,7 +49,8 @@ impl<'t> Work<'t> {
     pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
         let (tools, now) = (&desk.tools, desk.tools.fleet.now());
         let touched = Touched::new();
-        Self { desk, tools, book, now, is_told: false, has_fires: false, touched }
+        let (is_told, has_fires, called) = (false, false, HashMap::new());
+        Self { desk, tools, book, now, is_told, called, has_fires, touched }
     }
 
     /// An alert fires that was not in any open incident.
@@ -160,6 +164,7 @@ impl<'t> Work<'t> {
     ) -> Result<(), StoreError> {
         (alert.over_ms, alert.is_missing, alert.muted) = (Some(self.now.unix_ms), false, None);
         batch.change_alert(&row(&alert, self.fired_ms(&alert)))?;
+        self.note_called(batch, &mut alert)?;
         if !self.flaps(&alert) {
             let text = format!("{} is over", name_of(&alert));
             self.line(batch, alert.incident, TimelineKind::Resolved, text)?;

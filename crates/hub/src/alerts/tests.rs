@@ -117,6 +117,34 @@ fn that_an_alert_is_over_is_told_in_its_thread() {
 }
 
 #[test]
+fn whom_an_escalation_called_is_told_the_end_in_that_thread() {
+    let call = watchfire_model::Channel::new("terminal:call");
+    let bob = watchfire_alert::Recipient {
+        channels: Vec::new(),
+        escalated: vec![call.clone()],
+        ..crate::testing::recipient("bob", Scope::everything())
+    };
+    let room = Room::with(&["a-1"], vec![bob], Muting::default());
+    room.rules(&[critical("OnFire", "a-1"), about("DiskFull", "a-1")]);
+    room.advance(MINUTE);
+    assert_eq!(room.told("bob"), [], "no way of his leads to it");
+    let incident = Some(room.incidents()[0].id);
+    let kind = NotificationKind::Escalated;
+    let mut letter = crate::testing::letter(incident, "bob", kind, &["terminal:call"], "1");
+    (letter.thread, letter.created) = (watchfire_store::Thread::Own, room.fleet.now());
+    let first = room.store.write(|batch| batch.enqueue(&letter)).expect("the store works");
+    // What the hub knows by itself, it knows after a restart.
+    room.rules(&[about("DiskFull", "a-1")]);
+    let room = room.restart(Duration::ZERO);
+    room.store.know_channels(std::slice::from_ref(&call));
+    room.advance(MINUTE);
+    let told = room.told("bob");
+    assert_eq!(room.kinds("bob"), [kind, RESOLVED]);
+    assert_eq!((told[1].thread, &told[1].channels), (Some(first), &vec![call]));
+    assert_eq!(told[1].references, std::slice::from_ref(&told[0].message_id));
+}
+
+#[test]
 fn what_is_over_before_it_was_told_is_told_to_nobody() {
     let room = Room::new(&["a-1"], &[("ann", team("a"))]);
     room.rules(&[about("DiskFull", "a-1")]);
