@@ -51,7 +51,7 @@ pub use agent::Agent;
 pub use config::{AgentConfig, CollectConfig, MetricsConfig, RecordConfig, User};
 pub use counters::Counters;
 pub use error::AgentError;
-pub use fallback::{Letter, Messenger, Sending};
+pub use fallback::{Letter, Messenger, NotSent, Post, Sending};
 pub use history::{Found, History, RecordedEvent, RecordedEvents};
 pub use identity::{
     DEFAULT_HUB_PORT, INVITE_LIVES, Invitation, JoinError, JoinRequest, Joined, invite, join,

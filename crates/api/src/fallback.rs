@@ -44,6 +44,12 @@ pub struct Exchange {
     /// What its sender knows of who told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
+    /// Another one told its sender a moment ago that it hears the hub.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
+    /// So many seconds ago the hub told its sender that it stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_s: Option<u32>,
 }
 
 /// That a fallback was told.
@@ -96,12 +102,17 @@ mod tests {
             view: View::Gone,
             part: Some("5e".repeat(32)),
             told: None,
+            waits: false,
+            left_s: None,
         };
         let json = serde_json::to_string(&exchange).expect("it is plain");
         let part = "5e".repeat(32);
         let shape = format!(r#"{{"deal":"{}","view":"gone","part":"{part}"}}"#, "00".repeat(16));
         assert_eq!(json, shape);
         assert!(!format!("{exchange:?}").contains(&part));
+        let more = Exchange { part: None, waits: true, left_s: Some(7), ..exchange };
+        let json = serde_json::to_string(&more).expect("it is plain");
+        assert!(json.ends_with(r#""view":"gone","waits":true,"left_s":7}"#), "{json}");
         let newer = r#"{"deal":"","view":"hears","newer":1}"#;
         assert!(serde_json::from_str::<Exchange>(newer).is_ok_and(|it| it.view == View::Hears));
         let whom = Whom { channels: vec!["ntfy://secret".to_owned()], allow: Vec::new() };

@@ -5,6 +5,7 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod audit;
 pub mod channels;
 pub mod enrol;
 pub mod exposition;
@@ -14,6 +15,8 @@ pub mod past;
 pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
+pub mod rule_files;
 pub mod runs;
+pub mod sessions;
 pub mod silences;
 pub mod when;

@@ -3,12 +3,15 @@
 //! This is a desk of its own beside that of presence: it shares with that neither a lock nor a
 //! lane of the outbox, so that no alert can hold up the word that a server is down.
 
+mod active;
 mod book;
 mod change;
+mod known;
 mod look;
 mod news;
 mod returns;
 mod route;
+mod share;
 mod subject;
 mod take;
 mod take_up;
@@ -16,12 +19,13 @@ mod tell;
 mod tended;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use watchfire_alert::Recipient;
-use watchfire_model::{IncidentId, LabelSet, Moment, ServerName, Severity};
+use watchfire_model::LabelSet;
 use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
@@ -30,8 +34,11 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::wording::Wording;
+pub(crate) use active::Active;
+pub(crate) use book::Alert as ActiveAlert;
 use book::Book;
 pub(crate) use returns::Returns;
+pub(crate) use share::{Poster, Taken};
 pub(crate) use subject::{NAMING, labels_of, server_of};
 
 /// All alerts of one source that fire at a moment.
@@ -45,6 +52,13 @@ pub(crate) struct Round {
     pub(crate) is_whole: bool,
     /// When that was so, in milliseconds since 1970.
     pub(crate) at_ms: i64,
+    /// The alerts that the source's rules can give, by name, where it has rules: one of another
+    /// name is over because its rule was removed.
+    pub(crate) rules: Option<BTreeSet<String>>,
+    /// A round of the source that was made before another one, and comes after it, is not taken.
+    pub(crate) order: u64,
+    /// Who says so, where several share the source.
+    pub(crate) poster: Option<Poster>,
 }
 
 /// An alert that fires.
@@ -62,24 +76,6 @@ pub(crate) struct Firing {
     pub(crate) ends_ms: Option<i64>,
     /// Where it comes from.
     pub(crate) generator_url: String,
-}
-
-/// An alert that fires, as it is now.
-#[derive(Debug, Clone)]
-pub(crate) struct ActiveAlert {
-    pub(crate) id: i64,
-    pub(crate) incident: IncidentId,
-    pub(crate) labels: LabelSet,
-    pub(crate) annotations: Vec<(String, String)>,
-    pub(crate) severity: Severity,
-    /// The server that it is about.
-    pub(crate) server: Option<ServerName>,
-    pub(crate) starts_ms: i64,
-    pub(crate) updated_ms: i64,
-    pub(crate) ends_ms: Option<i64>,
-    pub(crate) generator_url: String,
-    /// Why nobody is told now.
-    pub(crate) muted: Option<String>,
 }
 
 /// How the desk of alerts does.
@@ -149,7 +145,9 @@ pub(crate) struct AlertDesk {
     letters: AtomicU64,
     /// Which servers were away of late.
     returns: Arc<Returns>,
-    started: Moment,
+    sight: Mutex<known::Sight>,
+    /// The last round of each source that was taken.
+    orders: Mutex<HashMap<String, u64>>,
     /// What the next transactions end with instead, for tests.
     #[cfg(test)]
     faults: Mutex<std::collections::VecDeque<StoreError>>,
@@ -167,7 +165,8 @@ impl AlertDesk {
             not_stored: AtomicU64::new(0),
             letters: AtomicU64::new(0),
             returns: Arc::default(),
-            started,
+            sight: Mutex::new(known::Sight::new(started)),
+            orders: Mutex::default(),
             #[cfg(test)]
             faults: Mutex::default(),
         }
@@ -180,22 +179,22 @@ impl AlertDesk {
     }
 
     /// Takes over what a source says. When this returns without an error, all of it is on the
-    /// disk, with what is to be told of it.
+    /// disk, with what is to be told of it, but for what there is no room for: that is counted.
     ///
     /// # Errors
     /// [`TakeError`] says why not all of it is stored; when it comes again, what is missing is
     /// made up for.
-    pub(crate) async fn take(self: &Arc<Self>, round: Round) -> Result<(), TakeError> {
+    pub(crate) async fn take(self: &Arc<Self>, round: Round) -> Result<Taken, TakeError> {
         let desk = self.clone();
         let work = task::blocking("alerts", move || desk.take_now(&round));
-        work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??;
+        let taken = work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??;
         self.woken.notify_one();
-        Ok(())
+        Ok(taken)
     }
 
-    /// What fires now, oldest first.
-    pub(crate) fn active(&self) -> Vec<ActiveAlert> {
-        self.shown().firing()
+    /// What fires now. It costs next to nothing, for it shares all with the desk.
+    pub(crate) fn active(&self) -> Active {
+        Active::new(self.shown())
     }
 
     /// Why nobody is told of an alert now.
@@ -203,17 +202,22 @@ impl AlertDesk {
         self.shown().alerts.get(&id)?.muted.as_ref().map(|why| why.to_string())
     }
 
-    /// The sources of which something fires: those that are no more want an empty whole round.
-    pub(crate) fn sources(&self) -> Vec<String> {
-        self.shown().sources()
+    /// What fires by source, from the store where it was not read yet: a source that is no more wants
+    /// an empty whole round, and one that has forgotten something is told.
+    ///
+    /// # Errors
+    /// [`TakeError`] when the store cannot be read.
+    pub(crate) async fn by_source(
+        self: &Arc<Self>,
+    ) -> Result<BTreeMap<String, Vec<Firing>>, TakeError> {
+        let desk = self.clone();
+        let work = task::blocking("alerts by source", move || desk.by_source_now());
+        Ok(work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??)
     }
 
-    /// Whether an alert with these labels would be found if it were there: not so while its
-    /// server is away, or came back just now.
-    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
-        let fleet = &self.tools.fleet;
-        let Some(server) = server_of(fleet, labels) else { return true };
-        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
+    fn by_source_now(&self) -> Result<BTreeMap<String, Vec<Firing>>, StoreError> {
+        let mut slot = self.lock();
+        Ok(self.loaded(&mut slot)?.firing_by_source())
     }
 
     /// How the desk does.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use watchfire_model::{
     Channel, Delivery, DeliveryOutcome, Moment, Notification, NotificationId, NotificationState,
-    ServerName,
+    ServerName, Severity,
 };
 use watchfire_notify::{Notifier, Outgoing, Step, next_step};
 use watchfire_runtime::{Clock, Shutdown, backoff, task};
@@ -17,7 +17,8 @@ use watchfire_store::{About, Batch, LaneKey, NewNotification, PendingLane, Store
 pub(crate) use self::begun::Begun;
 use self::begun::First;
 pub use self::budget::Budget;
-use self::budget::{HOUR, Spent};
+pub(crate) use self::budget::HOUR;
+use self::budget::Spent;
 use self::lanes::{Ended, Lanes};
 pub(crate) use self::undelivered::Undelivered;
 use crate::terminal::{self, Terminal};
@@ -60,6 +61,8 @@ struct Try {
     notification: NotificationId,
     channel: Channel,
     first: bool,
+    /// It ends what the channel keeps no incident of.
+    unopened: bool,
     merges: Vec<NotificationId>,
     /// The letter again, to those who are to have it besides once it is taken.
     also: Vec<NewNotification>,
@@ -248,13 +251,14 @@ impl Courier {
                 }
                 Step::Send { notification, channel, first, merges } => {
                     let others = watchfire_notify::owed(&lane, notification, &channel);
+                    let unopened = watchfire_notify::ends_unopened(&lane, notification, &channel);
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
                     if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
                         return ended(Some(until));
                     }
                     let also = others.iter().map(|other| owed::copy(&found, other)).collect();
-                    let this = Try { notification, channel, first, merges, also, begun };
+                    let this = Try { notification, channel, first, unopened, merges, also, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -335,21 +339,27 @@ impl Courier {
             Some(first) if this.first => first,
             _ => &what.content,
         };
+        if this.channel.is_mark() {
+            let why = "this channel is in the config no more".to_owned();
+            return DeliveryOutcome::Refused { why };
+        }
         if terminal::is_terminal(&this.channel) {
             return self.terminal.print(content, &self.clock).await;
         }
         let id = what.id;
         let about = self.stored(move |store| store.about(id)).await.unwrap_or_else(|why| {
             tracing::warn!(why, "a letter goes out without its server's name");
-            About { server: None, is_over: true }
+            About { server: None, is_over: true, severity: Severity::Critical }
         });
-        let references: &[String] = if this.first { &[] } else { &what.references };
+        let is_alone = this.first || this.unopened;
+        let references: &[String] = if is_alone { &[] } else { &what.references };
         let outgoing = Outgoing {
             content,
             message_id: &what.message_id,
             references,
             unix_ms: what.created.unix_ms,
             kind: what.kind,
+            severity: about.severity,
             server: about.server.as_ref().map(ServerName::as_str),
             is_over: about.is_over,
         };

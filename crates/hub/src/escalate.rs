@@ -11,6 +11,7 @@
 
 mod letters;
 mod look;
+mod muted;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

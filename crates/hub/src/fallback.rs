@@ -25,7 +25,7 @@ use watchfire_wire::{FallbackSeat, FallbackTold, Message};
 use self::choose::{Candidate, choose};
 pub(crate) use self::deal::Terms;
 use self::deal::{Deal, Member};
-use self::kept::Place;
+use self::kept::{Kept, Place};
 use crate::desk::Desk;
 use crate::fleet::Fleet;
 use crate::session::{FallbackDesk, Sessions};
@@ -60,6 +60,7 @@ struct State {
     wanted: Option<(Moment, Vec<Member>)>,
     /// The keys were given away in an outage: the next deal has others.
     is_used: bool,
+    /// Outages that the administrators were told of, as far as the outbox is told.
     known: VecDeque<[u8; 16]>,
     /// When outages were told of, of late.
     heard: Vec<Moment>,
@@ -87,10 +88,11 @@ impl Fallbacks {
     ) -> Arc<Self> {
         let place = Place::new(data);
         let now = clock.now();
-        let deal =
-            place.read().filter(|deal| terms.as_ref().is_some_and(|terms| deal.is_of(terms)));
+        let kept = place.read();
+        let kept = kept.filter(|kept| terms.as_ref().is_some_and(|terms| kept.deal.is_of(terms)));
         let mut state = State::default();
-        if let Some(deal) = deal {
+        if let Some(Kept { deal, is_used }) = kept {
+            state.is_used = is_used;
             for index in fleet.indices() {
                 let Some(agent) = fleet.config(index).agent else { continue };
                 let Some(member) = deal.member(agent) else { continue };
@@ -114,12 +116,8 @@ impl Fallbacks {
         while !shutdown.is_requested() {
             if let Some(sessions) = sessions() {
                 if let Some(deal) = self.look(&sessions) {
-                    let me = self.clone();
                     // Before anybody has it: a hub that is killed must not deal another one.
-                    let kept = task::blocking("keep the fallback", move || me.place.write(&deal));
-                    if let Ok(Err(error)) = kept.await {
-                        tracing::warn!(%error, "the deal of the fallback cannot be kept");
-                    }
+                    self.keep(Kept { deal, is_used: false }).await;
                 }
                 self.hand_out(&sessions);
             }
@@ -129,6 +127,19 @@ impl Fallbacks {
                 () = shutdown.requested() => return,
                 () = self.clock.sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// False when it cannot be written.
+    async fn keep(self: &Arc<Self>, kept: Kept) -> bool {
+        let me = self.clone();
+        match task::blocking("keep the fallback", move || me.place.write(&kept)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the deal of the fallback cannot be kept");
+                false
+            }
+            Err(_) => false,
         }
     }
 
@@ -192,8 +203,21 @@ impl Fallbacks {
         }
     }
 
-    async fn tell_news(&self, desk: &Arc<Desk>, admins: &Arc<Vec<Recipient>>) {
-        let news = std::mem::take(&mut self.state().news);
+    /// Tells `admins` of what is new. An outage is known once that is on disk, with the mark
+    /// that its keys are used; until then the agents say it again, also to a hub that was started
+    /// anew. Who was told of it already is not told twice: the outbox knows the message.
+    async fn tell_news(self: &Arc<Self>, desk: &Arc<Desk>, admins: &Arc<Vec<Recipient>>) {
+        let news = self.state().news.clone();
+        if news.is_empty() {
+            return;
+        }
+        let used = {
+            let state = self.state();
+            state.deal.clone().filter(|_| state.is_used)
+        };
+        if let Some(deal) = used {
+            self.keep(Kept { deal, is_used: true }).await;
+        }
         for told in news {
             let by = told.by.parse().ok().and_then(|by| self.server_of(by));
             let by = by.unwrap_or_else(|| "an agent that is gone".to_owned());
@@ -204,10 +228,17 @@ impl Fallbacks {
                 told_unix_ms = told.told_unix_ms,
                 "the agents missed this hub, and told the fallback"
             );
+            let outage = told.outage;
             let (desk, admins) = (desk.clone(), admins.clone());
             let telling = move || desk.tell_missed(&admins, &told, &by);
-            if let Ok(Err(error)) = task::blocking("tell of the fallback", telling).await {
-                tracing::error!(%error, "that the fallback was told cannot be told");
+            match task::blocking("tell of the fallback", telling).await {
+                Ok(Ok(())) => self.state().is_known(outage),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "that the fallback was told cannot be told yet");
+                    // The agents say it again.
+                    self.state().is_put_off(outage);
+                }
+                Err(_) => {}
             }
         }
     }
@@ -242,24 +273,43 @@ impl FallbackDesk for Arc<Fallbacks> {
         self.state().seats.insert(agent, seat);
     }
 
-    fn told(&self, agent: AgentId, told: FallbackTold) {
+    fn told(&self, agent: AgentId, told: FallbackTold) -> bool {
         let mut state = self.state();
         // A hub that lost its disk has no deal, and wants to know all the same.
         if !state.seats.contains_key(&agent) || state.known.contains(&told.outage) {
-            return;
+            return true;
+        }
+        if state.news.iter().any(|one| one.outage == told.outage) {
+            return false;
         }
         let now = self.clock.now();
         state.heard.retain(|at| now.since(*at) < NEWS_TIME);
         if state.heard.len() >= MAX_NEWS {
-            return tracing::warn!(%agent, "too many outages are told of, and one is left out");
+            tracing::warn!(%agent, "too many outages are told of, and one has to wait");
+            return false;
         }
         state.heard.push(now);
-        if state.known.len() == MAX_KNOWN {
-            state.known.pop_front();
-        }
-        state.known.push_back(told.outage);
         state.is_used = true;
         state.news.push(told);
+        false
+    }
+}
+
+impl State {
+    /// The administrators could not be told of this outage: the next one to say it counts as the
+    /// first.
+    fn is_put_off(&mut self, outage: [u8; 16]) {
+        self.news.retain(|told| told.outage != outage);
+        self.heard.pop();
+    }
+
+    /// The administrators are told of this outage: it is on disk.
+    fn is_known(&mut self, outage: [u8; 16]) {
+        self.news.retain(|told| told.outage != outage);
+        if self.known.len() == MAX_KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(outage);
     }
 }
 

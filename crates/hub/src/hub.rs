@@ -1,57 +1,49 @@
+mod asking;
 mod data;
 mod error;
+mod ground;
+mod members;
+mod people;
 mod sources;
+mod telling;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use watchfire_alert::{PresenceLimits, Recipient};
-use watchfire_identity::Role;
+use watchfire_alert::PresenceLimits;
 use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
-use watchfire_model::{Channel, Incident, IncidentKind, LabelSet, ServerName};
-use watchfire_notify::{Allowed, FromFile, Notifier};
+use watchfire_model::Incident;
+use watchfire_notify::{FromFile, Notifier};
 use watchfire_runtime::http::{Transport, serve};
 use watchfire_runtime::net::{Listener, Net};
-use watchfire_runtime::socket::CloseReason;
-use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory, task};
+use watchfire_runtime::task::{self, Task};
+use watchfire_runtime::{Clock, Hangups, Shutdown, ShutdownHandle, memory};
 use watchfire_store::{Store, StoredAgent, StoredLeaving};
 
 use crate::accounts::Account;
-use crate::ack_links::AckLinks;
-use crate::acks::Acks;
 use crate::address::{join_address, public_names};
-use crate::agents::{self, Agents};
-use crate::alerts::{AlertDesk, Returns, Tools};
-use crate::archive::Archive;
-use crate::around::Surroundings;
-use crate::config::{Fallback, HubConfig, User};
-use crate::courier::{Begun, Courier, END_PATIENCE, Undelivered};
-use crate::daily::Daily;
-use crate::desk::Desk;
+use crate::agents;
+use crate::config::HubConfig;
+use crate::courier::END_PATIENCE;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
-use crate::enrolment::Enrolment;
-use crate::escalate::{self, Escalator};
-use crate::events::{Event, Events};
-use crate::fallback::{Fallbacks, Terms};
+use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
-use crate::muting::Muting;
-use crate::pushed::{Pushes, Senders};
-use crate::rules::{self, Board};
-use crate::runs::{BySessions, Runs};
-use crate::self_test::SelfTests;
 use crate::shown::Shown;
-use crate::silences::Silences;
 use crate::streams::{Door, FAREWELL, Streams};
-use crate::wording::Wording;
-use crate::{heartbeat, housekeeping, http, outgoing, terminal, watch};
+use crate::{heartbeat, housekeeping, http, watch};
 
+use asking::Asking;
 use data::{Data, keep_join_address, token_key};
-use sources::{elsewhere, of_everything, sources};
+use ground::Ground;
+use members::Members;
+use people::tell_on_terminal;
+use sources::elsewhere;
+use telling::Telling;
 
 pub(crate) use data::kept_join_address;
 pub use error::HubError;
@@ -142,6 +134,8 @@ impl Hub {
         if config.mail.is_none() {
             tell_on_terminal(&mut config.users);
         }
+        // What waits is sent by the channels of now.
+        store.know_channels(config.channels());
         let first = accounts.first.map(|(user, password)| FirstPassword { user, password });
         let accounts = accounts.all;
         Ok(Self {
@@ -218,314 +212,137 @@ impl Hub {
     pub async fn run(self, shutdown: Shutdown, end: ShutdownHandle) {
         // It falls when this returns, or with the process.
         let _lock = self.lock;
-        let events = Events::new();
-        let clock = self.clock;
         let config = self.config;
+        let events = Events::new();
         let limits = PresenceLimits::with_down_after(config.down_after);
         let servers = agents::merge(&config.servers, &self.stored);
-        let fleet = Fleet::new(servers, limits, &self.open, clock.clone(), events.clone());
+        let fleet = Fleet::new(servers, limits, &self.open, self.clock.clone(), events.clone());
         fleet.take_over(&self.leaving);
-        let fleet = Arc::new(fleet);
-        self.shown.begin(&fleet);
-        let hosts = http::hosts(&config.public_url);
-        let arrived = Arc::new(Notify::new());
-        let begun = Arc::new(Begun::default());
-        let recipients = recipients(&config.users, &config.users);
-        let letters = (recipients.clone(), config.public_url.clone(), self.hub_id.clone());
-        let desk = Desk::new(
-            fleet.clone(),
-            self.store.clone(),
-            self.open,
-            letters,
-            events.clone(),
-            arrived.clone(),
-            begun.clone(),
-        );
-        let courier =
-            Courier::new(self.store.clone(), self.notifier, clock.clone(), arrived.clone(), begun);
-        let undelivered = Undelivered {
-            recipients: recipients.clone(),
-            admins: admins(&config.users),
-            hub_id: self.hub_id.clone(),
-            public_url: config.public_url.clone(),
-        };
-        let courier = courier.with_budget(config.budget).telling(undelivered);
-        let muting = Arc::new(Muting::new(config.maintenance));
-        let silences =
-            Silences::open(self.store.clone(), fleet.clone(), muting.clone(), clock.clone());
-        let users = config.users.iter().map(|user| (user.name.as_str(), user.role));
-        let ack_links = Arc::new(AckLinks::new(&self.token_key, &config.public_url, users));
-        let returns = Arc::new(Returns::default());
-        let around = Arc::new(Surroundings::default());
-        let wording = Wording { around: around.clone(), own: Arc::new(config.messages.words) };
-        let alerts = AlertDesk::new(Tools {
-            fleet: fleet.clone(),
-            store: self.store.clone(),
-            recipients: recipients.clone(),
-            muting: muting.clone(),
-            events: events.clone(),
-            courier: arrived.clone(),
-            ack_links: Some(ack_links.clone()),
-            public_url: config.public_url.clone(),
-            hub_id: self.hub_id.clone(),
-            wording: wording.clone(),
-        });
-        let alerts = Arc::new(alerts.with_returns(returns.clone()));
-        let silences = Arc::new(silences.with_alerts(alerts.clone()));
-        let desk = desk.with_muting(muting.clone()).with_returns(returns);
-        let desk = Arc::new(desk.with_wording(wording).with_ack_links(ack_links.clone()));
-        let on_change = on_change(&desk, &alerts, &events);
-        let escalator = Escalator {
-            fleet: fleet.clone(),
-            store: self.store.clone(),
-            recipients: recipients.clone(),
-            plans: escalate::plans(&config.users),
-            muting: muting.clone(),
-            links: ack_links.clone(),
-            alerts: Some(alerts.clone()),
-            on_change: on_change.clone(),
-            public_url: config.public_url.clone(),
-            hub_id: self.hub_id.clone(),
-            courier: arrived.clone(),
-            known: Mutex::default(),
-        };
-        let acks = Acks::new(self.store.clone(), on_change);
-        let runs = Runs::open(self.store.clone(), fleet.clone(), clock.clone());
-        let runs = Arc::new(runs);
-        let admins = admins(&config.users);
-        let self_tests = SelfTests::new(
-            self.store.clone(),
-            config.users.clone(),
-            (config.public_url.clone(), self.hub_id.clone()),
-            arrived.clone(),
-        );
-        let self_tests = Arc::new(self_tests);
-        let missed = (desk.clone(), admins.clone());
-        let terms = fallback_terms(config.fallback.as_ref(), &config.allowed, &config.public_url);
-        let fallbacks = Fallbacks::open(terms, &config.data, fleet.clone(), clock.clone());
-        let daily = Daily {
-            fleet: fleet.clone(),
-            store: self.store.clone(),
-            users: config.users,
+        let ground = Ground {
+            fleet: Arc::new(fleet),
+            store: self.store,
+            events,
+            clock: self.clock,
+            shutdown,
+            end,
             public_url: config.public_url.clone(),
             hub_id: self.hub_id,
-            courier: arrived,
         };
-        let critical = |name, work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            task::spawn_critical(name, end.clone(), async move {
-                work.await;
-                Ok::<(), std::convert::Infallible>(())
-            })
-        };
-        // Before anything is sent: its user may have gone, or have other channels by now.
-        let looking = desk.clone();
-        match task::blocking("outbox", move || looking.reroute()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "what waits goes where it was to go"),
-            Err(failed) => tracing::error!(%failed, "what waits goes where it was to go"),
-        }
-        let courier = critical("courier", Box::pin(Arc::new(courier).run(shutdown.clone())));
+        self.shown.begin(&ground.fleet);
+        let telling = Telling::open(&ground, &config, self.open, self.notifier, &self.token_key);
+        let fallbacks = members::fallbacks(&ground, &config);
+        let courier = telling.send(&ground).await;
         let signs = task::Apart::start("signs");
-        let (watched, timers, until) = (fleet.clone(), clock.clone(), shutdown.clone());
-        let watching = signs.spawn("watch", async move {
-            watch::watch(watched, timers, until).await;
-            Ok::<(), std::convert::Infallible>(())
-        });
-        let mut tasks = vec![
-            task::critical("watch", end.clone(), watching),
-            critical("desk", Box::pin(desk.clone().run(clock.clone(), shutdown.clone()))),
-            task::spawn("self tests", self_tests.clone().run(clock.clone(), shutdown.clone())),
-            critical("alerts", Box::pin(alerts.clone().run(clock.clone(), shutdown.clone()))),
-            task::spawn_restarting("escalations", clock.clone(), {
-                let (escalator, clock) = (Arc::new(escalator), clock.clone());
-                let shutdown = shutdown.clone();
-                move || escalator.clone().run(clock.clone(), shutdown.clone())
-            }),
-            critical("daily", Box::pin(Arc::new(daily).run(clock.clone(), shutdown.clone()))),
-        ];
-        tasks.push(task::spawn("silences", silences.clone().keep(shutdown.clone())));
-        let page = page_limits(fleet.places(), &config.trusted_proxies);
+        let mut tasks = vec![watch(&ground, &signs)];
+        tasks.extend(telling.start(&ground));
+        let page = page_limits(ground.fleet.places(), &config.trusted_proxies);
         let place = (config.data.as_path(), config.disk, self.address);
-        let told = (self.store.clone(), desk.clone());
-        let streams = Streams::open(fleet.clone(), place, told, clock.clone(), &self.net);
+        let told = (ground.store.clone(), telling.desk.clone());
+        let (fleet, clock) = (ground.fleet.clone(), ground.clock.clone());
+        let streams = Streams::open(fleet, place, told, clock, &self.net);
         let sessions = streams.sessions.clone();
-        let (store, history) = (self.store.clone(), streams.historian.history().cloned());
-        let disk = Arc::new(Disk::new(&config.data, store.clone(), history.clone()));
-        let watching = disk.clone().watch(desk.clone(), admins, clock.clone(), shutdown.clone());
-        tasks.push(task::spawn("disk", watching));
-        let house = housekeeping::keep(store, history, clock.clone(), shutdown.clone());
-        tasks.push(task::spawn("housekeeping", house));
-        if let Some(heartbeat) = config.heartbeat {
-            let (store, clock) = (self.store.clone(), clock.clone());
-            let beating = heartbeat::beat(heartbeat, store, clock, shutdown.clone());
-            tasks.push(task::spawn("heartbeat", beating));
-        }
-        let historian = streams.historian.clone();
-        let pushes = Pushes::new(historian.clone(), clock.clone());
-        let pushing = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
-        let senders = Senders::new(&config.senders, self.open_on_loopback);
-        let archive = Archive::new(historian, fleet.clone(), sessions.pool(), clock.clone());
-        let reading = (around, Arc::new(archive.clone()), clock.clone(), shutdown.clone());
-        tasks.push(task::spawn_restarting("around", clock.clone(), move || {
-            let (around, archive, clock, shutdown) = reading.clone();
-            around.read(archive, clock, shutdown)
-        }));
-        let sealing = task::spawn("seal", archive.clone().seal_loop(shutdown.clone()));
-        let sources = sources(archive.clone(), senders.clone());
-        let board = Board::default();
-        let parts = rules::Parts {
-            source: of_everything(sources.clone()),
-            pushes: pushes.clone(),
-            store: self.store.clone(),
-            sink: Arc::new(alerts.clone()),
-            clock: clock.clone(),
-            external_labels: LabelSet::empty(),
-            public_url: config.public_url.clone(),
-        };
-        let engine = rules::Engine::new(config.rules, parts, board.clone());
-        let ruling = task::spawn("rules", engine.run(self.hangups, shutdown.clone()));
-        let (hand_overs, handing_over) =
-            outgoing::start(config.remote_writes, &archive, &clock, &shutdown);
+        let disk = keep_house(&ground, &config, &streams, &telling, &mut tasks);
+        let asking = Asking::open(&ground, &config, &streams, self.open_on_loopback);
+        tasks.push(asking.look_around(&ground, &telling));
+        let (answering, made) = asking.start(&ground, &telling, config.rules, self.hangups);
+        let (hand_overs, handing_over) = asking.hand_over(&ground, config.remote_writes);
         tasks.extend(handing_over);
         let tls = self.tls.clone();
-        let dialer =
-            Dialer::new(clock.clone()).over(self.net).with_tls(Arc::new(move || tls.client()));
-        let running = streams.start(dialer, &signs, &shutdown);
-        let (store, closing) = (self.store.clone(), (desk, clock.clone(), sessions.weak()));
-        let on_gone = Box::new(move |index: usize, server: &ServerName| {
-            let (desk, clock, sessions) = &closing;
-            if let Some(sessions) = sessions() {
-                sessions.close(index, CloseReason::Forbidden);
-            }
-            if let Err(error) = desk.server_gone(server, clock.now()) {
-                tracing::warn!(%server, %error, "its incident stays open until the next start");
-            }
-        });
-        let agents =
-            Agents::new(store.clone(), fleet.clone(), config.servers, &self.stored, on_gone);
-        let agents = Arc::new(agents);
-        let enrolment = Enrolment::new(self.identity, store, agents.clone(), clock.clone());
-        let enrolment = Arc::new(enrolment);
-        sessions.set_renewal(Box::new(enrolment.clone()));
-        sessions.set_fallback(Box::new(fallbacks.clone()));
-        runs.set_lines(Box::new(BySessions(sessions.weak())));
-        sessions.set_commands(Box::new(runs.clone()));
-        tasks.push(task::spawn_restarting("runs", clock.clone(), {
-            let (runs, shutdown) = (runs.clone(), shutdown.clone());
-            move || runs.clone().keep(shutdown.clone())
-        }));
-        let handing_out = fallbacks.run(sessions.weak(), missed, shutdown.clone());
-        tasks.push(task::spawn("fallback", handing_out));
-        tasks.push(task::spawn_restarting("agents", clock.clone(), {
-            let (agents, clock, shutdown) = (agents.clone(), clock.clone(), shutdown.clone());
-            move || agents.clone().keep(clock.clone(), shutdown.clone())
-        }));
-        let elsewhere = config.read_from.and_then(|service| elsewhere(service, &clock));
+        let dialer = Dialer::new(ground.clock.clone()).over(self.net);
+        let dialer = dialer.with_tls(Arc::new(move || tls.client()));
+        let running = streams.start(dialer, &signs, &ground.shutdown);
+        let known = (config.servers, self.stored.as_slice());
+        let standing_in = (fallbacks, &sessions);
+        let members = Members::open(&ground, known, self.identity, &telling, standing_in);
+        tasks.extend(members.start(&ground, &telling, &sessions));
+        let elsewhere = config.read_from.and_then(|service| elsewhere(service, &ground.clock));
         let transport = Transport { tls: Some(self.tls.server()), plain: config.plain };
-        tasks.push(task::spawn("certificate", self.tls.keep(clock.clone(), shutdown.clone())));
-        tasks.push(task::spawn("settle memory", memory::settle(clock.clone())));
-        let door = Door::new(sessions, clock.clone(), shutdown.clone());
-        let on_stream = door.on_stream();
+        let keeping = self.tls.keep(ground.clock.clone(), ground.shutdown.clone());
+        tasks.push(task::spawn("certificate", keeping));
+        tasks.push(task::spawn("settle memory", memory::settle(ground.clock.clone())));
+        let door = Door::new(sessions, ground.clock.clone(), ground.shutdown.clone());
         let app = http::router(http::Parts {
-            fleet,
-            store: self.store,
+            fleet: ground.fleet.clone(),
+            store: ground.store.clone(),
             accounts: self.accounts,
-            events,
-            clock: clock.clone(),
+            events: ground.events.clone(),
+            clock: ground.clock.clone(),
             mail_configured: config.mail.is_some(),
             trusted_proxies: config.trusted_proxies,
-            hosts,
-            shutdown: shutdown.clone(),
-            agents,
-            enrolment,
+            hosts: http::hosts(&config.public_url),
+            shutdown: ground.shutdown.clone(),
+            agents: members.agents,
+            enrolment: members.enrolment,
+            runs: members.runs,
             installer: http::Installer::new(self.join_address),
-            on_stream,
-            past: http::Past::new(Arc::new(archive), clock.clone()),
-            sources,
+            on_stream: door.on_stream(),
+            past: http::Past::new(Arc::new(asking.archive), ground.clock.clone()),
+            sources: asking.sources,
             elsewhere,
             question_limits: http::QuestionLimits::default(),
-            senders,
-            pushes,
+            senders: asking.senders,
+            pushes: asking.pushes,
             hand_overs,
-            recipients: recipients.into(),
-            muting,
-            self_tests,
-            silences,
-            runs,
-            alerts,
-            acks,
-            ack_links,
+            recipients: telling.recipients.into(),
+            muting: telling.muting,
+            self_tests: telling.self_tests,
+            silences: telling.silences,
+            alerts: telling.alerts,
+            acks: telling.acks,
+            ack_links: telling.ack_links,
             token_key: self.token_key,
             open_on_loopback: self.open_on_loopback,
             disk,
-            rules: board,
+            rules: asking.board,
+            made,
             public_url: config.public_url,
         });
         let answer = http::answer(app);
-        let counters = Arc::default();
-        serve(self.listener, transport, answer, page, counters, clock.clone(), shutdown).await;
+        let (counters, clock) = (Arc::default(), ground.clock.clone());
+        let until = ground.shutdown.clone();
+        serve(self.listener, transport, answer, page, counters, clock, until).await;
         // What is being sent is to be recorded, or it would be sent again. The
         // courier keeps its own limit; this one is for a store that hangs.
-        let _ = clock.within(COURIER_END, courier.join()).await;
-        let _ = clock.within(FAREWELL, door.all_left()).await;
-        running.end(&clock).await;
-        let _ = clock.within(RULES_END, ruling.join()).await;
-        let _ = clock.within(SEAL_END, sealing.join()).await;
-        let _ = clock.within(PUSH_END, pushing.join()).await;
+        let _ = ground.clock.within(COURIER_END, courier.join()).await;
+        let _ = ground.clock.within(FAREWELL, door.all_left()).await;
+        running.end(&ground.clock).await;
+        answering.end(&ground).await;
         drop(tasks);
     }
 }
 
-/// Whom agents tell when this hub is gone, as the config says.
-fn fallback_terms(config: Option<&Fallback>, allowed: &Allowed, hub: &str) -> Option<Terms> {
-    let allow = allowed.hosts().iter().map(ToString::to_string).collect();
-    config.map(|fallback| Terms::new(fallback, allow, hub))
+/// Starts the timers of presence, on the thread of the signs of life.
+fn watch(ground: &Ground, signs: &task::Apart) -> Task<()> {
+    let parts = (ground.fleet.clone(), ground.clock.clone(), ground.shutdown.clone());
+    let watching = signs.spawn("watch", async move {
+        let (fleet, timers, until) = parts;
+        watch::watch(fleet, timers, until).await;
+        Ok::<(), Infallible>(())
+    });
+    task::critical("watch", ground.end.clone(), watching)
 }
 
-/// Without mail, whoever has no other channel is told on the terminal.
-fn tell_on_terminal(users: &mut [User]) {
-    for user in users.iter_mut().filter(|user| !user.has_channel()) {
-        user.channels.push(Channel::new(terminal::URL));
+/// Starts what looks after the hub's own disk and says outside that it lives.
+fn keep_house(
+    ground: &Ground,
+    config: &HubConfig,
+    streams: &Streams,
+    telling: &Telling,
+    tasks: &mut Vec<Task<()>>,
+) -> Arc<Disk> {
+    let (store, history) = (ground.store.clone(), streams.historian.history().cloned());
+    let (clock, shutdown) = (|| ground.clock.clone(), || ground.shutdown.clone());
+    let disk = Arc::new(Disk::new(&config.data, store.clone(), history.clone()));
+    let (desk, admins) = (telling.desk.clone(), telling.admins.clone());
+    let watching = disk.clone().watch(desk, admins, clock(), shutdown());
+    tasks.push(task::spawn("disk", watching));
+    let house = housekeeping::keep(store.clone(), history, clock(), shutdown());
+    tasks.push(task::spawn("housekeeping", house));
+    if let Some(heartbeat) = config.heartbeat.clone() {
+        let beating = heartbeat::beat(heartbeat, store, clock(), shutdown());
+        tasks.push(task::spawn("heartbeat", beating));
     }
-}
-
-/// Who is told of the hub's own troubles: administrators, or all where none can be reached.
-fn admins(users: &[User]) -> Vec<Recipient> {
-    let reached = || users.iter().filter(|user| user.has_channel());
-    let admins: Vec<&User> = reached().filter(|user| user.role == Role::Admin).collect();
-    if admins.is_empty() { recipients(reached(), users) } else { recipients(admins, users) }
-}
-
-/// As far as being told is concerned; `all` may have escalations that lead to them.
-fn recipients<'a>(users: impl IntoIterator<Item = &'a User>, all: &[User]) -> Vec<Recipient> {
-    users
-        .into_iter()
-        .map(|user| Recipient {
-            name: user.name.clone(),
-            scope: user.scope.clone(),
-            channels: user.channels.clone(),
-            ways: user.ways.clone(),
-            escalated: escalate::channels_to(&user.name, all),
-            awake: user.awake.clone(),
-            time_zone: user.time_zone.clone(),
-        })
-        .collect()
-}
-
-/// Tells the desks and the open pages that somebody looks after an incident, or wrote to it.
-fn on_change(
-    desk: &Arc<Desk>,
-    alerts: &Arc<AlertDesk>,
-    events: &Events,
-) -> Arc<dyn Fn(&Incident) + Send + Sync> {
-    let (desk, alerts, events) = (desk.clone(), alerts.clone(), events.clone());
-    Arc::new(move |incident| {
-        match incident.kind {
-            IncidentKind::Presence => desk.tended(incident),
-            IncidentKind::Alerts => alerts.tended(incident),
-        }
-        events.tell(Event::of(incident));
-    })
+    disk
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchfire_alert::{PresenceLimits, ReportRow, message_id, report};
-use watchfire_model::{Content, DeliveryOutcome, Moment, NotificationKind, Presence, Scope};
+use watchfire_model::{
+    Content, DeliveryOutcome, Moment, NotificationKind, Presence, Scope, Severity,
+};
 use watchfire_notify::{FromFile, Notifier, Outgoing};
 use watchfire_runtime::{Clock, Shutdown, backoff::Backoff, task};
 
@@ -157,6 +159,7 @@ async fn send(
                     references: &[],
                     unix_ms: clock.now().unix_ms,
                     kind: NotificationKind::Report,
+                    severity: Severity::Info,
                     server: None,
                     is_over: true,
                 };

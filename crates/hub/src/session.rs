@@ -109,8 +109,9 @@ pub(crate) trait FallbackDesk: Send + Sync {
     /// the hub dialed it or not.
     fn greeted(&self, who: (usize, AgentId), at: (SocketAddr, bool), said: FallbackSeat);
 
-    /// An agent says that the fallback was told.
-    fn told(&self, agent: AgentId, told: FallbackTold);
+    /// An agent says that the fallback was told. True once that is on disk, and the agent need
+    /// not say it again.
+    fn told(&self, agent: AgentId, told: FallbackTold) -> bool;
 }
 
 /// Hears of the commands that agents were given. It is called on threads that must not wait.

@@ -1,12 +1,18 @@
 //! Channels by hand, for the command line: whether a URL is understood, what it would do,
 //! and one message by it. It needs no hub that runs.
 
-use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
-use watchfire_notify::{Allowed, FromFile, Notifier, Outgoing, expand};
+use std::time::Duration;
+
+use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind, Severity};
+use watchfire_notify::{Allowed, FromFile, Notifier, Outgoing, Timeouts, expand};
 use watchfire_runtime::Clock;
 
 use crate::config::HubConfig;
 use crate::terminal;
+
+/// How long a channel that comes from elsewhere may be quiet before it answers. There is nothing
+/// else to send meanwhile, and one that answers later may get the message again.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// What a channel of the command line is tried with.
 #[derive(Debug)]
@@ -53,7 +59,9 @@ impl Trial {
     /// # Errors
     /// In words, when an entry of `allow` cannot be used.
     pub fn from_elsewhere(urls: &[String], allow: &[String], clock: Clock) -> Result<Self, String> {
-        let notifier = Notifier::new(None, clock).map_err(|error| error.to_string())?;
+        let timeouts = Timeouts { verb: PATIENCE, ..Timeouts::default() };
+        let notifier = Notifier::with_timeouts(None, timeouts, clock);
+        let notifier = notifier.map_err(|error| error.to_string())?;
         let notifier = notifier.allowing(allowed(None, allow)?);
         let channels = urls.iter().map(|url| Channel::new(url.trim()));
         let channels = channels.filter(|channel| !terminal::is_terminal(channel));
@@ -85,6 +93,7 @@ impl Trial {
             references: &[],
             unix_ms: clock.now().unix_ms,
             kind,
+            severity: Severity::Critical,
             server: None,
             is_over: true,
         };

@@ -11,6 +11,7 @@ mod label;
 mod matcher;
 mod moment;
 mod notification;
+mod part;
 mod pool;
 mod presence;
 mod process;
@@ -32,6 +33,7 @@ pub use notification::{
     Channel, Content, Delivery, DeliveryOutcome, Notification, NotificationId, NotificationKind,
     NotificationState,
 };
+pub use part::{Part, PartOf};
 pub use pool::{KeyPool, PoolCounts};
 pub use presence::{Evidence, Goodbye, Presence, Sight, Transition};
 pub use process::{ProcessQuery, ProcessRow, ProcessSort, ProcessTable};

@@ -84,6 +84,8 @@ impl NotificationKind {
     }
 }
 
+/// What no URL of a channel has behind its scheme.
+const MARK: &str = ":~";
 /// The longest scheme of a channel.
 const MAX_SCHEME_BYTES: usize = 21;
 
@@ -104,6 +106,21 @@ impl Channel {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands for a channel where its URL must not be kept: its scheme and a fingerprint of
+    /// the URL that says nothing of it.
+    #[must_use]
+    pub fn mark(scheme: &str, fingerprint: &str) -> Self {
+        Self(format!("{scheme}{MARK}{fingerprint}"))
+    }
+
+    /// True when this only stands for a channel, of which nobody knows the URL: it is in the
+    /// config no more. No message can go by it.
+    #[must_use]
+    pub fn is_mark(&self) -> bool {
+        let is_hex = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        self.0.split_once(MARK).is_some_and(|(_, fingerprint)| is_hex(fingerprint))
     }
 
     /// The part before the first colon: `mailto`; `none` where what stands there is no scheme.

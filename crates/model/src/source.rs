@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Matcher;
+use crate::{Matcher, Part};
 
 /// The label that holds the metric name in a [`LabelSet`].
 pub const NAME_LABEL: &str = "__name__";
@@ -82,6 +82,8 @@ pub struct Hint<'a> {
     /// the first and the last value of each window are enough: see [`Samples::picked`]. Empty
     /// when every value is wanted.
     pub ends: &'a [i64],
+    /// Only these series are wanted: the others are asked for by themselves.
+    pub part: Option<Part>,
 }
 
 /// What a source found, and what its caller's user should know about it.
@@ -91,6 +93,9 @@ pub struct Found<T> {
     pub items: Vec<T>,
     /// Whole sentences: what is missing, and why.
     pub warnings: Vec<String>,
+    /// True when something that should be among the items could not be read. A warning says what;
+    /// there are warnings about less.
+    pub incomplete: bool,
     /// True when the limit cut off more.
     pub cut_off: bool,
 }
@@ -354,7 +359,7 @@ impl<T> Found<T> {
     /// All of `items`, with nothing to warn of.
     #[must_use]
     pub fn all(items: Vec<T>) -> Self {
-        Self { items, warnings: Vec::new(), cut_off: false }
+        Self { items, warnings: Vec::new(), incomplete: false, cut_off: false }
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind};
+use watchfire_model::{Channel, Content, DeliveryOutcome, NotificationKind, Severity};
 use watchfire_runtime::Clock;
 use watchfire_runtime::net::{Net, Resolver};
 
@@ -165,6 +165,7 @@ impl Notifier {
             references: &[],
             unix_ms: 0,
             kind: NotificationKind::Report,
+            severity: Severity::Info,
             server: None,
             is_over: true,
         });

@@ -1,4 +1,4 @@
-use watchfire_model::{Content, NotificationKind};
+use watchfire_model::{Content, NotificationKind, Severity};
 
 /// One message, ready for any channel.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub struct Outgoing<'a> {
     pub unix_ms: i64,
     /// What the message tells, for people's mail filters.
     pub kind: NotificationKind,
+    /// How grave that is.
+    pub severity: Severity,
     /// The server it tells of, likewise; `None` for a report.
     pub server: Option<&'a str>,
     /// False while something goes on that the same thread tells of: of several servers that were

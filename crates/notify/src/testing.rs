@@ -1,6 +1,6 @@
 //! What several test modules of this crate build on.
 
-use watchfire_model::{Content, DeliveryOutcome, NotificationKind};
+use watchfire_model::{Content, DeliveryOutcome, NotificationKind, Severity};
 
 use crate::Outgoing;
 
@@ -16,6 +16,7 @@ pub(crate) fn outgoing(content: &Content) -> Outgoing<'_> {
         references: &[],
         unix_ms: 0,
         kind: NotificationKind::Down,
+        severity: Severity::Critical,
         server: None,
         is_over: true,
     }

@@ -11,6 +11,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// What may be worth a look.
     pub infos: Vec<String>,
+    /// True when something that was asked for could not be read: there may be more to the answer.
+    pub incomplete: bool,
     /// How many samples were read and values made on the way.
     pub samples: usize,
 }

@@ -24,6 +24,7 @@
 //! are built once a series and windows only ever move forward.
 
 mod answer;
+mod apart;
 mod ast;
 mod error;
 mod eval;

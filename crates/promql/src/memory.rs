@@ -69,13 +69,17 @@ fn has_sample(samples: &Samples, from: i64, until: i64) -> bool {
 
 fn cut<T>(all: BTreeSet<T>, limit: usize) -> Found<T> {
     let cut_off = all.len() > limit;
-    Found { items: all.into_iter().take(limit).collect(), warnings: Vec::new(), cut_off }
+    Found { cut_off, ..Found::all(all.into_iter().take(limit).collect()) }
 }
 
 impl SeriesSource for MemorySource {
     fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
         let (mut items, mut samples) = (Vec::new(), 0);
-        for found in self.series.iter().filter(|found| found.labels.fits(selection.matchers)) {
+        let is_wanted = |labels: &LabelSet| {
+            let part = selection.hint.part;
+            labels.fits(selection.matchers) && part.is_none_or(|part| part.has(labels))
+        };
+        for found in self.series.iter().filter(|found| is_wanted(&found.labels)) {
             let times = found.samples.times();
             let first = times.partition_point(|time| *time <= selection.after_ms);
             let last = times.partition_point(|time| *time <= selection.until_ms);
@@ -125,7 +129,7 @@ impl SeriesSource for MemorySource {
             self.metadata.iter().filter(wanted).map(|facts| (facts.name.as_str(), facts)).collect();
         let cut_off = facts.len() > limit;
         let items = facts.into_values().take(limit).cloned().collect();
-        Ok(Found { items, warnings: Vec::new(), cut_off })
+        Ok(Found { cut_off, ..Found::all(items) })
     }
 }
 

@@ -43,6 +43,13 @@ impl Query {
         self.expr.selectors()
     }
 
+    /// True when the answers to the question about the series of each value of `label` are together
+    /// its answer. It may be so where this is false.
+    #[must_use]
+    pub fn is_apart_by(&self, label: &str) -> bool {
+        crate::apart::is_apart_by(&self.expr, label)
+    }
+
     /// The same question about those series alone for which `matcher` holds, whatever it asks
     /// for. Its [`text`](Self::text) says so as well: it may be asked elsewhere.
     #[must_use]

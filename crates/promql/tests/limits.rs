@@ -135,7 +135,7 @@ struct Asked(Cell<Option<Asking>>, Cell<Vec<i64>>);
 
 impl SeriesSource for Asked {
     fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
-        let Hint { step_ms, range_ms, function, grouping, by, ends } = selection.hint;
+        let Hint { step_ms, range_ms, function, grouping, by, ends, part: _ } = selection.hint;
         self.1.set(ends.to_vec());
         let asked = (selection.after_ms, selection.until_ms, step_ms, range_ms);
         self.0.set(Some((
@@ -148,7 +148,7 @@ impl SeriesSource for Asked {
             by,
         )));
         let warnings = vec!["one server is missing".to_owned()];
-        Ok(Found { items: Vec::new(), warnings, cut_off: false })
+        Ok(Found { warnings, ..Found::all(Vec::new()) })
     }
 
     fn series(&self, _: &Listing<'_>) -> Result<Found<LabelSet>, SourceError> {

@@ -159,7 +159,9 @@ impl Store {
         let rest = "WHERE incident IS NULL AND id IN (SELECT alert_letter.notification \
              FROM alert JOIN alert_letter ON alert_letter.alert = alert.id \
              WHERE alert.incident = ?1) ORDER BY id";
-        self.read(|connection| readable(outbox::select(connection, rest, [id.0])?, "notification"))
+        self.read(|connection| {
+            readable(outbox::select(connection, self.channels(), rest, [id.0])?, "notification")
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 use rusqlite::Connection;
 
+use crate::channels::Channels;
 use crate::store::Counters;
 
 /// One transaction under way. What is written through it becomes durable, all
@@ -8,10 +9,5 @@ use crate::store::Counters;
 pub struct Batch<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) counters: &'a Counters,
-}
-
-impl<'a> Batch<'a> {
-    pub(crate) fn new(connection: &'a Connection, counters: &'a Counters) -> Self {
-        Self { connection, counters }
-    }
+    pub(crate) channels: &'a Channels,
 }

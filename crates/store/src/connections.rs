@@ -95,6 +95,19 @@ impl Connections {
         Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
+    /// Moves all that is in the log (WAL) to its place in the file, and empties it. What another
+    /// process still reads stays until that has ended.
+    pub(crate) fn empty_log(&self) -> Result<(), StoreError> {
+        let mut slot = lock(&self.writer);
+        let connection = present(&mut slot, || open_writer(&self.database, &self.kind))?;
+        let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        emptied.map_err(|error| {
+            let error = error.into();
+            self.end(&mut slot, &error);
+            error
+        })
+    }
+
     /// Does `work` on one snapshot of the database.
     pub(crate) fn read<R>(
         &self,

@@ -7,12 +7,27 @@ use crate::incidents::{self, incident};
 use crate::row::readable;
 use crate::{Batch, Store, StoreError};
 
-/// The most rows that one call here returns; the oldest ones come first.
-const MOST: i64 = 5000;
-
-/// The open incidents that nobody acknowledged, with the first of those that each belongs to.
+/// The open incidents that nobody acknowledged, with the first of those that each belongs to, of
+/// some families.
 const UNTENDED: &str = "WITH untended AS (SELECT id, coalesce(part_of, id) AS root FROM incident \
-     WHERE closed_unix_ms IS NULL AND acknowledged_by IS NULL)";
+     WHERE closed_unix_ms IS NULL AND acknowledged_by IS NULL \
+     AND coalesce(part_of, id) BETWEEN ?1 AND ?2)";
+
+/// Families of incidents that are looked at together. What can be asked of them at once is
+/// limited by how many they are, and none stands in the way of those that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Families {
+    first: i64,
+    last: i64,
+}
+
+impl Families {
+    /// The first incident of the last of them: others follow it.
+    #[must_use]
+    pub fn last(&self) -> IncidentId {
+        IncidentId(self.last)
+    }
+}
 
 /// That a user was told of an incident that nobody looks after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,27 +54,57 @@ pub struct StageDone {
 }
 
 impl Store {
-    /// The open incidents that nobody acknowledged, oldest first.
+    /// The next `most` families after that of `after` of which some incident is open that nobody
+    /// acknowledged; `None` where there are no more.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn untended(&self) -> Result<Vec<Incident>, StoreError> {
+    pub fn untended_families(
+        &self,
+        after: IncidentId,
+        most: usize,
+    ) -> Result<Option<Families>, StoreError> {
         let sql = format!(
-            "{} WHERE closed_unix_ms IS NULL AND acknowledged_by IS NULL ORDER BY id LIMIT ?1",
-            incidents::SELECT
+            "{UNTENDED} SELECT min(root), max(root) FROM \
+             (SELECT DISTINCT root FROM untended ORDER BY root LIMIT ?3)"
         );
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let range = params![after.0.saturating_add(1), i64::MAX, most];
         self.read(|connection| {
             let mut query = connection.prepare_cached(&sql)?;
-            readable(query.query_and_then([MOST], incident)?, "incident")
+            let ends = query.query_row(range, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (first, last): (Option<i64>, Option<i64>) = ends;
+            Ok(first.zip(last).map(|(first, last)| Families { first, last }))
         })
     }
 
-    /// When users were first told of what nobody looks after. What is held back was not told, and
-    /// a letter to whom an escalation led is none of the first.
+    /// The open incidents of these families that nobody acknowledged, oldest first.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn first_told(&self) -> Result<Vec<FirstTold>, StoreError> {
+    pub fn untended(&self, families: Families) -> Result<Vec<Incident>, StoreError> {
+        let sql = format!(
+            "{} WHERE closed_unix_ms IS NULL AND acknowledged_by IS NULL \
+             AND coalesce(part_of, id) BETWEEN ?1 AND ?2 ORDER BY id",
+            incidents::SELECT
+        );
+        let range = [families.first, families.last];
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(&sql)?;
+            readable(query.query_and_then(range, incident)?, "incident")
+        })
+    }
+
+    /// When these users were first told of what nobody looks after. What is held back was not
+    /// told, and a letter to whom an escalation led is none of the first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn first_told(
+        &self,
+        families: Families,
+        users: &[&str],
+    ) -> Result<Vec<FirstTold>, StoreError> {
         let sql = format!(
             "{UNTENDED}, letter AS (SELECT root, notification.id AS id FROM untended \
              JOIN notification ON notification.incident = untended.id UNION \
@@ -70,12 +115,14 @@ impl Store {
              min(max(created_unix_ms, coalesce(not_before_unix_ms, created_unix_ms))) \
              FROM letter JOIN notification ON notification.id = letter.id \
              WHERE kind IN ('down', 'changed', 'flapping', 'firing') AND state <> 'held' \
-             AND (state <> 'merged' OR thread IS NOT NULL) GROUP BY root, user \
-             ORDER BY root, user LIMIT ?1"
+             AND (state <> 'merged' OR thread IS NOT NULL) \
+             AND user IN (SELECT value FROM json_each(?3)) GROUP BY root, user \
+             ORDER BY root, user"
         );
+        let users = serde_json::json!(users).to_string();
         self.read(|connection| {
             let mut query = connection.prepare_cached(&sql)?;
-            let rows = query.query_map([MOST], |row| {
+            let rows = query.query_map(params![families.first, families.last, users], |row| {
                 Ok(FirstTold {
                     root: IncidentId(row.get(0)?),
                     user: row.get(1)?,
@@ -92,17 +139,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn taken_back(&self) -> Result<Vec<(IncidentId, i64)>, StoreError> {
+    pub fn taken_back(&self, families: Families) -> Result<Vec<(IncidentId, i64)>, StoreError> {
         // The root's own lines count as well, where it is over and another of its family is not.
         let sql = format!(
             "{UNTENDED}, member AS (SELECT root, id FROM untended UNION SELECT root, root \
              FROM untended) SELECT root, max(at_unix_ms) FROM member \
              JOIN timeline ON timeline.incident = member.id \
-             WHERE timeline.kind = 'acknowledged' GROUP BY root ORDER BY root LIMIT ?1"
+             WHERE timeline.kind = 'acknowledged' GROUP BY root ORDER BY root"
         );
         self.read(|connection| {
             let mut query = connection.prepare_cached(&sql)?;
-            let rows = query.query_map([MOST], |row| Ok((IncidentId(row.get(0)?), row.get(1)?)))?;
+            let range = [families.first, families.last];
+            let rows = query.query_map(range, |row| Ok((IncidentId(row.get(0)?), row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -111,14 +159,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
-    pub fn stages_done(&self) -> Result<Vec<StageDone>, StoreError> {
+    pub fn stages_done(&self, families: Families) -> Result<Vec<StageDone>, StoreError> {
         let sql = format!(
             "{UNTENDED} SELECT incident, user, stage FROM escalation \
              WHERE incident IN (SELECT root FROM untended) ORDER BY incident, user, stage"
         );
         self.read(|connection| {
             let mut query = connection.prepare_cached(&sql)?;
-            let rows = query.query_map([], |row| {
+            let rows = query.query_map([families.first, families.last], |row| {
                 let stage: u32 = row.get(2)?;
                 let stage = usize::try_from(stage).unwrap_or(usize::MAX);
                 Ok(StageDone { root: IncidentId(row.get(0)?), user: row.get(1)?, stage })

@@ -33,7 +33,10 @@ impl Store {
     /// [`StoreError`] when the database cannot be read.
     pub fn held(&self) -> Result<Vec<Notification>, StoreError> {
         self.read(|connection| {
-            readable(select(connection, "WHERE state = 'held' ORDER BY id", [])?, "notification")
+            readable(
+                select(connection, self.channels(), "WHERE state = 'held' ORDER BY id", [])?,
+                "notification",
+            )
         })
     }
 }

@@ -106,23 +106,26 @@ impl Store {
             let notifications = match key.about {
                 LaneAbout::Incident(incident) => outbox::select(
                     connection,
+                    self.channels(),
                     "WHERE user = ?1 AND incident = ?2 AND thread IS NULL ORDER BY id",
                     params![key.user, incident.0],
                 ),
                 LaneAbout::Thread(first) => outbox::select(
                     connection,
+                    self.channels(),
                     "WHERE user = ?1 AND thread = ?2 AND state <> 'merged' ORDER BY id",
                     params![key.user, first.0],
                 ),
                 LaneAbout::Report(id) => outbox::select(
                     connection,
+                    self.channels(),
                     "WHERE user = ?1 AND id = ?2 AND incident IS NULL AND thread IS NULL",
                     params![key.user, id.0],
                 ),
             }?;
             let notifications = readable(notifications, "notification")?;
             let with_tries = |notification: Notification| {
-                let tries = tries::select(connection, notification.id)?;
+                let tries = tries::select(connection, self.channels(), notification.id)?;
                 Ok((notification, tries))
             };
             notifications.into_iter().map(with_tries).collect()

@@ -20,15 +20,17 @@
 //! * A damaged file is an error with a plain sentence. It is never a panic, and
 //!   [`set_aside`] makes room for a fresh one.
 //!
-//! Channel URLs may hold secrets, and the outbox keeps them because a try after
-//! a restart needs them. So the folder is made for its owner alone (0700), and
-//! so are the files (0600), and deleted rows are overwritten.
+//! Channel URLs may hold secrets, and none is kept: a mark stands in its place, from
+//! which the URL is found in the config. The folder is made for its owner alone
+//! (0700), and so are the files (0600), and deleted rows are overwritten.
 
 mod agents;
 mod alerts;
+mod audit;
 mod backup;
 mod batch;
 pub mod block;
+mod channels;
 mod connection;
 mod connections;
 mod doctor;
@@ -47,6 +49,7 @@ mod outbox;
 mod prune;
 mod reserve;
 mod row;
+mod rule_files;
 mod rule_state;
 mod runs;
 mod secrets;
@@ -59,12 +62,13 @@ mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
 pub use alerts::{AlertNews, AlertRow, AlertTold, MAX_ALERTS_SHOWN, StoredAlert};
+pub use audit::{MAX_AUDIT_PAGE, MAX_AUDIT_ROWS, audit_in};
 pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
 pub use doctor::{examine_history, examine_store};
 pub use enrol::{MAX_ENROL_TOKENS, Redeemed, StoredEnrolToken};
 pub use error::StoreError;
-pub use escalations::{FirstTold, StageDone};
+pub use escalations::{Families, FirstTold, StageDone};
 pub use findings::Findings;
 pub use folder::set_aside;
 pub use held::Teller;
@@ -84,10 +88,11 @@ pub use leaving::StoredLeaving;
 pub use outbox::{About, NewNotification, Thread};
 pub use prune::Pruned;
 pub use reserve::RESERVE_BYTES;
+pub use rule_files::{MAX_RULE_FILE_BYTES, MAX_RULE_FILES, StoredRuleFile};
 pub use rule_state::{MAX_RULE_STATE_BYTES, MAX_RULE_STATES, StoredRuleState};
 pub use runs::{MAX_RUN_OUTPUT, MAX_RUNS, StoredPiece, StoredRun, StoredTarget};
 pub use silences::{MAX_SILENCES, SILENCE_KEPT_MS, StoredSilence};
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
-pub use tries::{DeliveryId, MAX_TRIES_KEPT, Sent};
+pub use tries::{DeliveryId, LastTry, MAX_TRIES_KEPT, Sent};
 pub use users::StoredUser;

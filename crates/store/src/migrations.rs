@@ -25,6 +25,9 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0008.sql"),
         include_str!("migrations/0009.sql"),
         include_str!("migrations/0010.sql"),
+        include_str!("migrations/0011.sql"),
+        include_str!("migrations/0012.sql"),
+        include_str!("migrations/0013.sql"),
     ],
     application_id: 0x5746_6972,
 };
@@ -43,6 +46,12 @@ pub(crate) const HISTORY: Format = Format {
 };
 
 impl Format {
+    /// The changes, in order.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> &'static [&'static str] {
+        self.steps
+    }
+
     /// The newest version that this build knows.
     pub(crate) fn newest(&self) -> i64 {
         i64::try_from(self.steps.len()).unwrap_or(i64::MAX)

@@ -1,10 +1,11 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
 use watchfire_model::{
     Channel, Content, IncidentId, Moment, Notification, NotificationId, NotificationKind,
-    NotificationState, ServerName,
+    NotificationState, ServerName, Severity,
 };
 
 use crate::alerts::thread_fires;
+use crate::channels::Channels;
 use crate::row::{found, moment, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
@@ -31,6 +32,9 @@ pub struct About {
     pub server: Option<ServerName>,
     /// False while an incident goes on that its thread tells of.
     pub is_over: bool,
+    /// How grave it is: of a letter about alerts, what the gravest of these says, and else what
+    /// its incidents do. What is about none is critical.
+    pub severity: Severity,
 }
 
 /// A notification that is about to be written down, to be sent.
@@ -67,7 +71,10 @@ impl Store {
     /// [`StoreError`] when the database cannot be read.
     pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
         self.read(|connection| {
-            readable(select(connection, "WHERE incident = ?1 ORDER BY id", [id.0])?, "notification")
+            readable(
+                select(connection, self.channels(), "WHERE incident = ?1 ORDER BY id", [id.0])?,
+                "notification",
+            )
         })
     }
 
@@ -79,7 +86,9 @@ impl Store {
     pub fn cuts_not_ended(&self) -> Result<Vec<Notification>, StoreError> {
         let rest = "WHERE kind = 'cut_off' AND id IN (SELECT max(id) FROM notification \
              WHERE kind IN ('cut_off', 'hub_back') GROUP BY user) ORDER BY id";
-        self.read(|connection| readable(select(connection, rest, [])?, "notification"))
+        self.read(|connection| {
+            readable(select(connection, self.channels(), rest, [])?, "notification")
+        })
     }
 
     /// The first notification of each thread of the hub's own full disk whose end was not
@@ -91,7 +100,9 @@ impl Store {
         let rest = "WHERE incident IS NULL AND kind = 'disk_full' AND id IN (SELECT max(id) \
              FROM notification WHERE incident IS NULL AND kind IN ('disk_full', 'disk_room') \
              GROUP BY user) ORDER BY id";
-        self.read(|connection| readable(select(connection, rest, [])?, "notification"))
+        self.read(|connection| {
+            readable(select(connection, self.channels(), rest, [])?, "notification")
+        })
     }
 
     /// What is pending, with numbers above `after`, in order and no more than `most`.
@@ -105,7 +116,9 @@ impl Store {
     ) -> Result<Vec<Notification>, StoreError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rest = "WHERE state = 'pending' AND id > ?1 ORDER BY id LIMIT ?2";
-        self.read(|connection| readable(select(connection, rest, [after.0, most])?, "notification"))
+        self.read(|connection| {
+            readable(select(connection, self.channels(), rest, [after.0, most])?, "notification")
+        })
     }
 
     /// One notification, if it is there.
@@ -113,7 +126,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn notification(&self, id: NotificationId) -> Result<Option<Notification>, StoreError> {
-        let rows = self.read(|connection| select(connection, "WHERE id = ?1", [id.0]))?;
+        let rows =
+            self.read(|connection| select(connection, self.channels(), "WHERE id = ?1", [id.0]))?;
         rows.into_iter().next().transpose()
     }
 
@@ -122,19 +136,26 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn about(&self, id: NotificationId) -> Result<About, StoreError> {
-        let sql = "SELECT incident.server, notification.thread FROM notification \
-             LEFT JOIN incident ON incident.id = notification.incident WHERE notification.id = ?1";
+        let sql = "SELECT incident.server, notification.thread, incident.severity \
+             FROM notification LEFT JOIN incident ON incident.id = notification.incident WHERE notification.id = ?1";
         self.read(|connection| {
             let mut query = connection.prepare_cached(sql)?;
-            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            let found: Option<(Option<String>, Option<i64>)> =
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let found: Option<(Option<String>, Option<i64>, Option<String>)> =
                 query.query_row([id.0], row).optional()?;
-            let (server, thread) = found.unwrap_or_default();
+            let (server, thread, of_incident) = found.unwrap_or_default();
             let is_over = match thread {
                 Some(first) => !goes_on(connection, NotificationId(first))?,
                 None => true,
             };
-            Ok(About { server: server.and_then(|name| ServerName::new(&name).ok()), is_over })
+            let server = server.and_then(|name| ServerName::new(&name).ok());
+            let severity = match alerts_severity(connection, id)? {
+                Some(severity) => severity,
+                None => of_incident
+                    .and_then(|word| Severity::ALL.into_iter().find(|one| one.as_str() == word))
+                    .unwrap_or(Severity::Critical),
+            };
+            Ok(About { server, is_over, severity })
         })
     }
 
@@ -144,7 +165,9 @@ impl Store {
     /// [`StoreError`] when the database cannot be read.
     pub fn flapping_since(&self, unix_ms: i64) -> Result<Vec<Notification>, StoreError> {
         let rest = "WHERE kind = 'flapping' AND created_unix_ms >= ?1 ORDER BY id";
-        self.read(|connection| readable(select(connection, rest, [unix_ms])?, "notification"))
+        self.read(|connection| {
+            readable(select(connection, self.channels(), rest, [unix_ms])?, "notification")
+        })
     }
 }
 
@@ -155,7 +178,8 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn notifications_of(&self, id: IncidentId) -> Result<Vec<Notification>, StoreError> {
-        let rows = select(self.connection, "WHERE incident = ?1 ORDER BY id", [id.0])?;
+        let rows =
+            select(self.connection, self.channels, "WHERE incident = ?1 ORDER BY id", [id.0])?;
         rows.into_iter().collect()
     }
 
@@ -164,7 +188,7 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub fn notification(&self, id: NotificationId) -> Result<Option<Notification>, StoreError> {
-        let rows = select(self.connection, "WHERE id = ?1", [id.0])?;
+        let rows = select(self.connection, self.channels, "WHERE id = ?1", [id.0])?;
         rows.into_iter().next().transpose()
     }
 
@@ -192,8 +216,7 @@ impl Batch<'_> {
         if new.thread == Thread::Own {
             self.set_thread(id, id)?;
         }
-        let channel = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
-        self.insert_list(channel, id, new.channels.iter().map(Channel::as_str))?;
+        self.insert_channels(id, &new.channels)?;
         let reference = "INSERT INTO notification_reference VALUES (?1, ?2, ?3)";
         self.insert_list(reference, id, new.references.iter().map(String::as_str))?;
         Ok(id)
@@ -273,8 +296,17 @@ impl Batch<'_> {
         )?;
         let sql = "DELETE FROM notification_channel WHERE notification = ?1";
         self.connection.prepare_cached(sql)?.execute([notification.0])?;
-        let channel = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
-        self.insert_list(channel, notification, channels.iter().map(Channel::as_str))
+        self.insert_channels(notification, channels)
+    }
+
+    fn insert_channels(
+        &self,
+        notification: NotificationId,
+        channels: &[Channel],
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO notification_channel VALUES (?1, ?2, ?3)";
+        let marks: Vec<String> = channels.iter().map(|one| self.channels.mark(one)).collect();
+        self.insert_list(sql, notification, marks.iter().map(String::as_str))
     }
 
     fn insert_notification(&self, new: &NewNotification) -> Result<NotificationId, StoreError> {
@@ -328,6 +360,21 @@ impl Batch<'_> {
     }
 }
 
+/// How grave the gravest of the alerts is of which a letter tells, if it tells of any.
+fn alerts_severity(
+    connection: &Connection,
+    letter: NotificationId,
+) -> Result<Option<Severity>, StoreError> {
+    // A letter has alerts of one severity, and their authors few words for it.
+    let sql = "SELECT DISTINCT coalesce(json_extract(alert.labels, '$.severity'), '') \
+         FROM alert_letter JOIN alert ON alert.id = alert_letter.alert \
+         WHERE alert_letter.notification = ?1 LIMIT 100";
+    let mut query = connection.prepare_cached(sql)?;
+    let words = query.query_map([letter.0], |row| row.get(0))?;
+    let words: Vec<String> = words.collect::<Result<_, _>>()?;
+    Ok(words.iter().map(|word| Severity::of_label(word)).max())
+}
+
 fn goes_on(connection: &Connection, first: NotificationId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM notification JOIN incident \
          ON incident.id = notification.incident \
@@ -341,15 +388,16 @@ fn goes_on(connection: &Connection, first: NotificationId) -> Result<bool, Store
 /// The notifications that `rest`, the end of the SQL, asks for.
 pub(crate) fn select(
     connection: &Connection,
+    channels: &Channels,
     rest: &str,
     params: impl Params,
 ) -> Result<Vec<Result<Notification, StoreError>>, StoreError> {
     let mut query = connection.prepare_cached(&format!("{SELECT} {rest}"))?;
     let mut notifications: Vec<_> = query.query_and_then(params, notification)?.collect();
     for notification in notifications.iter_mut().flatten() {
-        let sql = "SELECT url FROM notification_channel WHERE notification = ?1 ORDER BY place";
-        let urls = texts(connection, sql, notification.id)?;
-        notification.channels = urls.iter().map(|url| Channel::new(url)).collect();
+        let sql = "SELECT channel FROM notification_channel WHERE notification = ?1 ORDER BY place";
+        let marks = texts(connection, sql, notification.id)?;
+        notification.channels = marks.iter().map(|mark| channels.of(mark)).collect();
         let sql =
             "SELECT message_id FROM notification_reference WHERE notification = ?1 ORDER BY place";
         notification.references = texts(connection, sql, notification.id)?;

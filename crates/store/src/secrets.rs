@@ -27,13 +27,17 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError`] when the database cannot be written.
     pub fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        let sql = "INSERT OR REPLACE INTO secret (name, value) VALUES (?1, ?2)";
-        self.connection.prepare_cached(sql)?.execute(params![name, value])?;
-        Ok(())
+        put(self.connection, name, value)
     }
 }
 
-fn select(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn put(connection: &Connection, name: &str, value: &[u8]) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO secret (name, value) VALUES (?1, ?2)";
+    connection.prepare_cached(sql)?.execute(params![name, value])?;
+    Ok(())
+}
+
+pub(crate) fn select(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let mut query = connection.prepare_cached("SELECT value FROM secret WHERE name = ?1")?;
     Ok(query.query_row([name], |row| row.get(0)).optional()?)
 }

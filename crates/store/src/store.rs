@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
+use crate::channels::Channels;
 use crate::connection::{Kind, look_through};
 use crate::connections::Connections;
 use crate::{Batch, StoreError, folder, migrations};
@@ -19,6 +20,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     connections: Connections,
     counters: Counters,
+    channels: Channels,
 }
 
 /// What went wrong or was left out since the store was opened.
@@ -45,7 +47,8 @@ impl Store {
             ),
         };
         let connections = Connections::open(folder.database.clone(), kind)?;
-        Ok(Store(Arc::new(Inner { connections, counters: Counters::default() })))
+        let channels = Channels::open(&connections)?;
+        Ok(Store(Arc::new(Inner { connections, counters: Counters::default(), channels })))
     }
 
     /// Does `work` in one transaction. When this returns `Ok`, all of it is on
@@ -61,8 +64,8 @@ impl Store {
         &self,
         work: impl FnOnce(&Batch<'_>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let counters = &self.0.counters;
-        self.0.connections.write(|connection| work(&Batch::new(connection, counters)))
+        let Inner { connections, counters, channels } = &*self.0;
+        connections.write(|connection| work(&Batch { connection, counters, channels }))
     }
 
     /// Looks through the whole database for damage. It reads every page, so it
@@ -96,6 +99,11 @@ impl Store {
     /// As [`Connections::checkpoint`].
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         self.0.connections.checkpoint()
+    }
+
+    /// What is kept of channels, and which are known.
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.0.channels
     }
 
     /// Where the file is.

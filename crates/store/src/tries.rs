@@ -3,6 +3,7 @@ use watchfire_model::{
     Channel, Delivery, DeliveryOutcome, Moment, NotificationId, NotificationState,
 };
 
+use crate::channels::Channels;
 use crate::row::{moment, moment_if_any, nanos, readable, word};
 use crate::{Batch, Store, StoreError};
 
@@ -23,7 +24,42 @@ pub struct Sent {
     pub unix_ms: i64,
 }
 
+/// The last try to tell a user by a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastTry {
+    /// The channel.
+    pub channel: Channel,
+    /// When it began, in milliseconds since 1970.
+    pub unix_ms: i64,
+    /// `accepted`, `retry`, `refused` or `unknown`.
+    pub outcome: String,
+    /// The provider's words, or why it failed.
+    pub words: String,
+}
+
 impl Store {
+    /// The last try by each channel of a user, among the newest `most` of all tries.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn last_tries(&self, user: &str, most: usize) -> Result<Vec<LastTry>, StoreError> {
+        // Of each channel SQLite takes the row whose number is the largest.
+        let sql = "SELECT d.channel, d.began_unix_ms, d.outcome, d.words, max(d.id) FROM \
+             (SELECT * FROM delivery ORDER BY id DESC LIMIT ?2) AS d \
+             JOIN notification AS n ON n.id = d.notification WHERE n.user = ?1 \
+             GROUP BY d.channel";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            let tries = query.query_map(params![user, most], |row| {
+                let mark: String = row.get(0)?;
+                let (unix_ms, outcome, words) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(LastTry { channel: self.channels().of(&mark), unix_ms, outcome, words })
+            })?;
+            Ok(tries.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// What went out since a moment, in milliseconds since 1970, or may have: the newest `most`.
     ///
     /// # Errors
@@ -37,8 +73,8 @@ impl Store {
         self.read(|connection| {
             let mut query = connection.prepare_cached(sql)?;
             let sent = query.query_map([unix_ms, most], |row| {
-                let url: String = row.get(0)?;
-                Ok(Sent { channel: Channel::new(&url), unix_ms: row.get(1)? })
+                let mark: String = row.get(0)?;
+                Ok(Sent { channel: self.channels().of(&mark), unix_ms: row.get(1)? })
             })?;
             Ok(sent.collect::<Result<_, _>>()?)
         })
@@ -53,7 +89,7 @@ impl Store {
         self.read(|connection| {
             let sql = "SELECT coalesce(told_by, id) FROM notification WHERE id = ?1";
             let told_by = connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0));
-            select(connection, told_by.optional()?.map_or(id, NotificationId))
+            select(connection, self.channels(), told_by.optional()?.map_or(id, NotificationId))
         })
     }
 }
@@ -78,7 +114,7 @@ impl Batch<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', '', FALSE)";
         let id = self.connection.prepare_cached(sql)?.insert(params![
             notification.0,
-            channel.as_str(),
+            self.channels.mark(channel),
             attempt,
             nanos(began.monotonic),
             began.unix_ms,
@@ -145,18 +181,20 @@ impl Batch<'_> {
 /// The tries of one notification, oldest first.
 pub(crate) fn select(
     connection: &Connection,
+    channels: &Channels,
     id: NotificationId,
 ) -> Result<Vec<Delivery>, StoreError> {
     let sql = "SELECT notification, channel, attempt, began_mono_ns, began_unix_ms, \
          ended_mono_ns, ended_unix_ms, outcome, words, maybe_accepted \
          FROM delivery WHERE notification = ?1 ORDER BY attempt";
-    readable(connection.prepare_cached(sql)?.query_and_then([id.0], delivery)?, "delivery")
+    let mut query = connection.prepare_cached(sql)?;
+    readable(query.query_and_then([id.0], |row| delivery(row, channels))?, "delivery")
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+fn delivery(row: &Row<'_>, channels: &Channels) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         notification: NotificationId(row.get(0)?),
-        channel: Channel::new(&row.get::<_, String>(1)?),
+        channel: channels.of(&row.get::<_, String>(1)?),
         attempt: row.get(2)?,
         began: moment(row, 3)?,
         ended: moment_if_any(row, 5)?,

@@ -26,7 +26,7 @@ const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM notification AS this
             <= max(coalesce(this.not_before_unix_ms, 0), this.created_unix_ms)
         AND EXISTS (
             SELECT 1 FROM notification_channel AS its JOIN notification_channel AS mine
-            ON mine.url = its.url WHERE its.notification = older.id AND mine.notification = ?1)
+            ON mine.channel = its.channel WHERE its.notification = older.id AND mine.notification = ?1)
         AND (older.thread IS NOT this.thread
             OR (this.thread IS NULL AND older.incident IS NOT this.incident))))";
 

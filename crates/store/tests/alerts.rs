@@ -128,6 +128,39 @@ fn a_thread_goes_on_while_what_it_told_of_fires() {
 }
 
 #[test]
+fn a_letter_is_as_grave_as_the_gravest_of_its_alerts() {
+    let (_folder, store) = opened();
+    let letter = |severities: &[&str], number: &str| {
+        store.write(|batch| {
+            let letter = batch.enqueue(&shared("ada", number))?;
+            for severity in severities {
+                let incident = batch.open_incident(&of_alerts(&format!("{number}-{severity}")))?;
+                let labels = LabelSet::of(&[("alertname", "Full"), ("severity", severity)]);
+                let id = batch.put_alert(&AlertRow { labels, ..alert(incident) })?;
+                batch.put_alert_told(&told(id, "ada", letter), letter)?;
+            }
+            Ok(letter)
+        })
+    };
+    for (severities, expected) in [
+        (&["info"][..], Severity::Info),
+        (&["info", "warning"], Severity::Warning),
+        (&["warning", "page"], Severity::Critical),
+        (&["unheard"], Severity::Warning),
+        (&[], Severity::Critical),
+    ] {
+        let id = letter(severities, &severities.join("-")).expect("it is written");
+        assert_eq!(store.about(id).expect("readable").severity, expected, "{severities:?}");
+    }
+    // One of an incident alone is as grave as that.
+    let id = store.write(|batch| {
+        let incident = batch.open_incident(&of_alerts("web-9"))?;
+        batch.enqueue(&new_notification(Some(incident), "ada", "9@hub"))
+    });
+    assert_eq!(store.about(id.expect("it is written")).expect("readable").severity, Severity::Info);
+}
+
+#[test]
 fn one_open_incident_of_each_kind_and_for_each_labels() {
     let (_folder, store) = opened();
     let mut labels = Labels::new();

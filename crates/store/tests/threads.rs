@@ -3,7 +3,9 @@
 mod common;
 
 use common::{new_incident, new_notification};
-use watchfire_model::{Content, IncidentId, NotificationId, NotificationKind, NotificationState};
+use watchfire_model::{
+    Content, IncidentId, NotificationId, NotificationKind, NotificationState, Severity,
+};
 use watchfire_store::{
     About, Batch, LaneAbout, NewNotification, Store, StoreError, Teller, Thread,
 };
@@ -88,7 +90,10 @@ fn a_thread_is_one_lane_in_order_without_what_it_told() {
         let server = about.server.map(|server| server.to_string());
         assert_eq!((server.as_deref(), about.is_over), (Some("a"), !left));
     }
-    assert_eq!(store.about(NotificationId(99)), Ok(About { server: None, is_over: true }));
+    assert_eq!(
+        store.about(NotificationId(99)),
+        Ok(About { server: None, is_over: true, severity: Severity::Critical })
+    );
     let unknown =
         store.write(|batch| batch.enqueue(&of_thread(Thread::Of(NotificationId(99)), "nothing")));
     assert_eq!(unknown, Err(StoreError::NotFound { what: "notification", id: 99 }));

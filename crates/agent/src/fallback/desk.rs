@@ -12,10 +12,10 @@ use watchfire_wire::{Fallback, FallbackSeat, FallbackTold};
 use super::Messenger;
 use super::boxes;
 use super::hex;
-use super::judge::{Judge, Stand, Step, Terms};
+use super::judge::{Evidence, Judge, Stand, Step, Terms, Word, plain_view};
 use super::kept::{Kept, Place};
 use super::rate::Rate;
-use super::sight::HubSight;
+use super::sight::{HubSight, Seen};
 
 /// What an agent does for the day without a hub: keeps what it was handed, answers others, and
 /// decides. [`Watcher`](super::watcher::Watcher) asks and tells.
@@ -46,7 +46,7 @@ struct State {
 pub(super) enum Work {
     Rest,
     Ask(Fallback, Exchange),
-    Tell { fallback: Fallback, agreeing: Vec<usize>, parts: Vec<Option<[u8; 32]>> },
+    Tell { fallback: Fallback, evidence: Evidence, parts: Vec<Option<[u8; 32]>> },
 }
 
 impl Desk {
@@ -66,8 +66,12 @@ impl Desk {
             listens: None,
         };
         state.begin(me);
+        let sight = HubSight::default();
+        if state.kept.left_unix_ms.is_some() {
+            sight.left();
+        }
         Arc::new(Self {
-            sight: HubSight::default(),
+            sight,
             messenger,
             me,
             place,
@@ -100,7 +104,7 @@ impl Desk {
             if state.kept.fallback.as_ref() == Some(&fallback) {
                 return;
             }
-            state.kept.fallback = Some(fallback);
+            state.kept.replace(Some(fallback));
             state.begin(self.me);
         }
         self.keep();
@@ -110,11 +114,20 @@ impl Desk {
     pub(crate) fn forget(self: &Arc<Self>) {
         {
             let mut state = self.state();
-            if state.kept.fallback.take().is_none() {
+            if state.kept.fallback.is_none() {
                 return;
             }
+            state.kept.replace(None);
             state.begin(self.me);
         }
+        self.keep();
+    }
+
+    /// The hub said that it stops. That outlives a restart of this agent, for the hub is not
+    /// there to say it again.
+    pub(crate) fn hub_leaves(self: &Arc<Self>, now: Moment) {
+        self.sight.left();
+        self.state().kept.left_unix_ms = Some(now.unix_ms);
         self.keep();
     }
 
@@ -129,35 +142,40 @@ impl Desk {
         self.keep();
     }
 
-    /// Answers another agent. `None` for whoever is no member, or asks too much.
+    /// Answers another agent. `None` for whoever is no member and was none, or asks too much.
+    /// One that was a member until the keys were dealt anew may hear the hub no more: it hears
+    /// what this agent sees, gets no part, and what it says itself has no weight.
     pub(crate) fn answer(
         self: &Arc<Self>,
         who: AgentId,
         said: &Exchange,
         now: Moment,
     ) -> Option<Exchange> {
-        let member = {
+        let (member, place) = {
             let mut state = self.state();
-            let member = state.place_of(who)?;
-            if !state.rate.may(member, now) {
+            let (member, place) = (state.place_of(who), state.seat_of(who)?);
+            if !state.rate.may(place, now) {
                 return None;
             }
-            member
+            (member, place)
         };
-        self.heard(member, said, now);
-        self.exchange(now)
+        if member.is_some() {
+            self.heard(place, said, now);
+            return self.exchange(now);
+        }
+        Some(Exchange { part: None, ..self.state().exchange(self.sight.look(now), now) })
     }
 
     /// True when this agent is one of those with whom it exchanges what it sees.
     pub(crate) fn knows(&self, who: AgentId) -> bool {
-        self.state().place_of(who).is_some()
+        self.state().seat_of(who).is_some()
     }
 
     /// What this agent says to others now.
     pub(super) fn exchange(&self, now: Moment) -> Option<Exchange> {
         let seen = self.sight.look(now);
         let state = self.state();
-        state.exchange(state.judge.as_ref()?.view(seen))
+        state.judge.is_some().then(|| state.exchange(seen, now))
     }
 
     /// What a member said, asked or not.
@@ -176,10 +194,17 @@ impl Desk {
                 state.parts[member] = part;
             }
             let Some(judge) = &mut state.judge else { return };
-            judge.heard(member, said.view, part.is_some(), now);
+            let left = said.left_s.map(|left| Duration::from_secs(left.into()));
+            let has_part = part.is_some();
+            judge.heard(member, Word { view: said.view, has_part, waits: said.waits, left }, now);
             let is_gone = judge.is_gone(seen);
-            let told = said.told.clone().filter(|_| is_same && is_gone && said.view == View::Told);
-            told.is_some_and(|told| is_sane(&told) && state.learn(told, false))
+            // One that was handed another deal since this agent was cut off tells for it as
+            // well, unless that was an outage from before.
+            let quiet_ms = i64::try_from(seen.quiet.as_millis()).unwrap_or(i64::MAX);
+            let is_of_this =
+                |told: &Told| is_same || told.told_unix_ms >= now.unix_ms.saturating_sub(quiet_ms);
+            let told = said.told.clone().filter(|_| is_gone && said.view == View::Told);
+            told.filter(is_of_this).is_some_and(|told| is_sane(&told) && state.learn(told, false))
         };
         if learnt {
             tracing::info!("another agent told that the hub is gone");
@@ -193,6 +218,7 @@ impl Desk {
         let (work, changed) = {
             let mut state = self.state();
             let State { kept, judge, parts, .. } = &mut *state;
+            let came_back = !seen.left && kept.left_unix_ms.take().is_some();
             let Some(judge) = judge else { return Work::Rest };
             let is_back = judge.is_back(seen);
             if is_back {
@@ -206,28 +232,34 @@ impl Desk {
                 // Nobody keeps what others gave for an outage that is none.
                 parts.fill(None);
             }
-            let view = judge.view(seen);
             let work = match step {
                 Step::Rest => Work::Rest,
-                Step::Ask => match (state.kept.fallback.clone(), state.exchange(view)) {
-                    (Some(fallback), Some(exchange)) => Work::Ask(fallback, exchange),
-                    _ => Work::Rest,
+                Step::Ask => match state.kept.fallback.clone() {
+                    Some(fallback) => Work::Ask(fallback, state.exchange(seen, now)),
+                    None => Work::Rest,
                 },
-                Step::Tell(agreeing) => {
+                Step::Tell(evidence) => {
                     let Some(fallback) = state.kept.fallback.clone() else { return Work::Rest };
                     let mut parts = state.parts.clone();
                     if let Some(own) = boxes::own_place(&fallback, self.me) {
                         parts[own] = fallback.part.as_slice().try_into().ok();
                     }
-                    Work::Tell { fallback, agreeing, parts }
+                    Work::Tell { fallback, evidence, parts }
                 }
             };
-            (work, is_back)
+            (work, is_back || came_back)
         };
         if changed {
             self.keep();
         }
         work
+    }
+
+    /// All others were asked.
+    pub(super) fn looked(&self) {
+        if let Some(judge) = &mut self.state().judge {
+            judge.looked();
+        }
     }
 
     /// This agent told it; it is on disk when this returns.
@@ -243,6 +275,12 @@ impl Desk {
         }
     }
 
+    /// True while the hub is gone and that was told.
+    pub(super) fn is_told(&self, now: Moment) -> bool {
+        let seen = self.sight.look(now);
+        self.state().judge.as_ref().is_some_and(|judge| judge.view(seen) == View::Told)
+    }
+
     /// For how long the hub is gone, and whether it said that it stops.
     pub(super) fn gone_for(&self, now: Moment) -> (Duration, bool) {
         let seen = self.sight.look(now);
@@ -255,6 +293,12 @@ impl Desk {
             let _ = task::blocking("keep the fallback", move || me.write()).await;
         })
         .detach();
+    }
+
+    /// For tests, which do not wait for a task.
+    #[cfg(test)]
+    pub(super) fn write_now(&self) {
+        self.write();
     }
 
     fn write(&self) {
@@ -293,15 +337,31 @@ impl State {
         boxes::own_place(self.kept.fallback.as_ref()?, who)
     }
 
-    fn exchange(&self, view: View) -> Option<Exchange> {
-        let fallback = self.kept.fallback.as_ref()?;
+    /// The place of a member, or behind them that of one that was a member.
+    fn seat_of(&self, who: AgentId) -> Option<usize> {
+        let former = || {
+            let who = who.to_string();
+            let place = self.kept.former.iter().position(|id| *id == who)?;
+            Some(self.parts.len() + place)
+        };
+        self.place_of(who).or_else(former)
+    }
+
+    fn exchange(&self, seen: Seen, now: Moment) -> Exchange {
+        let view = self.judge.as_ref().map_or_else(|| plain_view(seen), |judge| judge.view(seen));
+        let is_gone = self.judge.as_ref().is_some_and(|judge| judge.is_gone(seen));
+        let fallback = self.kept.fallback.as_ref();
         let gives = matches!(view, View::Gone | View::Ready | View::Telling);
-        Some(Exchange {
-            deal: hex::write(&fallback.deal),
+        let left = self.kept.left_unix_ms.filter(|_| seen.left && !is_gone);
+        let since = |left: i64| now.unix_ms.saturating_sub(left).max(0) / 1000;
+        Exchange {
+            deal: fallback.map(|fallback| hex::write(&fallback.deal)).unwrap_or_default(),
             view,
-            part: gives.then(|| hex::write(&fallback.part)),
+            part: fallback.filter(|_| gives).map(|fallback| hex::write(&fallback.part)),
             told: self.kept.told.clone().filter(|_| view == View::Told),
-        })
+            waits: self.judge.as_ref().is_some_and(|judge| judge.waits(now)),
+            left_s: left.map(|left| u32::try_from(since(left)).unwrap_or(u32::MAX)),
+        }
     }
 
     fn learn(&mut self, told: Told, by_me: bool) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! The false alarm is the worst. So an agent believes its own eyes alone that the hub is gone,
 //! needs a quorum of others that say so of theirs, and waits while a single one still hears the
-//! hub. One that is cut off itself reaches nobody, and has no quorum.
+//! hub: one that it can ask itself, or that one of those who agree can ask. One that is cut off
+//! itself reaches nobody, and has no quorum.
 //!
 //! Of those who agree, the first in the list of members tells; the next one steps in when it
 //! does not. Before it tells, an agent says that it is about to, and looks once more.
@@ -13,19 +14,21 @@ use watchfire_api::fallback::View;
 use watchfire_model::Moment;
 
 use super::sight::Seen;
+use super::turns::Turns;
 
 /// An agent that heard the hub so lately hears it.
 const HEARS: Duration = Duration::from_secs(10);
 /// How long what another one said holds.
-const FRESH: Duration = Duration::from_secs(40);
+pub(super) const FRESH: Duration = Duration::from_secs(40);
 /// How often the others are asked at first, and once it goes on for long.
 const ASK: Duration = Duration::from_secs(5);
 const ASK_LATER: Duration = Duration::from_secs(30);
 const LATER: Duration = Duration::from_secs(180);
 /// How long each waits for the one before it in the list.
 const TURN: Duration = Duration::from_secs(20);
-/// One that says that it is telling is waited for so long, once.
-const TELLING: Duration = Duration::from_secs(120);
+/// How much longer than the pause between two questions an agent that is about to tell waits for
+/// the word of those who ask and cannot be asked.
+const SLACK: Duration = Duration::from_secs(6);
 /// How long an agent that could tell nobody lets others try.
 const REST: Duration = Duration::from_secs(60);
 /// An outage is over when the hub was heard for so long.
@@ -55,8 +58,30 @@ pub(crate) enum Step {
     Rest,
     /// Ask all others what they see.
     Ask,
-    /// Tell it, on behalf of these members.
-    Tell(Vec<usize>),
+    /// Tell it, on behalf of those who agree.
+    Tell(Evidence),
+}
+
+/// What the members said when it was decided, by their places. Those in neither list are not
+/// heard, or do not know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Evidence {
+    /// They find the hub gone, this agent among them.
+    pub(crate) agreeing: Vec<usize>,
+    /// They say that they hear it.
+    pub(crate) hearing: Vec<usize>,
+}
+
+/// What another member says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) view: View,
+    /// It gave its part of the key.
+    pub(crate) has_part: bool,
+    /// Another member told it that it hears the hub.
+    pub(crate) waits: bool,
+    /// So long ago the hub told it that it stops.
+    pub(crate) left: Option<Duration>,
 }
 
 /// How it stands, for the log.
@@ -75,9 +100,7 @@ pub(crate) enum Stand {
 /// What another member said, and when.
 #[derive(Debug, Clone, Copy)]
 struct Said {
-    view: View,
-    /// It gave its part of the key.
-    has_part: bool,
+    word: Word,
     at: Moment,
 }
 
@@ -85,11 +108,14 @@ struct Said {
 pub(crate) struct Judge {
     terms: Terms,
     said: Vec<Option<Said>>,
-    /// Since when each says that it is telling.
-    telling: Vec<Option<Moment>>,
+    /// How long each says that it is about to tell, or telling.
+    turns: Turns,
     gone_since: Option<Moment>,
     agreed_since: Option<Moment>,
     asked: Option<Moment>,
+    /// It asked all others in this outage: only then its word that the hub is gone is of use, for
+    /// one of them may hear it.
+    looked: bool,
     /// When it said that it is about to tell.
     ready: Option<Moment>,
     is_telling: bool,
@@ -106,10 +132,11 @@ impl Judge {
         Self {
             terms,
             said: vec![None; terms.members],
-            telling: vec![None; terms.members],
+            turns: Turns::of(terms.members),
             gone_since: None,
             agreed_since: None,
             asked: None,
+            looked: false,
             ready: None,
             is_telling: false,
             told,
@@ -122,15 +149,20 @@ impl Judge {
     /// What this agent says to others.
     pub(crate) fn view(&self, seen: Seen) -> View {
         if !self.is_gone(seen) {
-            let hears = seen.quiet < HEARS && seen.heard_for > Duration::ZERO && !seen.left;
-            return if hears { View::Hears } else { View::Unsure };
+            return plain_view(seen);
         }
         match () {
             () if self.told => View::Told,
             () if self.is_telling => View::Telling,
             () if self.ready.is_some() => View::Ready,
-            () => View::Gone,
+            () if self.looked => View::Gone,
+            () => View::Unsure,
         }
+    }
+
+    /// True when another member said of late that it hears the hub.
+    pub(crate) fn waits(&self, now: Moment) -> bool {
+        !self.count(now).hearing.is_empty()
     }
 
     /// True when this agent sees the hub gone.
@@ -156,14 +188,17 @@ impl Judge {
     }
 
     /// What another member said.
-    pub(crate) fn heard(&mut self, member: usize, view: View, has_part: bool, now: Moment) {
+    pub(crate) fn heard(&mut self, member: usize, word: Word, now: Moment) {
         if member == self.terms.me || member >= self.terms.members {
             return;
         }
-        self.said[member] = Some(Said { view, has_part, at: now });
-        if view == View::Telling {
-            self.telling[member].get_or_insert(now);
-        }
+        self.said[member] = Some(Said { word, at: now });
+        self.turns.heard(member, word.view, now);
+    }
+
+    /// All others were asked, and answered or did not.
+    pub(crate) fn looked(&mut self) {
+        self.looked = true;
     }
 
     /// It was told in this outage.
@@ -190,9 +225,9 @@ impl Judge {
         if self.told {
             return self.spread(now);
         }
-        let (agreeing, hearing) = self.count(now);
-        let is_held = self.is_held(agreeing.len(), hearing, seen);
-        let is_quorum = agreeing.len() >= self.terms.quorum;
+        let evidence = self.count(now);
+        let is_held = self.is_held(&evidence, seen, now);
+        let is_quorum = evidence.agreeing.len() >= self.terms.quorum;
         self.stand = match (is_quorum, is_held) {
             (_, true) => Stand::Held,
             (false, false) => Stand::Alone,
@@ -203,7 +238,7 @@ impl Judge {
             return self.ask(now, gone_since);
         }
         let agreed_since = *self.agreed_since.get_or_insert(now);
-        let rank = agreeing.iter().take_while(|member| **member < self.terms.me).count();
+        let rank = evidence.agreeing.iter().take_while(|member| **member < self.terms.me).count();
         let turn = agreed_since.after(TURN * u32::try_from(rank).unwrap_or(u32::MAX));
         let rests = self.rests_until.is_some_and(|until| is_before(now, until));
         if is_before(now, turn) || rests || self.must_yield(now) {
@@ -216,20 +251,23 @@ impl Judge {
             return Step::Ask;
         };
         // What was said before the others knew that this agent is about to tell does not count.
-        let sure = agreeing.into_iter().filter(|member| self.said_since(*member, ready));
-        let sure: Vec<usize> = sure.collect();
-        if sure.len() < self.terms.quorum {
-            self.ready = None;
+        let sure = evidence.agreeing.iter().filter(|member| self.said_since(**member, ready));
+        if sure.count() < self.terms.quorum {
+            // Some may only ask, and cannot be asked: they have until they ask again.
+            if now.since(ready) >= pause(now, gone_since) + SLACK {
+                self.ready = None;
+            }
             return self.ask(now, gone_since);
         }
         self.is_telling = true;
-        Step::Tell(sure)
+        Step::Tell(evidence)
     }
 
     fn begin_anew(&mut self) {
         (self.gone_since, self.agreed_since, self.ready) = (None, None, None);
         (self.is_telling, self.rests_until, self.asked) = (false, None, None);
-        self.telling.fill(None);
+        self.looked = false;
+        self.turns = Turns::of(self.terms.members);
     }
 
     /// Lets the others know, a few times.
@@ -244,59 +282,84 @@ impl Judge {
     }
 
     fn ask(&mut self, now: Moment, gone_since: Moment) -> Step {
-        let pause = if now.since(gone_since) < LATER { ASK } else { ASK_LATER };
-        if self.asked.is_some_and(|asked| now.since(asked) < pause) {
+        if self.asked.is_some_and(|asked| now.since(asked) < pause(now, gone_since)) {
             return Step::Rest;
         }
         self.asked = Some(now);
         Step::Ask
     }
 
-    /// The members that find the hub gone, this agent among them, and how many hear it.
-    fn count(&self, now: Moment) -> (Vec<usize>, usize) {
-        let (mut agreeing, mut hearing) = (Vec::new(), 0);
-        for (member, said) in self.said.iter().enumerate() {
+    /// What the members said of late.
+    fn count(&self, now: Moment) -> Evidence {
+        let mut evidence = Evidence::default();
+        for member in 0..self.terms.members {
             if member == self.terms.me {
-                agreeing.push(member);
+                evidence.agreeing.push(member);
                 continue;
             }
-            let Some(said) = said.filter(|said| now.since(said.at) < FRESH) else { continue };
-            match said.view {
-                View::Hears => hearing += 1,
-                View::Gone | View::Ready | View::Telling if said.has_part => agreeing.push(member),
+            let Some(said) = self.fresh(member, now) else { continue };
+            match said.word.view {
+                View::Hears => evidence.hearing.push(member),
+                View::Gone | View::Ready | View::Telling if said.word.has_part => {
+                    evidence.agreeing.push(member);
+                }
                 _ => {}
             }
         }
-        (agreeing, hearing)
+        evidence
     }
 
-    /// One that hears the hub is enough to wait. Only for so long, though: one that lies could
-    /// else keep all others from ever telling. So is being no majority: they may all be behind
-    /// one broken link, with the hub and the others beyond it.
-    fn is_held(&self, agreeing: usize, hearing: usize, seen: Seen) -> bool {
-        let is_long = seen.quiet >= self.terms.after_stop.max(self.terms.after * 2);
-        let is_minority = agreeing.saturating_mul(2) <= self.said.len();
-        (hearing > 0 && (!is_long || hearing >= agreeing)) || (is_minority && !is_long)
+    /// One that hears the hub is enough to wait, also when only another one can ask it. So is
+    /// a goodbye of the hub that this agent missed. So is being no majority: they may all be
+    /// behind one broken link, with the hub and the others beyond it. Only for so long, though:
+    /// one that lies could else keep all others from ever telling.
+    fn is_held(&self, evidence: &Evidence, seen: Seen, now: Moment) -> bool {
+        let (agreeing, hearing) = (evidence.agreeing.len(), evidence.hearing.len());
+        if seen.quiet >= self.terms.after_stop.max(self.terms.after * 2) {
+            return hearing > 0 && hearing >= agreeing;
+        }
+        let is_minority = agreeing.saturating_mul(2) <= self.terms.members;
+        hearing > 0 || is_minority || self.is_held_by_another(seen, now)
+    }
+
+    /// Another one was told by a third one that it hears the hub, or by the hub that it stops;
+    /// a goodbye from before this agent heard the hub for the last time is not of this outage.
+    fn is_held_by_another(&self, seen: Seen, now: Moment) -> bool {
+        (0..self.terms.members).filter_map(|member| self.fresh(member, now)).any(|said| {
+            let since = now.since(said.at);
+            let is_of_this = |left: Duration| left + since <= seen.quiet + SLACK;
+            said.word.waits || said.word.left.is_some_and(is_of_this)
+        })
     }
 
     /// Another one is telling it, or is about to and comes first.
     fn must_yield(&self, now: Moment) -> bool {
-        self.said.iter().enumerate().any(|(member, said)| {
-            let Some(said) = said.filter(|said| now.since(said.at) < FRESH) else { return false };
-            match said.view {
-                View::Telling => {
-                    self.telling[member].is_some_and(|since| now.since(since) < TELLING)
-                }
-                View::Ready => member < self.terms.me,
-                _ => false,
-            }
+        (0..self.terms.members).any(|member| {
+            let is_first = member < self.terms.me;
+            self.fresh(member, now)
+                .is_some_and(|said| self.turns.is_awaited(member, said.word.view, is_first, now))
         })
+    }
+
+    fn fresh(&self, member: usize, now: Moment) -> Option<Said> {
+        self.said.get(member).copied()?.filter(|said| now.since(said.at) < FRESH)
     }
 
     fn said_since(&self, member: usize, since: Moment) -> bool {
         let said = self.said[member];
         member == self.terms.me || said.is_some_and(|said| said.at >= since)
     }
+}
+
+/// What an agent sees that has no say in whether the hub is gone.
+pub(crate) fn plain_view(seen: Seen) -> View {
+    let hears = seen.quiet < HEARS && seen.heard_for > Duration::ZERO && !seen.left;
+    if hears { View::Hears } else { View::Unsure }
+}
+
+/// How long after one question the next one follows.
+fn pause(now: Moment, gone_since: Moment) -> Duration {
+    if now.since(gone_since) < LATER { ASK } else { ASK_LATER }
 }
 
 fn is_before(now: Moment, then: Moment) -> bool {

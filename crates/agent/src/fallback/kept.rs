@@ -10,6 +10,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use watchfire_api::fallback::Told;
 use watchfire_identity::{SealKey, SystemRandomness};
+use watchfire_wire::limits::MAX_FALLBACK_MEMBERS;
 use watchfire_wire::{self as wire, Fallback, Message};
 
 use crate::error::AgentError;
@@ -20,6 +21,8 @@ const FILE: &str = "fallback.sealed";
 const BOUND: &[u8] = b"watchfire fallback file 1";
 /// Outages that the hub was not told of yet, and such as are over. More are forgotten.
 const MAX_KNOWN: usize = 8;
+/// Members of earlier deals: those of three full ones. The ones that left first are forgotten.
+const MAX_FORMER: usize = 3 * MAX_FALLBACK_MEMBERS;
 
 /// What an agent keeps for the day without a hub.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +35,11 @@ pub(crate) struct Kept {
     pub(crate) news: Vec<Told>,
     /// The outages that are over, by their names.
     pub(crate) over: Vec<String>,
+    /// The members of earlier deals that are in this one no more, by their ids. Such as are cut
+    /// off from the hub alone still go by an earlier one, and ask.
+    pub(crate) former: Vec<String>,
+    /// When the hub said that it stops, if that was the last it said: in milliseconds since 1970.
+    pub(crate) left_unix_ms: Option<i64>,
 }
 
 /// The content of the file.
@@ -42,6 +50,10 @@ struct Content {
     told: Option<Told>,
     news: Vec<Told>,
     over: Vec<String>,
+    #[serde(default)]
+    former: Vec<String>,
+    #[serde(default)]
+    left_unix_ms: Option<i64>,
 }
 
 /// Where it is kept, and how it is sealed.
@@ -83,8 +95,9 @@ impl Place {
                 Err(error) => Err(error.to_string()),
             }
         });
-        let Content { told, news, over, .. } = content;
-        Ok(Some(Kept { fallback: fallback.transpose()?, told, news, over }))
+        let Content { told, news, over, former, left_unix_ms, .. } = content;
+        let fallback = fallback.transpose()?;
+        Ok(Some(Kept { fallback, told, news, over, former, left_unix_ms }))
     }
 
     /// Keeps it. It blocks.
@@ -94,14 +107,27 @@ impl Place {
             // It came in by the same rules.
             STANDARD.encode(frame.unwrap_or_default())
         });
-        let Kept { told, news, over, .. } = kept.clone();
-        let content = Content { fallback, told, news, over };
+        let Kept { told, news, over, former, left_unix_ms, .. } = kept.clone();
+        let content = Content { fallback, told, news, over, former, left_unix_ms };
         let json = serde_json::to_vec(&content).unwrap_or_default();
         private::write(&self.path, &self.key.seal(&json, BOUND, &mut SystemRandomness))
     }
 }
 
 impl Kept {
+    /// What the hub hands over, or `None` when it takes it back, in the place of what was there.
+    /// Who was a member until now is not forgotten.
+    pub(crate) fn replace(&mut self, fallback: Option<Fallback>) {
+        let before = std::mem::replace(&mut self.fallback, fallback);
+        let now = self.fallback.iter().flat_map(|one| &one.members);
+        let is_in = |id: &String| now.clone().any(|member| member.id == *id);
+        let gone = before.into_iter().flat_map(|one| one.members).map(|member| member.id);
+        let gone: Vec<String> = gone.filter(|id| !is_in(id)).collect();
+        self.former.retain(|id| !is_in(id) && !gone.contains(id));
+        self.former.extend(gone);
+        self.former.drain(..self.former.len().saturating_sub(MAX_FORMER));
+    }
+
     /// The outage was told. False when that was known, or is of an outage that is over.
     pub(crate) fn was_told(&mut self, told: Told) -> bool {
         let is_known = self.told.as_ref().is_some_and(|known| known.outage == told.outage);
@@ -185,6 +211,35 @@ mod tests {
         let damaged: Vec<u8> = bytes.iter().map(|byte| byte ^ 1).collect();
         std::fs::write(&path, damaged).expect("ours");
         assert_eq!(place.read(), Kept::default());
+    }
+
+    #[test]
+    fn who_was_a_member_is_remembered_for_as_long_as_there_is_room() {
+        let of = |ids: &[u32]| {
+            let member = |id: &u32| wire::FallbackMember {
+                id: format!("{id:040x}"),
+                ..wire::FallbackMember::default()
+            };
+            Some(Fallback { members: ids.iter().map(member).collect(), ..Fallback::default() })
+        };
+        let ids = |kept: &Kept| -> Vec<u32> {
+            kept.former.iter().filter_map(|id| u32::from_str_radix(id, 16).ok()).collect()
+        };
+        let mut kept = Kept::default();
+        kept.replace(of(&[1, 2, 3]));
+        kept.replace(of(&[1, 4]));
+        assert_eq!(ids(&kept), [2, 3]);
+        kept.replace(of(&[2, 4]));
+        assert_eq!(ids(&kept), [3, 1], "one that is a member again is no former one");
+        kept.replace(None);
+        assert_eq!(ids(&kept), [3, 1, 2, 4]);
+        (10..100).for_each(|id| kept.replace(of(&[id])));
+        assert_eq!(ids(&kept), (72..99).collect::<Vec<u32>>());
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::new(folder.path(), "a key");
+        let kept = Kept { fallback: None, left_unix_ms: Some(7), ..kept };
+        place.write(&kept).expect("it can be written");
+        assert_eq!(place.read(), kept);
     }
 
     #[test]

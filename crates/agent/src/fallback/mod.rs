@@ -16,8 +16,10 @@ mod kept;
 mod letter;
 mod rate;
 mod sight;
+mod teller;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod watcher;
 
 use std::fmt;
@@ -28,14 +30,36 @@ pub(crate) use desk::Desk;
 pub use letter::Letter;
 pub(crate) use watcher::Watcher;
 
-/// Sends one message by a channel, for an agent whose hub is gone. The agent itself links no
-/// channel: it has a use for one on one day of its life.
+/// Reaches whom an agent tells when its hub is gone. The agent itself links no channel: it has a
+/// use for one on one day of its life.
 pub trait Messenger: fmt::Debug + Send + Sync {
-    /// Sends `letter` by the channel of this URL, which may lead to the hosts of `allow` besides
-    /// the public internet. The error is for the log, and holds no secret.
-    fn send<'a>(&'a self, channel: &'a str, allow: &'a [String], letter: &'a Letter)
-    -> Sending<'a>;
+    /// What it takes to send by these channels, which may lead to the hosts of `allow` besides
+    /// the public internet. It is made once for one message.
+    ///
+    /// # Errors
+    /// In words for the log, without a secret, when nothing can be sent by them at all.
+    fn open(&self, channels: &[String], allow: &[String]) -> Result<Box<dyn Post>, String>;
+}
+
+/// The targets of some channels, in their order: a channel may name several.
+pub trait Post: Send + Sync {
+    /// How many there are.
+    fn targets(&self) -> usize;
+
+    /// Sends `letter` to one of them.
+    fn send<'a>(&'a self, target: usize, letter: &'a Letter) -> Sending<'a>;
 }
 
 /// A letter on its way.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), NotSent>> + Send + 'a>>;
+
+/// Why it is not known that a letter arrived: in words for the log, without a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSent {
+    /// It will not take it another time either.
+    Refused(String),
+    /// It did not take it now.
+    NotNow(String),
+    /// It may have taken it: nothing was heard of it in time, or nothing clear.
+    Unclear(String),
+}

@@ -1,6 +1,6 @@
 //! Desks that exchange what they see, without a network between them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,14 +14,11 @@ use super::desk::Work;
 use super::*;
 
 #[derive(Debug, Default)]
-struct Nobody(Mutex<Vec<String>>);
+struct Nobody;
 
 impl Messenger for Nobody {
-    fn send<'a>(&'a self, channel: &'a str, _: &'a [String], _: &'a Letter) -> Sending<'a> {
-        Box::pin(async move {
-            self.0.lock().expect("whole").push(channel.to_owned());
-            Ok(())
-        })
+    fn open(&self, _: &[String], _: &[String]) -> Result<Box<dyn Post>, String> {
+        Err("nobody is told here".to_owned())
     }
 }
 
@@ -66,6 +63,18 @@ fn deal(keys: &[MachineKey]) -> Vec<Fallback> {
     parts.iter().map(hand).collect()
 }
 
+/// What one says that has nothing to say, of the deal of a group.
+fn unsure() -> Exchange {
+    Exchange {
+        deal: "05".repeat(16),
+        view: View::Unsure,
+        part: None,
+        told: None,
+        waits: false,
+        left_s: None,
+    }
+}
+
 impl Group {
     fn new() -> Self {
         let keys: Vec<MachineKey> = (0..3).map(|_| MachineKey::generate()).collect();
@@ -96,6 +105,7 @@ impl Group {
 
     /// One asks another one; what was answered.
     fn ask(&self, from: usize, to: usize, at: u64) -> Option<Exchange> {
+        self.desks.iter().for_each(|desk| desk.looked());
         let said = self.desks[from].exchange(second(at))?;
         let answer = self.desks[to].answer(self.keys[from].id(), &said, second(at))?;
         self.desks[from].heard(to, &answer, second(at));
@@ -110,7 +120,7 @@ async fn a_part_is_given_away_only_by_one_that_sees_the_hub_gone() {
     assert_eq!((answer.view, answer.part), (View::Unsure, None));
     // Whatever the other one says it sees.
     let part = Some("5e".repeat(32));
-    let liar = Exchange { deal: "05".repeat(16), view: View::Gone, part, told: None };
+    let liar = Exchange { view: View::Gone, part, ..unsure() };
     let answer = group.desks[1].answer(group.keys[0].id(), &liar, second(100));
     assert_eq!(answer.and_then(|answer| answer.part), None);
     let answer = group.ask(0, 1, 130).expect("a member is answered");
@@ -150,9 +160,10 @@ fn gathered(group: &Group) -> Option<Work> {
 #[tokio::test]
 async fn three_that_agree_open_whom_to_tell() {
     let group = Group::new();
-    let Some(Work::Tell { fallback, agreeing, parts }) = gathered(&group) else {
+    let Some(Work::Tell { fallback, evidence, parts }) = gathered(&group) else {
         panic!("nothing is told")
     };
+    let agreeing = evidence.agreeing;
     assert_eq!(agreeing, [0, 1, 2]);
     let whom = boxes::open(&fallback, &agreeing, &parts).expect("it opens");
     assert_eq!(whom.channels, ["json://hunter2"]);
@@ -180,8 +191,7 @@ async fn what_was_told_is_believed_by_those_who_see_the_hub_gone_and_outlives_a_
         since_unix_ms: 1,
         told_unix_ms: 2,
     };
-    let deal = "05".repeat(16);
-    let said = Exchange { deal, view: View::Told, part: None, told: Some(told.clone()) };
+    let said = Exchange { view: View::Told, told: Some(told.clone()), ..unsure() };
     // One that hears the hub does not care.
     group.desks[2].heard(0, &said, second(5));
     assert!(group.desks[2].news().is_empty());
@@ -201,7 +211,10 @@ async fn what_was_told_is_believed_by_those_who_see_the_hub_gone_and_outlives_a_
     // The hub is back for good, and goes again: that is another outage.
     (0..90).for_each(|at| again.sight.heard(second(3000 + at)));
     assert!(matches!(again.step(second(3090)), Work::Rest));
-    assert_eq!(again.exchange(second(3500)).map(|said| said.view), Some(View::Gone));
+    let said = |at| again.exchange(second(at)).map(|said| said.view);
+    assert_eq!(said(3500), Some(View::Unsure), "it has to ask the others first");
+    again.looked();
+    assert_eq!(said(3500), Some(View::Gone));
 }
 
 #[tokio::test]
@@ -218,4 +231,96 @@ async fn only_what_is_for_this_agent_is_taken_and_the_hub_can_take_it_back() {
     assert!(matches!(group.desks[0].step(second(5000)), Work::Rest));
     group.desks[1].listens("127.0.0.1:5000".parse().expect("an address"));
     assert_eq!([true, false].map(|local| group.desks[1].seat(local).port), [5000, 0]);
+}
+
+#[tokio::test]
+async fn who_was_a_member_until_the_keys_were_dealt_anew_still_hears_what_others_see() {
+    let mut group = Group::new();
+    // The hub deals to the last two, and the first one is cut off from it alone.
+    let next = |number: usize| {
+        let old = &group.deal[number];
+        let (members, boxes) = (old.members[1..].to_vec(), Vec::new());
+        Fallback { deal: [6; 16], quorum: 2, members, boxes, ..old.clone() }
+    };
+    let hands = [next(1), next(2)];
+    for (number, hand) in [1, 2].into_iter().zip(hands) {
+        group.desks[number].take(hand);
+    }
+    group.hub_at(50);
+    (51..200).for_each(|at| group.desks[1].sight.heard(second(at)));
+    let answer = group.ask(0, 1, 199).expect("it was a member");
+    assert_eq!((answer.view, answer.part), (View::Hears, None));
+    assert!(group.desks[0].exchange(second(199)).is_some_and(|said| said.waits));
+    // Its own word has no weight, and it gets no part when the hub is gone.
+    let liar = Exchange { view: View::Hears, waits: true, ..unsure() };
+    group.desks[2].looked();
+    let answer = group.desks[2].answer(group.keys[0].id(), &liar, second(400));
+    let answer = answer.expect("it was a member");
+    assert_eq!((answer.view, answer.part), (View::Gone, None));
+    assert!(!group.desks[2].exchange(second(400)).is_some_and(|said| said.waits));
+    let allowed = (0..100)
+        .filter(|_| group.desks[2].answer(group.keys[0].id(), &liar, second(401)).is_some())
+        .count();
+    assert_eq!(allowed, 19, "it is no freer than a member");
+    // That holds for one that was started anew, and for one that has no deal any more.
+    group.desks[1].write_now();
+    group.desks[1] = group.open(1);
+    let own = |group: &Group| group.desks[1].answer(group.keys[0].id(), &unsure(), second(402));
+    assert!(own(&group).is_some());
+    group.desks[1].forget();
+    (403..450).for_each(|at| group.desks[1].sight.heard(second(at)));
+    let answer = group.desks[1].answer(group.keys[0].id(), &unsure(), second(450));
+    assert_eq!(answer.map(|answer| answer.view), Some(View::Hears));
+}
+
+#[tokio::test]
+async fn one_that_told_for_a_later_deal_told_for_the_earlier_one_as_well() {
+    let group = Group::new();
+    let told = |told_at: u64| Told {
+        outage: "0e".repeat(16),
+        by: group.keys[1].id().to_string(),
+        agreed: 3,
+        since_unix_ms: 1,
+        told_unix_ms: second(told_at).unix_ms,
+    };
+    let said =
+        |at| Exchange { deal: "06".repeat(16), view: View::Told, told: Some(told(at)), ..unsure() };
+    group.hub_at(60);
+    group.desks[0].heard(1, &said(50), second(300));
+    assert!(group.desks[0].news().is_empty(), "that was an outage before this one");
+    group.desks[0].heard(1, &said(200), second(300));
+    assert_eq!(group.desks[0].news().len(), 1);
+}
+
+#[tokio::test]
+async fn that_the_hub_said_goodbye_outlives_a_restart_and_is_told_to_those_who_missed_it() {
+    let mut group = Group::new();
+    group.desks[0].hub_leaves(second(0));
+    // The others missed it.
+    for at in 125..600 {
+        for (from, to) in [(1, 2), (1, 0), (2, 0)] {
+            group.ask(from, to, at);
+        }
+        assert!(!matches!(group.desks[1].step(second(at)), Work::Tell { .. }), "{at}");
+    }
+    group.desks[0].write_now();
+    group.desks[0] = group.open(0);
+    group.desks[0].sight.blind_until(second(600));
+    let said = |group: &Group, at| group.desks[0].exchange(second(at)).expect("a deal");
+    group.desks[0].looked();
+    let after = said(&group, 1000);
+    assert_eq!((after.view, after.left_s), (View::Unsure, Some(1000)));
+    let later = said(&group, 600 + 1801);
+    assert_eq!((later.view, later.left_s), (View::Gone, None));
+    // The hub is there again: the goodbye is of the past.
+    group.desks[0].sight.heard(second(3000));
+    let _ = group.desks[0].step(second(3000));
+    group.desks[0].looked();
+    let gone = said(&group, 3000 + 121);
+    assert_eq!((gone.view, gone.left_s), (View::Gone, None));
+    group.desks[0].write_now();
+    group.desks[0] = group.open(0);
+    group.desks[0].sight.blind_until(second(4000));
+    group.desks[0].looked();
+    assert_eq!(said(&group, 4121).view, View::Gone);
 }

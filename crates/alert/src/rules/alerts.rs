@@ -77,8 +77,6 @@ pub enum Change {
     Resolved,
     /// It was pending and went away without having fired.
     Gone,
-    /// Its rule passed the group's limit: whether it is over is not known, and it is forgotten.
-    Dropped,
 }
 
 /// The alerts of one rule, by their labels.
@@ -104,11 +102,12 @@ pub(super) struct Ageing {
 }
 
 /// Takes in what was found at a moment, and returns what became of which alert, by labels. What was
-/// not found and `is_known` knows nothing of stays as it is. When there are more alerts than the limit
-/// allows, none is left, and how many there were is the error.
+/// not found and `is_known` knows nothing of stays as it is. When there would be more alerts than the
+/// limit allows, no new one is taken in, and how many there would be is the error: that there are too
+/// many says of none that it is over.
 pub(super) fn step(
     alerts: &mut Alerts,
-    seen: BTreeMap<LabelSet, Seen>,
+    mut seen: BTreeMap<LabelSet, Seen>,
     is_known: &dyn Fn(&LabelSet) -> bool,
     at_ms: i64,
     ageing: Ageing,
@@ -122,6 +121,12 @@ pub(super) fn step(
         }
     }
     alerts.retain(|_, alert| !alert.is_over(at_ms));
+    let unseen = |alert: &&Alert| alert.is_active() && !seen.contains_key(&alert.labels);
+    let active = seen.len() + alerts.values().filter(unseen).count();
+    let is_past = ageing.limit > 0 && active > ageing.limit;
+    if is_past {
+        seen.retain(|labels, _| alerts.get(labels).is_some_and(Alert::is_active));
+    }
     for (labels, seen) in seen {
         let known = alerts.remove(&labels).filter(Alert::is_active);
         let first = known.is_none().then_some(Change::Pending);
@@ -131,21 +136,8 @@ pub(super) fn step(
         }
         alerts.insert(labels, alert);
     }
-    let active = alerts.values().filter(|alert| alert.is_active()).count();
-    let is_past = ageing.limit > 0 && active > ageing.limit;
-    if is_past {
-        drop_all(alerts, at_ms, &mut changes);
-    }
     changes.sort_by(|(_, one), (_, other)| one.labels.cmp(&other.labels));
     (changes, if is_past { Err(active) } else { Ok(()) })
-}
-
-/// Forgets all alerts. What is over is over; of the others those are told that somebody had heard of.
-fn drop_all(alerts: &mut Alerts, at_ms: i64, changes: &mut Vec<(Change, Alert)>) {
-    changes.retain(|(change, _)| matches!(change, Change::Resolved | Change::Gone));
-    let known = |alert: &Alert| alert.is_active() && alert.since_ms < at_ms;
-    let dropped = std::mem::take(alerts).into_values().filter(known);
-    changes.extend(dropped.map(|alert| (Change::Dropped, alert)));
 }
 
 impl Alert {

@@ -4,7 +4,7 @@ use std::vec;
 
 use watchfire_promql::{Query, Sample, Series, Value};
 
-use super::evaluate::{self, Scene};
+use super::evaluate::{Asked, Scene};
 
 /// How many moments are asked about at once.
 const PIECE: i64 = 1_000;
@@ -42,6 +42,9 @@ pub(super) struct Answers<'a> {
     piece: Piece,
     /// The last moment of the piece.
     until_ms: i64,
+    /// Something that the piece asks for could not be read.
+    incomplete: bool,
+    parts: u32,
 }
 
 /// The answers to some moments.
@@ -59,22 +62,21 @@ struct Column {
 
 impl<'a> Answers<'a> {
     pub(super) fn of(query: &'a Query, stage: Stage, scene: &'a Scene<'a>) -> Self {
-        Self { query, stage, scene, piece: Piece::OneByOne, until_ms: i64::MIN }
+        let (piece, until_ms) = (Piece::OneByOne, i64::MIN);
+        Self { query, stage, scene, piece, until_ms, incomplete: false, parts: 1 }
     }
 
     /// The answer at a moment of the stage, later than the one before.
-    pub(super) fn at(&mut self, at_ms: i64) -> Result<Vec<Sample>, String> {
+    pub(super) fn at(&mut self, at_ms: i64) -> Result<Asked, String> {
         if at_ms > self.until_ms {
             self.ask(at_ms);
         }
         match &mut self.piece {
             Piece::Columns(columns) => {
-                Ok(columns.iter_mut().filter_map(|column| column.at(at_ms)).collect())
+                let samples = columns.iter_mut().filter_map(|column| column.at(at_ms)).collect();
+                Ok(Asked { samples, incomplete: self.incomplete })
             }
-            Piece::OneByOne => {
-                let answer = self.scene.ask(self.query, at_ms).map_err(|error| error.to_string());
-                answer.and_then(evaluate::vector)
-            }
+            Piece::OneByOne => self.scene.ask(self.query, at_ms, &mut self.parts),
         }
     }
 
@@ -87,6 +89,7 @@ impl<'a> Answers<'a> {
         let answer = (!knows_the_range(self.query))
             .then(|| self.query.range(source, range, &limits, out_of_time))
             .and_then(Result::ok);
+        self.incomplete = answer.as_ref().is_some_and(|answer| answer.incomplete);
         self.piece = match answer.map(|answer| answer.value) {
             Some(Value::Matrix(series)) => {
                 Piece::Columns(series.into_iter().map(Column::of).collect())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use watchfire_model::{LabelPair, LabelSet, NAME_LABEL, SeriesSource};
+use watchfire_model::{LabelPair, LabelSet, NAME_LABEL, Part, PartOf, SeriesSource, SourceError};
 use watchfire_promql::{Features, Limits, Query, QueryError, Sample, Value};
 
 use super::alerts::{Alert, Annotations, Seen};
@@ -55,6 +55,26 @@ pub struct Scene<'a> {
     pub external_url: &'a str,
 }
 
+/// What one question of a rule may cost on a hub. A question that costs more is asked about some
+/// servers at a time, where that is the same: so the memory that a rule takes has a bound, and a
+/// fleet has none.
+#[must_use]
+pub fn rule_limits() -> Limits {
+    // 8 or 16 bytes each, and some hundred bytes each.
+    Limits { samples: 10_000_000, series: 200_000, ..Limits::default() }
+}
+
+/// More parts than this no question is asked in, and each time there are so many more.
+const MAX_PARTS: u32 = 256;
+const MORE_PARTS: u32 = 4;
+
+/// The answer to a rule's question.
+pub(super) struct Asked {
+    pub(super) samples: Vec<Sample>,
+    /// Something that is asked for could not be read.
+    pub(super) incomplete: bool,
+}
+
 /// What is not found is not there, whatever it is.
 #[must_use]
 pub fn always_known(_: &LabelSet) -> bool {
@@ -62,11 +82,66 @@ pub fn always_known(_: &LabelSet) -> bool {
 }
 
 impl Scene<'_> {
-    /// The answer to a question at a moment.
-    pub(super) fn ask(&self, query: &Query, at_ms: i64) -> Result<Value, QueryError> {
-        let answer = query.instant(self.source, at_ms, &self.limits, self.out_of_time)?;
-        Ok(answer.value)
+    /// The answer to a question at a moment, asked in `parts`; where that is too much at once, in more.
+    pub(super) fn ask(&self, query: &Query, at_ms: i64, parts: &mut u32) -> Result<Asked, String> {
+        loop {
+            *parts = (*parts).max(1);
+            let asked = match *parts {
+                1 => self.ask_of(self.source, query, at_ms),
+                of => self.ask_in_parts(query, at_ms, of),
+            };
+            match asked {
+                Err(AskError::TooMuch(_))
+                    if *parts < MAX_PARTS && query.is_apart_by(Part::LABEL) =>
+                {
+                    *parts *= MORE_PARTS;
+                }
+                Err(AskError::TooMuch(why) | AskError::Other(why)) => return Err(why),
+                Ok(asked) => return Ok(asked),
+            }
+        }
     }
+
+    fn ask_in_parts(&self, query: &Query, at_ms: i64, of: u32) -> Result<Asked, AskError> {
+        let mut all = Asked { samples: Vec::new(), incomplete: false };
+        for number in 0..of {
+            let source = PartOf { source: self.source, part: Part { number, of } };
+            let asked = self.ask_of(&source, query, at_ms)?;
+            all.samples.extend(asked.samples);
+            all.incomplete |= asked.incomplete;
+            if all.samples.len() > self.limits.series {
+                // More parts would give no less.
+                let limit = self.limits.series;
+                let error: QueryError = SourceError::TooManySeries { limit }.into();
+                return Err(AskError::Other(error.to_string()));
+            }
+        }
+        Ok(all)
+    }
+
+    fn ask_of(
+        &self,
+        source: &dyn SeriesSource,
+        query: &Query,
+        at_ms: i64,
+    ) -> Result<Asked, AskError> {
+        let answer = query.instant(source, at_ms, &self.limits, self.out_of_time);
+        let answer = answer.map_err(|error| match &error {
+            QueryError::TooManySeries { .. } | QueryError::TooManySamples { .. } => {
+                AskError::TooMuch(error.to_string())
+            }
+            _ => AskError::Other(error.to_string()),
+        })?;
+        let samples = vector(answer.value).map_err(AskError::Other)?;
+        Ok(Asked { samples, incomplete: answer.incomplete })
+    }
+}
+
+/// Why there is no answer.
+enum AskError {
+    /// In parts there may be one.
+    TooMuch(String),
+    Other(String),
 }
 
 /// Answers the questions of the templates of one rule, and knows what these may still do.

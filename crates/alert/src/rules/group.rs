@@ -29,7 +29,8 @@ pub struct Group {
     /// How many milliseconds before the moment of evaluation the questions are asked about, where
     /// the file names them.
     pub query_offset_ms: Option<i64>,
-    /// A rule that gives more alerts or series is an error; 0 for no limit.
+    /// A rule that gives more alerts or series is an error, and none of the new ones is taken; 0 for no
+    /// limit.
     pub limit: usize,
     /// The rules, in the order in which they are evaluated.
     pub rules: Vec<Rule>,

@@ -11,7 +11,8 @@
 //! when it is evaluated, as is a second document in the file; a restart takes alerts over from rows,
 //! and not from the series `ALERTS_FOR_STATE`; time in which nobody evaluated counts neither as
 //! pending nor as kept firing, after a pause as after a restart; an alert does not end while nothing
-//! is known of its server ([`Scene::is_known`]); where a label comes out empty, the series `ALERTS` has
+//! is known of its server ([`Scene::is_known`]), and goes on when its
+//! rule gives more than the limit of its group, which takes no new ones then; where a label comes out empty, the series `ALERTS` has
 //! none of that name, and not the template's text.
 
 mod alerts;
@@ -37,7 +38,7 @@ pub use alerts::{Alert, AlertState, Annotations, Change, RESOLVED_KEPT_MS};
 pub use answers::Stage;
 pub use builtin::{BUILT_IN, BUILT_IN_FILE, built_in};
 pub use error::{Place, RuleError};
-pub use evaluate::{ALERT_NAME_LABEL, Scene, always_known};
+pub use evaluate::{ALERT_NAME_LABEL, Scene, always_known, rule_limits};
 pub use group::{Alerting, Group, Rule, RuleFile, RuleKind, Wording, Wordings};
 pub use rehearse::{Rehearsal, RehearsalError, RehearsedAlert, Stretch, rehearse};
 pub use restore::{AlertRow, Outage, PENDING_OUTAGE_MS, usual_grace_ms};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use watchfire_model::{
-    Found, FoundSeries, Hint, LabelSet, Listing, MetricFacts, Samples, Selection, SeriesSource,
-    SourceError, is_absent,
+    ABSENT, Found, FoundSeries, Hint, LabelSet, Listing, Matcher, MetricFacts, Samples, Selection,
+    SeriesSource, SourceError, is_absent,
 };
 
 /// Lays samples over a source. They are found by selectors alone: what lists names and values
@@ -13,7 +13,18 @@ pub(super) struct Overlay<'a> {
     below: &'a dyn SeriesSource,
     /// Nothing later is found below.
     until_ms: i64,
+    hidden: Option<Hidden>,
+    /// Of series with these labels there may be more than are found.
+    in_doubt: Vec<LabelSet>,
     series: BTreeMap<LabelSet, Column>,
+}
+
+/// Series of the source below that are not seen for a time.
+struct Hidden {
+    /// What they have in common.
+    labels: Vec<LabelSet>,
+    from_ms: i64,
+    until_ms: i64,
 }
 
 /// Times and values, each time later than the one before.
@@ -21,7 +32,8 @@ type Column = (Vec<i64>, Vec<f64>);
 
 impl<'a> Overlay<'a> {
     pub(super) fn over(below: &'a dyn SeriesSource) -> Self {
-        Self { below, until_ms: i64::MAX, series: BTreeMap::new() }
+        let (hidden, in_doubt, series) = (None, Vec::new(), BTreeMap::new());
+        Self { below, until_ms: i64::MAX, hidden, in_doubt, series }
     }
 
     /// Hides what is later than this in the source below.
@@ -29,23 +41,36 @@ impl<'a> Overlay<'a> {
         self.until_ms = until_ms;
     }
 
-    /// Adds a sample that is not earlier than any other of its series here. Of several at one
-    /// moment the first counts, and any value more than the end of the series.
+    /// Hides what series with any of these labels have in the source below from one moment up to
+    /// another. Those that began before end at the first of them.
+    pub(super) fn hide(&mut self, labels: Vec<LabelSet>, (from_ms, until_ms): (i64, i64)) {
+        self.hidden = Some(Hidden { labels, from_ms, until_ms });
+    }
+
+    /// Of series with any of these labels there may be more than are found.
+    pub(super) fn doubt(&mut self, labels: Vec<LabelSet>) {
+        self.in_doubt.extend(labels);
+    }
+
+    /// Adds a sample. Of several at one moment the first counts, and any value more than the end of
+    /// the series.
     pub(super) fn put(&mut self, labels: &LabelSet, at_ms: i64, value: f64) {
         let (times, values) = match self.series.get_mut(labels) {
             Some(column) => column,
             None => self.series.entry(labels.clone()).or_default(),
         };
-        match (times.last(), values.last_mut()) {
-            (Some(last), Some(end)) if *last >= at_ms => {
-                if is_absent(*end) {
-                    *end = value;
-                }
+        // Most are later than all before.
+        let place = match times.last() {
+            Some(last) if *last >= at_ms => times.partition_point(|time| *time < at_ms),
+            _ => times.len(),
+        };
+        if times.get(place) == Some(&at_ms) {
+            if is_absent(values[place]) {
+                values[place] = value;
             }
-            _ => {
-                times.push(at_ms);
-                values.push(value);
-            }
+        } else {
+            times.insert(place, at_ms);
+            values.insert(place, value);
         }
     }
 
@@ -53,7 +78,11 @@ impl<'a> Overlay<'a> {
     fn laid_over(&self, selection: &Selection<'_>, items: &mut Vec<FoundSeries>) {
         let places: HashMap<LabelSet, usize> =
             items.iter().enumerate().map(|(at, found)| (found.labels.clone(), at)).collect();
-        let fitting = self.series.iter().filter(|(labels, _)| labels.fits(selection.matchers));
+        let part = selection.hint.part;
+        let is_wanted = |labels: &LabelSet| {
+            labels.fits(selection.matchers) && part.is_none_or(|part| part.has(labels))
+        };
+        let fitting = self.series.iter().filter(|(labels, _)| is_wanted(labels));
         for (labels, (times, values)) in fitting {
             let first = times.partition_point(|time| *time <= selection.after_ms);
             let last = times.partition_point(|time| *time <= selection.until_ms);
@@ -72,6 +101,36 @@ impl<'a> Overlay<'a> {
     }
 }
 
+/// Whether a series with these labels, and more, may be what is asked for.
+pub(super) fn may_fit(labels: &LabelSet, matchers: &[Matcher]) -> bool {
+    let value =
+        |matcher: &Matcher| Some(labels.get(matcher.label())).filter(|text| !text.is_empty());
+    matchers.iter().all(|matcher| value(matcher).is_none_or(|value| matcher.holds(value)))
+}
+
+impl Hidden {
+    fn concerns(&self, matchers: &[Matcher]) -> bool {
+        self.labels.iter().any(|labels| may_fit(labels, matchers))
+    }
+
+    fn has(&self, series: &LabelSet) -> bool {
+        let is = |labels: &LabelSet| labels.iter().all(|(name, value)| series.get(name) == value);
+        self.labels.iter().any(is)
+    }
+
+    /// What is left to be seen.
+    fn rest(&self, samples: &Samples) -> Samples {
+        let all = || samples.times().iter().copied().zip(samples.values().iter().copied());
+        let mut rest: Vec<(i64, f64)> = all().filter(|(at, _)| *at < self.from_ms).collect();
+        if rest.last().is_some_and(|(_, value)| !is_absent(*value)) {
+            rest.push((self.from_ms, ABSENT));
+        }
+        rest.extend(all().filter(|(at, _)| *at > self.until_ms));
+        let (times, values): Column = rest.into_iter().unzip();
+        Samples::new(times.into(), values.into())
+    }
+}
+
 /// All samples in order; of two at one moment the upper one.
 fn merged(lower: &Samples, (times, values): (&[i64], &[f64])) -> Samples {
     let mut both: BTreeMap<i64, f64> =
@@ -84,8 +143,13 @@ fn merged(lower: &Samples, (times, values): (&[i64], &[f64])) -> Samples {
 impl SeriesSource for Overlay<'_> {
     fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
         let hides = self.until_ms < selection.until_ms;
-        if !hides && !self.series.keys().any(|labels| labels.fits(selection.matchers)) {
-            return self.below.select(selection);
+        let hidden = self.hidden.as_ref().filter(|hidden| hidden.concerns(selection.matchers));
+        let in_doubt = self.in_doubt.iter().any(|labels| may_fit(labels, selection.matchers));
+        let is_plain = !hides && hidden.is_none();
+        if is_plain && !self.series.keys().any(|labels| labels.fits(selection.matchers)) {
+            let mut found = self.below.select(selection)?;
+            found.incomplete |= in_doubt;
+            return Ok(found);
         }
         let until_ms = selection.until_ms.min(self.until_ms);
         // Samples can only be laid between others when all of those are there.
@@ -95,6 +159,11 @@ impl SeriesSource for Overlay<'_> {
             // A source may give samples beside those that were asked for.
             found.items.iter_mut().for_each(|one| one.samples = cut(&one.samples, self.until_ms));
         }
+        if let Some(hidden) = hidden {
+            let of_old = found.items.iter_mut().filter(|one| hidden.has(&one.labels));
+            of_old.for_each(|one| one.samples = hidden.rest(&one.samples));
+        }
+        found.incomplete |= in_doubt;
         self.laid_over(selection, &mut found.items);
         if found.items.len() > selection.max_series {
             return Err(SourceError::TooManySeries { limit: selection.max_series });

@@ -1,19 +1,21 @@
 //! Replays rules over a stretch of time: when they would have fired, and for how long.
 //!
 //! Each question is asked about many moments at once, and its answers go through the same hands as
-//! those of an evaluation. What a rule gives is there for the rules behind it, at all moments; a rule
-//! that asks for what a later one gives sees what is stored of it.
+//! those of an evaluation. What a rule gives is there for the rules behind it, at all moments. Where a
+//! rule asks for what it gives itself, or a later one does, the rules between are evaluated moment by
+//! moment. What is stored of rules like these is not seen within the time that is replayed: it is
+//! what other rules said.
 
 use std::collections::BTreeMap;
 
-use watchfire_model::{LabelSet, Matcher, NAME_LABEL};
+use watchfire_model::{LabelSet, Matcher};
 
 use super::alerts::{Alert, AlertState, Annotations, Change};
 use super::answers::{Answers, Stage};
-use super::evaluate::{ALERTS, ALERTS_FOR_STATE, Scene, always_known};
+use super::evaluate::{Asked, Scene, always_known};
 use super::group::{Group, Rule, RuleKind};
-use super::overlay::Overlay;
-use super::state::{Given, RuleState, Turn};
+use super::overlay::{Overlay, may_fit};
+use super::state::{Given, INCOMPLETE, RuleState, Turn, gives};
 
 /// More moments than this are refused.
 const MAX_MOMENTS: i64 = 1_000_000;
@@ -25,7 +27,10 @@ const MAX_ALERTS: usize = 1_000;
 const MAX_STRETCHES: usize = 1_000;
 
 /// More samples that rules give to later ones are refused.
-const MAX_SAMPLES: usize = 20_000_000;
+const MAX_SAMPLES: usize = 2_000_000;
+
+/// So many samples are laid down between two looks at the time.
+const BETWEEN_LOOKS: usize = 1_000;
 
 /// What a rule would have done.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -106,38 +111,71 @@ pub fn rehearse(
 ) -> Result<Vec<Rehearsal>, RehearsalError> {
     let moments = moments(stage)?;
     let scene = &Scene { is_known: &always_known, ..*scene };
-    let (mut fresh, mut samples) = (Overlay::over(scene.source), 0);
-    let mut rehearsals = Vec::new();
-    for (number, rule) in group.rules.iter().enumerate() {
-        let mut replay = Replay::new(number, moments);
-        let wanted = wanted(rule, &group.rules[number + 1..]);
-        let given = replay.run(group, rule, stage, &Scene { source: &fresh, ..*scene }, &wanted)?;
-        samples += given.len();
-        if samples > MAX_SAMPLES {
-            return Err(RehearsalError::TooManySamples);
+    let mut fresh = Overlay::over(scene.source);
+    let hidden = stage.earlier(group.query_offset_ms.unwrap_or(0));
+    let own = group.rules.iter().flat_map(gives).collect();
+    fresh.hide(own, (hidden.from_ms, hidden.until_ms));
+    let (mut replays, mut samples): (Vec<Replay<'_>>, usize) = (Vec::new(), 0);
+    while replays.len() < group.rules.len() {
+        let first = replays.len();
+        let last = last_together(&group.rules, first);
+        let mut block: Vec<Replay<'_>> =
+            (first..=last).map(|number| Replay::new(group, number, moments)).collect();
+        match block.as_mut_slice() {
+            [alone] if !asks_for(alone.rule, alone.rule) => {
+                alone.run(stage, scene, &mut fresh, &mut samples)?;
+            }
+            block => together(block, stage, scene, &mut fresh, &mut samples)?,
         }
-        for (labels, at_ms, value) in given {
-            fresh.put(&labels, at_ms, value);
-        }
-        if matches!(rule.kind, RuleKind::Alerting(_)) {
-            rehearsals.push(replay.done(stage.until_ms));
-        }
+        replays.append(&mut block);
     }
-    Ok(rehearsals)
+    replays.retain(|replay| matches!(replay.rule.kind, RuleKind::Alerting(_)));
+    Ok(replays.into_iter().map(|replay| replay.done(stage.until_ms)).collect())
 }
 
-/// The selectors of later rules that may find what a rule gives.
-fn wanted<'a>(rule: &Rule, later: &'a [Rule]) -> Vec<&'a [Matcher]> {
-    let names: &[&str] = match rule.kind {
-        RuleKind::Alerting(_) => &[ALERTS, ALERTS_FOR_STATE],
-        RuleKind::Recording(_) => &[&rule.name],
-    };
-    let holds =
-        |matcher: &Matcher, name: &str| matcher.label() != NAME_LABEL || matcher.holds(name);
-    let may_find = |selector: &&[Matcher]| {
-        names.iter().any(|name| selector.iter().all(|matcher| holds(matcher, name)))
-    };
-    later.iter().flat_map(|rule| rule.expr.selectors()).filter(may_find).collect()
+/// Whether one rule may find what another gives.
+fn asks_for(one: &Rule, other: &Rule) -> bool {
+    let given = gives(other);
+    let finds = |selector: &[Matcher]| given.iter().any(|labels| may_fit(labels, selector));
+    one.expr.selectors().into_iter().any(finds)
+}
+
+/// The last rule without which those from `first` on cannot be replayed one after the other.
+fn last_together(rules: &[Rule], first: usize) -> usize {
+    let (mut last, mut number) = (first, first);
+    while number <= last {
+        let later =
+            (last + 1..rules.len()).filter(|later| asks_for(&rules[number], &rules[*later]));
+        last = later.max().unwrap_or(last);
+        number += 1;
+    }
+    last
+}
+
+/// Evaluates rules moment by moment, as a hub does.
+fn together(
+    block: &mut [Replay<'_>],
+    stage: Stage,
+    scene: &Scene<'_>,
+    fresh: &mut Overlay<'_>,
+    samples: &mut usize,
+) -> Result<(), RehearsalError> {
+    for at_ms in stage.moments() {
+        for replay in &mut *block {
+            let scene = Scene { source: &*fresh, ..*scene };
+            let series_at_ms = replay.series_at_ms(at_ms);
+            let asked = scene.ask(&replay.rule.expr, series_at_ms, &mut replay.parts);
+            let given = replay.take(at_ms, stage.step_ms, &scene, asked)?;
+            count(samples, given.len())?;
+            given.iter().for_each(|(labels, value)| fresh.put(labels, series_at_ms, *value));
+        }
+    }
+    Ok(())
+}
+
+fn count(samples: &mut usize, more: usize) -> Result<(), RehearsalError> {
+    *samples += more;
+    if *samples > MAX_SAMPLES { Err(RehearsalError::TooManySamples) } else { Ok(()) }
 }
 
 fn moments(stage: Stage) -> Result<i64, RehearsalError> {
@@ -149,47 +187,84 @@ fn moments(stage: Stage) -> Result<i64, RehearsalError> {
 }
 
 /// A rule on its way through time.
-struct Replay {
+struct Replay<'a> {
+    group: &'a Group,
+    rule: &'a Rule,
+    /// The selectors that may find what it gives.
+    wanted: Vec<&'a [Matcher]>,
     state: RuleState,
+    parts: u32,
     told: Rehearsal,
     alerts: BTreeMap<LabelSet, Track>,
 }
 
-impl Replay {
-    fn new(rule: usize, moments: i64) -> Self {
-        let told = Rehearsal { rule, moments, ..Rehearsal::default() };
-        Self { state: RuleState::default(), told, alerts: BTreeMap::new() }
+impl<'a> Replay<'a> {
+    fn new(group: &'a Group, number: usize, moments: i64) -> Self {
+        let rule = &group.rules[number];
+        let told = Rehearsal { rule: number, moments, ..Rehearsal::default() };
+        let given = gives(rule);
+        let finds = |selector: &&[Matcher]| given.iter().any(|labels| may_fit(labels, selector));
+        let all = group.rules.iter().flat_map(|rule| rule.expr.selectors());
+        let wanted = all.filter(finds).collect();
+        let (state, alerts) = (RuleState::default(), BTreeMap::new());
+        Self { group, rule, wanted, state, parts: 1, told, alerts }
     }
 
-    /// Evaluates the rule at each moment, and returns the samples that later rules want.
+    fn series_at_ms(&self, at_ms: i64) -> i64 {
+        at_ms.saturating_sub(self.group.query_offset_ms.unwrap_or(0))
+    }
+
+    /// Evaluates the rule at each moment, and lays down what others want of it.
     fn run(
         &mut self,
-        group: &Group,
-        rule: &Rule,
         stage: Stage,
         scene: &Scene<'_>,
-        wanted: &[&[Matcher]],
-    ) -> Result<Vec<(LabelSet, i64, f64)>, RehearsalError> {
-        let offset_ms = group.query_offset_ms.unwrap_or(0);
-        let mut answers = Answers::of(&rule.expr, stage.earlier(offset_ms), scene);
-        let mut samples = Vec::new();
+        fresh: &mut Overlay<'_>,
+        samples: &mut usize,
+    ) -> Result<(), RehearsalError> {
+        let earlier = Scene { source: &*fresh, ..*scene };
+        let asked = stage.earlier(self.group.query_offset_ms.unwrap_or(0));
+        let mut answers = Answers::of(&self.rule.expr, asked, &earlier);
+        let mut given = Vec::new();
         for at_ms in stage.moments() {
-            let series_at_ms = at_ms.saturating_sub(offset_ms);
-            let (grace_until_ms, limit) = (i64::MIN, group.limit);
-            let turn = Turn { at_ms, series_at_ms, grace_until_ms, gap_ms: stage.step_ms, limit };
-            let given = self.state.take(rule, turn, scene, answers.at(series_at_ms));
-            if (scene.out_of_time)() {
+            let series_at_ms = self.series_at_ms(at_ms);
+            let series = self.take(at_ms, stage.step_ms, &earlier, answers.at(series_at_ms))?;
+            count(samples, series.len())?;
+            given.extend(series.into_iter().map(|(labels, value)| (labels, series_at_ms, value)));
+        }
+        for (number, (labels, at_ms, value)) in given.into_iter().enumerate() {
+            if number % BETWEEN_LOOKS == 0 && (scene.out_of_time)() {
                 return Err(RehearsalError::OutOfTime);
             }
-            self.note(at_ms, &given);
-            let series = given.series.into_iter();
-            let fitting = series.filter(|(labels, _)| wanted.iter().any(|one| labels.fits(one)));
-            samples.extend(fitting.map(|(labels, value)| (labels, series_at_ms, value)));
-            if samples.len() > MAX_SAMPLES {
-                return Err(RehearsalError::TooManySamples);
-            }
+            fresh.put(&labels, at_ms, value);
         }
-        Ok(samples)
+        Ok(())
+    }
+
+    /// Takes in the answer at a moment, and returns the series that others want.
+    fn take(
+        &mut self,
+        at_ms: i64,
+        step_ms: i64,
+        scene: &Scene<'_>,
+        asked: Result<Asked, String>,
+    ) -> Result<Vec<(LabelSet, f64)>, RehearsalError> {
+        let series_at_ms = self.series_at_ms(at_ms);
+        let (grace_until_ms, limit) = (i64::MIN, self.group.limit);
+        let turn = Turn { at_ms, series_at_ms, grace_until_ms, gap_ms: step_ms, limit };
+        // What cannot be read today was there then, or was not: it is told, and no more.
+        let incomplete = asked.as_ref().is_ok_and(|asked| asked.incomplete);
+        let asked = asked.map(|asked| Asked { incomplete: false, ..asked });
+        let mut given = self.state.take(self.rule, turn, scene, asked);
+        if (scene.out_of_time)() {
+            return Err(RehearsalError::OutOfTime);
+        }
+        if incomplete && given.error.is_none() {
+            given.fault.get_or_insert_with(|| INCOMPLETE.to_owned());
+        }
+        self.note(at_ms, &given);
+        let is_wanted = |series: &(LabelSet, f64)| self.wanted.iter().any(|one| series.0.fits(one));
+        Ok(given.series.into_iter().filter(is_wanted).collect())
     }
 
     /// Writes down what happened at a moment.
@@ -243,7 +318,7 @@ impl Track {
         self.open = match change {
             Change::Pending => Some((AlertState::Pending, at_ms)),
             Change::Firing => Some((AlertState::Firing, at_ms)),
-            Change::Resolved | Change::Gone | Change::Dropped => None,
+            Change::Resolved | Change::Gone => None,
         };
     }
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
-use watchfire_model::{ABSENT, LabelPair, LabelSet, is_absent};
+use watchfire_model::{ABSENT, LabelPair, LabelSet, NAME_LABEL, is_absent};
 use watchfire_promql::Sample;
 
 use super::alerts::{self, Ageing, Alert, Alerts, Change};
-use super::evaluate::{self, Scene};
+use super::evaluate::{self, ALERT_NAME_LABEL, ALERTS, ALERTS_FOR_STATE, Asked, Scene};
 use super::group::{Alerting, Group, Rule, RuleKind};
 use super::overlay::Overlay;
 
@@ -38,6 +38,8 @@ pub(super) struct RuleState {
     /// The series that it gave last.
     pub(super) series: BTreeSet<LabelSet>,
     health: Health,
+    /// In how many parts its question is asked, because it is too much for one.
+    parts: u32,
 }
 
 /// How the last evaluation of a rule went.
@@ -86,7 +88,13 @@ pub(super) struct Given {
     pub(super) error: Option<String>,
     /// What is wrong with what it gave.
     pub(super) fault: Option<String>,
+    /// There may be series that it should have given.
+    pub(super) is_in_doubt: bool,
 }
+
+/// What the health of a rule says while something that it asks for cannot be read.
+pub(super) const INCOMPLETE: &str =
+    "something that it asks for cannot be read: until it can, nothing counts as over";
 
 impl GroupState {
     /// A group of which nothing was evaluated yet.
@@ -109,6 +117,13 @@ impl GroupState {
     #[must_use]
     pub fn evaluated_every(mut self, interval_ms: i64) -> Self {
         self.interval_ms = interval_ms;
+        self
+    }
+
+    /// For a group that is not evaluated yet: why.
+    #[must_use]
+    pub fn waiting(mut self, why: &str) -> Self {
+        self.rules.iter_mut().for_each(|rule| rule.health = Health::Bad(why.to_owned()));
         self
     }
 
@@ -189,6 +204,9 @@ impl GroupState {
         written.put_all(ended.collect(), series_at_ms, &mut fresh);
         for (number, (rule, state)) in self.group.rules.iter().zip(&mut self.rules).enumerate() {
             let given = state.evaluate(rule, turn, &Scene { source: &fresh, ..*scene });
+            if given.is_in_doubt {
+                fresh.doubt(gives(rule));
+            }
             written.put_all(given.series, series_at_ms, &mut fresh);
             let change = |(change, alert)| AlertChange { rule: number, change, alert };
             evaluation.alerts.extend(given.changes.into_iter().map(change));
@@ -217,9 +235,9 @@ pub(super) struct Turn {
 
 impl RuleState {
     /// Asks the rule's question, and takes in the answer.
-    fn evaluate(&mut self, rule: &Rule, turn: Turn, scene: &Scene<'_>) -> Given {
-        let answer = scene.ask(&rule.expr, turn.series_at_ms).map_err(|error| error.to_string());
-        self.take(rule, turn, scene, answer.and_then(evaluate::vector))
+    pub(super) fn evaluate(&mut self, rule: &Rule, turn: Turn, scene: &Scene<'_>) -> Given {
+        let answer = scene.ask(&rule.expr, turn.series_at_ms, &mut self.parts);
+        self.take(rule, turn, scene, answer)
     }
 
     /// Takes in the answer to the rule's question. An error leaves all as it was.
@@ -228,16 +246,24 @@ impl RuleState {
         rule: &Rule,
         turn: Turn,
         scene: &Scene<'_>,
-        answer: Result<Vec<Sample>, String>,
+        answer: Result<Asked, String>,
     ) -> Given {
-        let given = answer.and_then(|samples| match &rule.kind {
-            RuleKind::Recording(labels) => recorded(rule, labels, turn, samples),
-            RuleKind::Alerting(alerting) => self.alerted(rule, alerting, turn, scene, &samples),
+        let incomplete = answer.as_ref().is_ok_and(|asked| asked.incomplete);
+        let given = answer.and_then(|asked| match &rule.kind {
+            RuleKind::Recording(labels) => recorded(rule, labels, turn, asked.samples),
+            RuleKind::Alerting(alerting) => self.alerted(rule, alerting, turn, scene, &asked),
         });
         let mut given = given.unwrap_or_else(|why| Given { error: Some(why), ..Given::default() });
+        if incomplete && given.error.is_none() {
+            given.fault.get_or_insert_with(|| INCOMPLETE.to_owned());
+        }
         let wrong = given.error.as_ref().or(given.fault.as_ref());
         self.health = wrong.map_or(Health::Good, |why| Health::Bad(why.clone()));
-        if given.error.is_none() {
+        let is_recorded = matches!(rule.kind, RuleKind::Recording(_));
+        given.is_in_doubt = given.error.is_some() || (incomplete && is_recorded);
+        if incomplete && is_recorded {
+            self.series.extend(given.series.iter().map(|(labels, _)| labels.clone()));
+        } else if given.error.is_none() {
             self.end_others(&mut given.series);
         }
         given
@@ -249,9 +275,9 @@ impl RuleState {
         alerting: &Alerting,
         turn: Turn,
         scene: &Scene<'_>,
-        samples: &[Sample],
+        asked: &Asked,
     ) -> Result<Given, String> {
-        let (seen, fault) = evaluate::alerts(rule, alerting, samples, turn.at_ms, scene)?;
+        let (seen, fault) = evaluate::alerts(rule, alerting, &asked.samples, turn.at_ms, scene)?;
         let ageing = Ageing {
             for_ms: alerting.for_ms,
             keep_firing_for_ms: alerting.keep_firing_for_ms,
@@ -259,11 +285,12 @@ impl RuleState {
             gap_ms: turn.gap_ms,
             limit: turn.limit,
         };
-        let (changes, held) =
-            alerts::step(&mut self.alerts, seen, scene.is_known, turn.at_ms, ageing);
-        let error = held.err().map(|count| too_many(turn.limit, count, "alerts"));
+        let is_known = |labels: &LabelSet| !asked.incomplete && (scene.is_known)(labels);
+        let (changes, held) = alerts::step(&mut self.alerts, seen, &is_known, turn.at_ms, ageing);
+        let fault = held.err().map(|count| too_many(turn.limit, count, "alerts")).or(fault);
         let active = self.alerts.values().filter(|alert| alert.is_active());
-        Ok(Given { series: active.flat_map(evaluate::series_of).collect(), changes, error, fault })
+        let series = active.flat_map(evaluate::series_of).collect();
+        Ok(Given { series, changes, fault, ..Given::default() })
     }
 
     /// Ends the series that were given before and are not given now.
@@ -286,6 +313,20 @@ fn recorded(
         return Err(too_many(turn.limit, series.len(), "series"));
     }
     Ok(Given { series, ..Given::default() })
+}
+
+/// What all series have in common that a rule gives, in one or more ways.
+pub(super) fn gives(rule: &Rule) -> Vec<LabelSet> {
+    let pair = |name: &str, value: &str| -> LabelPair { (name.into(), value.into()) };
+    match &rule.kind {
+        RuleKind::Recording(labels) => {
+            let name = pair(NAME_LABEL, &rule.name);
+            vec![LabelSet::new([name].into_iter().chain(labels.iter().cloned()))]
+        }
+        RuleKind::Alerting(_) => [ALERTS, ALERTS_FOR_STATE]
+            .map(|name| LabelSet::new([pair(NAME_LABEL, name), pair(ALERT_NAME_LABEL, &rule.name)]))
+            .to_vec(),
+    }
 }
 
 fn too_many(limit: usize, count: usize, what: &str) -> String {

@@ -1,5 +1,6 @@
 //! What the alert desk knows of the store.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
@@ -7,7 +8,8 @@ use watchfire_model::{
     Incident, IncidentId, LabelSet, Labels, Moment, NotificationId, ServerName, Severity,
 };
 
-use super::{ActiveAlert, Firing};
+use super::change::FLAPS;
+use super::{Firing, Poster, Round};
 
 /// What the store holds and what is decided about it. A transaction works on a copy, which takes
 /// the place of the book when the transaction is durable; copies share what did not change.
@@ -49,20 +51,22 @@ pub(super) struct Open {
 
 /// An alert of an open incident.
 #[derive(Debug, Clone)]
-pub(super) struct Alert {
-    pub(super) id: i64,
-    pub(super) incident: IncidentId,
-    pub(super) source: Arc<str>,
-    pub(super) labels: LabelSet,
-    pub(super) annotations: Vec<(String, String)>,
-    pub(super) generator_url: String,
+pub(crate) struct Alert {
+    pub(crate) id: i64,
+    pub(crate) incident: IncidentId,
+    pub(crate) source: Arc<str>,
+    pub(crate) labels: LabelSet,
+    pub(crate) annotations: Vec<(String, String)>,
+    pub(crate) generator_url: String,
     pub(super) value: Option<f64>,
-    pub(super) severity: Severity,
+    pub(crate) severity: Severity,
     /// The server that it is about.
-    pub(super) server: Option<ServerName>,
-    pub(super) starts_ms: i64,
-    pub(super) updated_ms: i64,
-    pub(super) ends_ms: Option<i64>,
+    pub(crate) server: Option<ServerName>,
+    /// Who sent it first since the start of the hub, where several share its source.
+    pub(super) poster: Option<Arc<str>>,
+    pub(crate) starts_ms: i64,
+    pub(crate) updated_ms: i64,
+    pub(crate) ends_ms: Option<i64>,
     /// When it was over.
     pub(super) over_ms: Option<i64>,
     /// Its source names it no more, and its server is not up, so that this may mean nothing.
@@ -70,7 +74,7 @@ pub(super) struct Alert {
     /// What each user knows of it.
     pub(super) told: Vec<(Arc<str>, Told)>,
     /// Why nobody is told now.
-    pub(super) muted: Option<Arc<str>>,
+    pub(crate) muted: Option<Arc<str>>,
 }
 
 /// What a user knows of an alert.
@@ -137,14 +141,24 @@ impl Alert {
         names.iter().find_map(of).map_or("", |(_, text)| text)
     }
 
-    /// Takes over what its source says now.
-    pub(super) fn refresh(&mut self, firing: &Firing, at_ms: i64) {
-        self.annotations.clone_from(&firing.annotations);
-        self.generator_url.clone_from(&firing.generator_url);
+    /// Takes over what its source says now, with the words unless there is no room for them.
+    pub(super) fn refresh(&mut self, firing: &Firing, round: &Round, with_words: bool) {
+        if with_words {
+            self.say(firing);
+        }
         self.value = firing.value;
         self.ends_ms = firing.ends_ms;
-        self.updated_ms = at_ms;
+        self.updated_ms = round.at_ms;
         self.is_missing = false;
+        if self.poster.is_none() {
+            self.poster = round.poster.as_ref().map(Poster::name);
+        }
+    }
+
+    /// Takes over the words that its source has for it now.
+    pub(super) fn say(&mut self, firing: &Firing) {
+        self.annotations.clone_from(&firing.annotations);
+        self.generator_url.clone_from(&firing.generator_url);
     }
 }
 
@@ -231,34 +245,49 @@ impl Book {
         open.flat_map(|open| open.alerts.iter()).filter_map(|id| self.alerts.get(id))
     }
 
-    pub(super) fn firing(&self) -> Vec<ActiveAlert> {
-        let mut firing: Vec<ActiveAlert> =
-            self.alerts.values().filter(|alert| alert.fires()).map(|alert| active(alert)).collect();
-        firing.sort_unstable_by_key(|alert| alert.id);
-        firing
+    /// Forgets how alerts came and went where that is of more than `most`, or of more text than so
+    /// many bytes: half of what the source has that has most of it. What comes and goes just now
+    /// is remembered before the rest, and the newest before the older.
+    pub(super) fn forget_flaps(&mut self, most: usize, most_bytes: usize) {
+        let text = |key: &Key| -> usize {
+            key.1.iter().map(|(name, value)| name.len() + value.len()).sum()
+        };
+        let mut of_source: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
+        for key in self.flaps.keys() {
+            let (count, bytes) = of_source.entry(key.0.clone()).or_default();
+            *count += 1;
+            *bytes += text(key);
+        }
+        let sums = of_source.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let is_worse = |one: &(usize, usize)| if sums.0 > most { one.0 } else { one.1 };
+        if sums.0 <= most && sums.1 <= most_bytes {
+            return;
+        }
+        let worst = of_source.iter().max_by_key(|(_, used)| is_worse(used));
+        let Some((source, _)) = worst else { return };
+        let last = |flap: &Flap| flap.fired.last().map(|at| at.monotonic);
+        let of_worst = self.flaps.iter().filter(|(key, _)| key.0 == *source);
+        let mut oldest: Vec<_> = of_worst
+            .map(|(key, flap)| ((flap.fired.len() >= FLAPS, last(flap)), key.clone()))
+            .collect();
+        oldest.sort_unstable_by_key(|(rank, _)| *rank);
+        for (_, key) in oldest.iter().take(oldest.len().div_ceil(2)) {
+            self.flaps.remove_mut(key);
+        }
     }
 
-    pub(super) fn sources(&self) -> Vec<String> {
-        let fires = |id: &i64| self.alerts.get(id).is_some_and(|alert| alert.fires());
-        let firing = self.by_source.iter().filter(|(_, of_source)| of_source.values().any(fires));
-        let mut sources: Vec<String> = firing.map(|(source, _)| source.to_string()).collect();
-        sources.sort_unstable();
-        sources
-    }
-}
-
-fn active(alert: &Alert) -> ActiveAlert {
-    ActiveAlert {
-        id: alert.id,
-        incident: alert.incident,
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        severity: alert.severity,
-        server: alert.server.clone(),
-        starts_ms: alert.starts_ms,
-        updated_ms: alert.updated_ms,
-        ends_ms: alert.ends_ms,
-        generator_url: alert.generator_url.clone(),
-        muted: alert.muted.as_ref().map(|why| why.to_string()),
+    pub(super) fn firing_by_source(&self) -> BTreeMap<String, Vec<Firing>> {
+        let mut by_source: BTreeMap<String, Vec<Firing>> = BTreeMap::new();
+        for alert in self.alerts.values().filter(|alert| alert.fires()) {
+            by_source.entry(alert.source.to_string()).or_default().push(Firing {
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                value: alert.value,
+                starts_ms: alert.starts_ms,
+                ends_ms: alert.ends_ms,
+                generator_url: alert.generator_url.clone(),
+            });
+        }
+        by_source
     }
 }

@@ -1,18 +1,19 @@
 //! An alert fires, or is over: what that makes of its incident, and who is to be told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use watchfire_alert::clean;
 use watchfire_model::{
-    Incident, IncidentId, IncidentKind, IncidentState, Moment, Presence, Severity, TimelineEntry,
-    TimelineKind,
+    Incident, IncidentId, IncidentKind, IncidentState, Moment, Notification, Presence, Severity,
+    TimelineEntry, TimelineKind,
 };
 use watchfire_store::{AlertRow, Batch, NewIncidentRow, StoreError, StoredAlert};
 
 use super::book::{Alert, Book, Flap, Subject};
-use super::take::{Touched, closed};
-use super::{AlertDesk, Firing, Tools, subject};
+use super::take::{From, Touched, closed};
+use super::{AlertDesk, Firing, Poster, Tools, subject};
 
 /// What fires within this time after its server came back belongs to that trouble.
 const AFTERMATH: Duration = Duration::from_secs(10 * 60);
@@ -25,6 +26,9 @@ const LONGEST_NAME: usize = 60;
 const LONGEST_WORDS: usize = 300;
 /// How many times of an alert are remembered.
 const MAX_FIRED: usize = 16;
+/// Of how many alerts that is remembered, and the most text of their labels, in bytes.
+const MAX_FLAPS: usize = 20_000;
+const MAX_FLAP_TEXT: usize = 32 << 20;
 
 /// One transaction of the alert desk.
 pub(super) struct Work<'t> {
@@ -34,22 +38,29 @@ pub(super) struct Work<'t> {
     pub(super) now: Moment,
     /// Something was put into the outbox.
     pub(super) is_told: bool,
+    /// Whom escalations called, by incident, as far as that was asked.
+    pub(super) called: HashMap<IncidentId, Vec<Notification>>,
+    /// Something fired.
+    has_fires: bool,
     touched: Touched,
 }
 
 impl<'t> Work<'t> {
     pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
         let (tools, now) = (&desk.tools, desk.tools.fleet.now());
-        Self { desk, tools, book, now, is_told: false, touched: Touched::new() }
+        let touched = Touched::new();
+        let (is_told, has_fires, called) = (false, false, HashMap::new());
+        Self { desk, tools, book, now, is_told, called, has_fires, touched }
     }
 
     /// An alert fires that was not in any open incident.
     pub(super) fn fire(
         &mut self,
         batch: &Batch<'_>,
-        source: &Arc<str>,
+        from: From<'_>,
         firing: &Firing,
     ) -> Result<(), StoreError> {
+        let source = from.source;
         let server = subject::server_of(&self.tools.fleet, &firing.labels);
         let severity = Severity::of_label(firing.labels.get("severity"));
         let subject = subject::subject(server.as_ref(), &firing.labels);
@@ -81,6 +92,7 @@ impl<'t> Work<'t> {
             value: firing.value,
             severity,
             server,
+            poster: from.poster.map(Poster::name),
             starts_ms,
             updated_ms: self.now.unix_ms,
             ends_ms: firing.ends_ms,
@@ -103,27 +115,45 @@ impl<'t> Work<'t> {
             return Ok(());
         };
         let mut alert = (*known).clone();
-        alert.refresh(firing, self.now.unix_ms);
-        alert.over_ms = None;
+        alert.say(firing);
+        (alert.value, alert.ends_ms) = (firing.value, firing.ends_ms);
+        (alert.updated_ms, alert.is_missing, alert.over_ms) = (self.now.unix_ms, false, None);
         alert.starts_ms = firing.starts_ms.min(self.now.unix_ms);
         let fired = self.note_fire(&alert.key());
         batch.change_alert(&row(&alert, fired))?;
         self.has_fired(batch, alert)
     }
 
-    /// Its source says that an alert is over. Of a server that is not up, nothing that is missing
-    /// means anything: it is looked at again later.
-    pub(super) fn end(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+    /// Its source does not name an alert any more, or calls it over. Of a server that is not up, and
+    /// while the hub does not see well, nothing that is missing means anything: it is looked at again
+    /// later.
+    pub(super) fn end(
+        &mut self,
+        batch: &Batch<'_>,
+        id: i64,
+        is_said: bool,
+    ) -> Result<(), StoreError> {
         let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
             return Ok(());
         };
         let mut alert = (*known).clone();
-        if !self.is_settled(&alert) {
+        let is_final = is_said && alert.server.is_none();
+        if !is_final && !self.is_settled(&alert) {
             alert.is_missing = true;
             self.book.alerts.insert_mut(id, Arc::new(alert));
             return Ok(());
         }
         self.is_over(batch, alert)
+    }
+
+    /// The rule of an alert was removed: nobody looks for it any more, whoever is away.
+    pub(super) fn removed(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+        let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
+            return Ok(());
+        };
+        let text = format!("{}: its rule was removed", name_of(&known));
+        self.line(batch, known.incident, TimelineKind::Resolved, text)?;
+        self.is_over(batch, (*known).clone())
     }
 
     /// An alert is over.
@@ -134,6 +164,7 @@ impl<'t> Work<'t> {
     ) -> Result<(), StoreError> {
         (alert.over_ms, alert.is_missing, alert.muted) = (Some(self.now.unix_ms), false, None);
         batch.change_alert(&row(&alert, self.fired_ms(&alert)))?;
+        self.note_called(batch, &mut alert)?;
         if !self.flaps(&alert) {
             let text = format!("{} is over", name_of(&alert));
             self.line(batch, alert.incident, TimelineKind::Resolved, text)?;
@@ -224,6 +255,9 @@ impl<'t> Work<'t> {
         mut self,
         batch: &Batch<'_>,
     ) -> Result<(Book, Vec<Incident>, bool), StoreError> {
+        if self.has_fires {
+            self.book.forget_flaps(MAX_FLAPS, MAX_FLAP_TEXT);
+        }
         let mut changed = Vec::new();
         let mut touched: Vec<IncidentId> = self.touched.drain().collect();
         touched.sort_unstable();
@@ -296,6 +330,7 @@ impl<'t> Work<'t> {
         flap.fired.drain(..old);
         let unix_ms = flap.unix_ms();
         self.book.flaps.insert_mut(key.clone(), flap);
+        self.has_fires = true;
         unix_ms
     }
 

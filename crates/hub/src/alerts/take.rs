@@ -7,17 +7,14 @@ use std::sync::{Arc, PoisonError};
 use watchfire_model::{Incident, IncidentId, IncidentState, LabelSet};
 use watchfire_store::{Batch, StoreError};
 
-use super::book::{Book, OfSource};
+use super::book::{Alert, Book, OfSource};
 use super::change::Work;
+use super::share::{Poster, Room, Taken};
 use super::{AlertDesk, Firing, Round};
 use crate::events::Event;
 
-/// The most alerts in all, those included that are over and whose incident goes on.
-pub(super) const MAX_ALERTS: usize = 50_000;
-/// The most alerts of one source.
-pub(super) const MAX_OF_SOURCE: usize = 10_000;
-/// The most text that an alert may bring along, in bytes.
-const MAX_TEXT: usize = 64 << 10;
+/// Of so many sources it is known which round was the last.
+const MAX_SOURCES: usize = 20_000;
 /// How many changes share one transaction. A round of thousands goes in parts: what is to be said
 /// of a server that is down must not wait for all of them at the database. A part is whole in
 /// itself, and the round that comes again makes up for those that failed.
@@ -28,64 +25,101 @@ pub(super) const PART: usize = 500;
 enum Change<'a> {
     New(&'a Firing),
     Again(i64, &'a Firing),
+    /// Its source says so.
     Over(i64),
+    /// Its source does not name it any more.
+    Missing(i64),
+    /// Its source has no such rule any more.
+    Removed(i64),
+}
+
+/// Where a round comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct From<'r> {
+    pub(super) source: &'r Arc<str>,
+    pub(super) poster: Option<&'r Poster>,
 }
 
 impl AlertDesk {
     /// Takes over what a source says. It blocks.
-    pub(super) fn take_now(&self, round: &Round) -> Result<(), StoreError> {
+    pub(crate) fn take_now(&self, round: &Round) -> Result<Taken, StoreError> {
         let mut slot = self.lock();
+        if self.is_late(round) {
+            return Ok(Taken::default());
+        }
         let mut book = self.loaded(&mut slot)?.clone();
         let now = self.tools.fleet.now();
         let source: Arc<str> = round.source.as_str().into();
-        let changes = self.compare(&mut book, &source, round, now.unix_ms);
+        let (changes, mut taken) = self.compare(&mut book, &source, round, now.unix_ms);
         // What only its values changed of needs no transaction.
         self.keep(&mut slot, book);
+        let of = From { source: &source, poster: round.poster.as_ref() };
         for part in changes.chunks(PART) {
-            match self.store_part(&mut slot, &source, part) {
+            match self.store_part(&mut slot, of, part) {
                 Err(error) if !error.is_temporary() => {
                     tracing::error!(%source, %error, "alerts cannot be stored together");
-                    self.store_singly(&mut slot, &source, part)?;
+                    taken.not_stored += self.store_singly(&mut slot, of, part)?;
                 }
                 done => done?,
             }
         }
-        Ok(())
+        Ok(taken)
+    }
+
+    /// Whether a later round of the source was taken already: a group that is read anew does not
+    /// wait for ever for what it still had to say before.
+    fn is_late(&self, round: &Round) -> bool {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        match orders.get_mut(&round.source) {
+            Some(last) if *last > round.order => return true,
+            Some(last) => *last = round.order,
+            None => {
+                if orders.len() >= MAX_SOURCES {
+                    orders.clear();
+                }
+                orders.insert(round.source.clone(), round.order);
+            }
+        }
+        false
     }
 
     fn store_part(
         &self,
         slot: &mut Option<Book>,
-        source: &Arc<str>,
+        of: From<'_>,
         part: &[Change<'_>],
     ) -> Result<(), StoreError> {
         self.transact(slot, |batch, work| {
             part.iter().try_for_each(|change| match *change {
-                Change::New(firing) => work.fire(batch, source, firing),
+                Change::New(firing) => work.fire(batch, of, firing),
                 Change::Again(id, firing) => work.fire_again(batch, id, firing),
-                Change::Over(id) => work.end(batch, id),
+                Change::Over(id) => work.end(batch, id, true),
+                Change::Missing(id) => work.end(batch, id, false),
+                Change::Removed(id) => work.removed(batch, id),
             })
         })
     }
 
     /// What stands in the way of a part must hold up nothing else of it. It is tried again with
-    /// the next round.
+    /// the next round. Says how much that is.
     fn store_singly(
         &self,
         slot: &mut Option<Book>,
-        source: &Arc<str>,
+        of: From<'_>,
         part: &[Change<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
+        let (source, mut missing) = (of.source, 0);
         for one in part.chunks(1) {
-            match self.store_part(slot, source, one) {
+            match self.store_part(slot, of, one) {
                 Err(error) if !error.is_temporary() => {
+                    missing += 1;
                     let not_stored = self.not_stored.fetch_add(1, Ordering::Relaxed) + 1;
                     tracing::error!(%source, %error, not_stored, "an alert cannot be stored");
                 }
                 done => done?,
             }
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// What the round changes. What still fires is refreshed in the book.
@@ -95,15 +129,12 @@ impl AlertDesk {
         source: &Arc<str>,
         round: &'a Round,
         now_ms: i64,
-    ) -> Vec<Change<'a>> {
+    ) -> (Vec<Change<'a>>, Taken) {
         let known: OfSource = book.by_source.get(source).cloned().unwrap_or_default();
         let mut changes = Vec::new();
         let mut named: HashSet<&LabelSet> = HashSet::new();
-        let mut left_out = 0;
-        let (mut room, mut room_of_source) = (
-            MAX_ALERTS.saturating_sub(book.alerts.size()),
-            MAX_OF_SOURCE.saturating_sub(known.size()),
-        );
+        let mut taken = Taken::default();
+        let mut room = Room::of(book, &known, round.poster.as_ref());
         for firing in &round.alerts {
             if firing.ends_ms.is_some_and(|end| end <= now_ms) {
                 let over = known.get(&firing.labels).and_then(|id| book.alerts.get(id));
@@ -116,34 +147,41 @@ impl AlertDesk {
                 continue;
             }
             match known.get(&firing.labels).and_then(|id| book.alerts.get(id)).cloned() {
-                Some(alert) if alert.fires() => {
-                    let mut alert = (*alert).clone();
-                    alert.refresh(firing, round.at_ms);
-                    book.alerts.insert_mut(alert.id, Arc::new(alert));
+                Some(alert) => {
+                    let words = room.exchange(&alert, firing);
+                    words.err().into_iter().for_each(|why| taken.leave_out(why));
+                    if alert.fires() {
+                        let mut alert = (*alert).clone();
+                        alert.refresh(firing, round, words.is_ok());
+                        book.alerts.insert_mut(alert.id, Arc::new(alert));
+                    } else if words.is_ok() {
+                        changes.push(Change::Again(alert.id, firing));
+                    }
                 }
-                Some(alert) => changes.push(Change::Again(alert.id, firing)),
-                None if room == 0 || room_of_source == 0 || text_of(firing) > MAX_TEXT => {
-                    left_out += 1;
-                }
-                None => {
-                    room -= 1;
-                    room_of_source -= 1;
-                    changes.push(Change::New(firing));
-                }
+                None => match room.admit(firing) {
+                    Ok(()) => changes.push(Change::New(firing)),
+                    Err(why) => taken.leave_out(why),
+                },
             }
         }
+        let left_out = taken.left_out();
         if left_out > 0 {
             let in_all = self.left_out.fetch_add(left_out, Ordering::Relaxed) + left_out;
             tracing::warn!(%source, left_out, in_all, "alerts are left out: too many or too large");
         }
-        if round.is_whole {
-            let gone = known.iter().filter(|(labels, _)| !named.contains(labels));
-            // What is missing already is looked at when its server is back.
-            let gone = gone.filter_map(|(_, id)| book.alerts.get(id));
-            let gone = gone.filter(|alert| alert.fires() && !alert.is_missing);
-            changes.extend(gone.map(|alert| Change::Over(alert.id)));
-        }
-        changes
+        let unnamed = known.iter().filter(|(labels, _)| !named.contains(labels));
+        let unnamed = unnamed.filter_map(|(_, id)| book.alerts.get(id));
+        let is_removed =
+            |alert: &Alert| round.rules.as_ref().is_some_and(|rules| !rules.contains(alert.name()));
+        changes.extend(unnamed.filter(|alert| alert.fires()).filter_map(
+            |alert| match round.is_whole {
+                true if is_removed(alert) => Some(Change::Removed(alert.id)),
+                // What is missing already is looked at when its server is back.
+                true if !alert.is_missing => Some(Change::Missing(alert.id)),
+                _ => None,
+            },
+        ));
+        (changes, taken)
     }
 
     /// The book, read from the store before its first use.
@@ -199,13 +237,6 @@ impl AlertDesk {
             None => Event::Incident(incident.server, row),
         });
     }
-}
-
-/// How much text an alert brings along, in bytes.
-fn text_of(firing: &Firing) -> usize {
-    let labels = firing.labels.iter().map(|(name, value)| name.len() + value.len());
-    let said = firing.annotations.iter().map(|(name, text)| name.len() + text.len());
-    labels.chain(said).sum::<usize>() + firing.generator_url.len()
 }
 
 /// An incident as it is once it is over.

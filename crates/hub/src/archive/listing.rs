@@ -159,7 +159,7 @@ impl<T: Ord> Least<T> {
 
     pub(crate) fn found(self) -> Found<T> {
         let Self { items, cut_off, .. } = self;
-        Found { items: items.into_iter().collect(), warnings: Vec::new(), cut_off }
+        Found { cut_off, ..Found::all(items.into_iter().collect()) }
     }
 }
 

@@ -35,6 +35,9 @@ impl SeriesSource for ArchiveSource {
             if (selection.out_of_time)() {
                 return Err(SourceError::OutOfTime);
             }
+            if selection.hint.part.is_some_and(|part| !part.has_instance(place.name().as_str())) {
+                continue;
+            }
             let held = matching.held_by(&place.labels);
             if !matching.may_fit(held) {
                 continue;
@@ -55,7 +58,8 @@ impl SeriesSource for ArchiveSource {
             each_once(&mut items, first);
         }
         let warnings = warnings(&question);
-        Ok(Found { items, warnings, cut_off: false })
+        let incomplete = question.damaged > 0;
+        Ok(Found { incomplete, warnings, ..Found::all(items) })
     }
 
     fn series(&self, listing: &Listing<'_>) -> Result<Found<LabelSet>, SourceError> {

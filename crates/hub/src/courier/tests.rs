@@ -99,6 +99,23 @@ impl Office {
     }
 }
 
+#[tokio::test]
+async fn what_was_to_go_by_a_channel_that_is_no_more_dies_with_a_word() {
+    let office = Office::with(Answer::reply(200, "{}"), |store, _| {
+        let new = trouble(store, "a-1", "ada");
+        put(store, &new);
+        // What a start with another config does.
+        store.know_channels(&[]);
+    });
+    let id = NotificationId(1);
+    office.courier.arrived.notify_one();
+    office.until_state(id, NotificationState::Dead).await;
+    let tries = office.tries(id);
+    let why = "this channel is in the config no more".to_owned();
+    assert_eq!(tries.last().expect("a try").outcome, DeliveryOutcome::Refused { why });
+    assert_eq!((office.asked().len(), tries[0].channel.scheme()), (0, "mailto"));
+}
+
 fn message_id_of(request: &Request) -> String {
     request.form("h:Message-ID").expect("a mail has an id")
 }

@@ -4,6 +4,7 @@ mod cut;
 mod disk;
 mod flapping;
 mod leaving;
+mod missed;
 mod order;
 mod others;
 mod property;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use watchfire_alert::told::News;
 use watchfire_alert::{EscalatedFacts, EscalatedMember, Recipient, escalated_content, message_id};
 use watchfire_model::{
-    Channel, Content, Incident, IncidentId, IncidentKind, IncidentState, Moment, NotificationKind,
+    Channel, Content, Incident, IncidentId, IncidentState, Moment, NotificationKind,
     NotificationState, Severity, TimelineEntry, TimelineKind,
 };
 use watchfire_store::{Batch, NewNotification, StoreError, Teller, Thread};
 
 use super::Escalator;
 use super::look::Due;
+use super::muted::Hush;
 use crate::reader::Reader;
 
 const KIND: NotificationKind = NotificationKind::Escalated;
@@ -31,12 +32,13 @@ struct Letter<'a> {
 }
 
 impl Escalator {
-    pub(super) fn go_through(&self, due: &[Due<'_>], now: Moment) -> Result<usize, StoreError> {
+    pub(super) fn go_through(&self, due: &[Due<'_>], hush: &Hush<'_>) -> Result<usize, StoreError> {
+        let now = hush.now;
         let (count, changed) = self.store.write(|batch| {
             let mut letters: Vec<Letter<'_>> = Vec::new();
             let mut changed = Vec::new();
             for one in due {
-                changed.extend(self.take(batch, one, now, &mut letters)?);
+                changed.extend(self.take(batch, one, hush, &mut letters)?);
             }
             letters.iter().try_for_each(|letter| self.write(batch, letter, now))?;
             Ok((letters.len(), changed))
@@ -51,13 +53,14 @@ impl Escalator {
         &'a self,
         batch: &Batch<'_>,
         due: &Due<'a>,
-        now: Moment,
+        hush: &Hush<'_>,
         letters: &mut Vec<Letter<'a>>,
     ) -> Result<Option<Incident>, StoreError> {
+        let now = hush.now;
         let is_untended =
             |one: &Incident| one.state == IncidentState::Open && one.acknowledged.is_none();
         let family = batch.family(due.done.root)?.into_iter().filter(is_untended);
-        let loud: Vec<Incident> = family.filter(|one| !self.is_muted(one, now)).collect();
+        let loud: Vec<Incident> = family.filter(|one| !self.is_muted(one, hush)).collect();
         // What is muted is looked at again once it is not.
         if loud.is_empty() {
             return Ok(None);
@@ -116,18 +119,6 @@ impl Escalator {
             incidents: Vec::new(),
         };
         (!letter.channels.is_empty()).then_some((incident, letter))
-    }
-
-    /// An incident of alerts is when all of its alerts are, be it because of their own labels.
-    fn is_muted(&self, incident: &Incident, now: Moment) -> bool {
-        let Some(labels) = self.labels_of(incident) else { return false };
-        if incident.kind == IncidentKind::Presence {
-            return self.muting.of_server(&labels, now).is_some();
-        }
-        let alerts = self.alerts.iter().flat_map(|desk| desk.active());
-        let mut muted = alerts.filter(|alert| alert.incident == incident.id).peekable();
-        let all = muted.peek().is_some() && muted.all(|alert| alert.muted.is_some());
-        all || self.muting.of(&labels, &labels, now).is_some()
     }
 
     /// A letter has a thread of its own: it must not wait for those that reached nobody.

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use watchfire_alert::told::{Stage, due_stages};
 use watchfire_model::{Incident, IncidentId, Labels, Moment, Severity};
-use watchfire_store::{FirstTold, StageDone, StoreError};
+use watchfire_store::{Families, StageDone, StoreError};
 
+use super::muted::Hush;
 use super::{Anchor, Escalator};
 
-/// Stages that one look goes through; the next one goes on.
+/// Stages that one look goes through, or few more; the next one goes on.
 const MAX_AT_ONCE: usize = 500;
+/// Families of incidents that are read at a time.
+const FAMILIES_AT_ONCE: usize = 5000;
 
 /// A stage that is due.
 pub(super) struct Due<'a> {
@@ -23,54 +26,80 @@ pub(super) struct Due<'a> {
     pub(super) waited: Duration,
 }
 
+/// What one look has found so far.
+#[derive(Default)]
+struct Found<'a> {
+    due: Vec<Due<'a>>,
+    anchors: HashMap<(IncidentId, String), Anchor>,
+}
+
 impl Escalator {
     /// Goes through what is due, and says how many letters were written.
     pub(super) fn look(&self, now: Moment) -> Result<usize, StoreError> {
-        let told = self.store.first_told()?;
-        let told: Vec<FirstTold> =
-            told.into_iter().filter(|one| self.plans.contains_key(&one.user)).collect();
-        if told.is_empty() {
-            self.anchors().clear();
-            return Ok(0);
+        let users: Vec<&str> = self.plans.keys().map(String::as_str).collect();
+        let (hush, mut found) = (self.hush(now), Found::default());
+        let mut after = IncidentId(0);
+        while let Some(families) = self.store.untended_families(after, FAMILIES_AT_ONCE)? {
+            self.look_at(families, &users, &hush, &mut found)?;
+            after = families.last();
         }
-        let untended = self.store.untended()?;
-        let back: HashMap<IncidentId, i64> = self.store.taken_back()?.into_iter().collect();
+        let Found { due, anchors } = found;
+        *self.anchors() = anchors;
+        if due.is_empty() { Ok(0) } else { self.go_through(&due, &hush) }
+    }
+
+    /// Looks what is due of some families. What is muted takes nobody else's place: it is looked
+    /// at again once it is not.
+    fn look_at<'a>(
+        &'a self,
+        families: Families,
+        users: &[&str],
+        hush: &Hush<'_>,
+        found: &mut Found<'a>,
+    ) -> Result<(), StoreError> {
+        let told = self.store.first_told(families, users)?;
+        if told.is_empty() {
+            return Ok(());
+        }
+        let back: HashMap<IncidentId, i64> = self.store.taken_back(families)?.into_iter().collect();
         let mut done: HashMap<(IncidentId, String), Vec<usize>> = HashMap::new();
-        for one in self.store.stages_done()? {
+        for one in self.store.stages_done(families)? {
             done.entry((one.root, one.user)).or_default().push(one.stage);
         }
-        let mut worst: HashMap<IncidentId, Severity> = HashMap::new();
-        for incident in &untended {
-            let severity = worst.entry(incident.root()).or_insert(incident.severity);
-            *severity = (*severity).max(incident.severity);
+        let mut untended: HashMap<IncidentId, Vec<Incident>> = HashMap::new();
+        for incident in self.store.untended(families)? {
+            untended.entry(incident.root()).or_default().push(incident);
         }
-        let mut due = Vec::new();
-        let mut anchors = HashMap::with_capacity(told.len());
+        let mut muted: HashMap<IncidentId, bool> = HashMap::new();
         for one in told {
-            let (Some((from, plan)), Some(severity)) =
-                (self.plans.get_key_value(&one.user), worst.get(&one.root))
+            let (Some((from, plan)), Some(family)) =
+                (self.plans.get_key_value(&one.user), untended.get(&one.root))
             else {
                 continue;
             };
+            let Some(severity) = family.iter().map(|one| one.severity).max() else { continue };
             // What is critical does not wait for its user to be awake, and neither does this.
-            let since =
-                if *severity == Severity::Critical { one.unix_ms } else { one.left_unix_ms };
+            let since = if severity == Severity::Critical { one.unix_ms } else { one.left_unix_ms };
             let since = back.get(&one.root).map_or(since, |back| since.max(*back));
             let key = (one.root, one.user);
-            let anchor = self.anchor(&key, since, now);
-            let waited = anchor.before.saturating_add(now.since(anchor.seen));
+            let anchor = self.anchor(&key, since, hush.now);
+            let waited = anchor.before.saturating_add(hush.now.since(anchor.seen));
             let gone = done.get(&key).map_or(&[][..], Vec::as_slice);
-            due.extend(due_stages(plan, *severity, waited, gone).into_iter().map(|stage| Due {
+            let stages = due_stages(plan, severity, waited, gone);
+            found.anchors.insert(key.clone(), anchor);
+            let is_full = found.due.len() >= MAX_AT_ONCE;
+            let is_muted = || family.iter().all(|one| self.is_muted(one, hush));
+            if stages.is_empty() || is_full || *muted.entry(key.0).or_insert_with(is_muted) {
+                continue;
+            }
+            found.due.extend(stages.into_iter().map(|stage| Due {
                 done: StageDone { root: key.0, user: key.1.clone(), stage },
                 stage: &plan.stages[stage],
                 from,
                 waited,
             }));
-            anchors.insert(key, anchor);
         }
-        *self.anchors() = anchors;
-        due.truncate(MAX_AT_ONCE);
-        if due.is_empty() { Ok(0) } else { self.go_through(&due, now) }
+        Ok(())
     }
 
     /// The labels by which it is known who may know of an incident; `None` is nobody.

@@ -170,7 +170,9 @@ fn who_may_not_know_is_not_told_and_the_stage_is_passed() {
     let id = house.trouble("a-1", 0);
     assert_eq!(house.look(10 * MINUTE), 0, "cem sees team b alone");
     assert!(house.letters().is_empty() && house.lines(id).is_empty());
-    assert_eq!(house.store.stages_done().expect("readable").len(), 1);
+    let families = house.store.untended_families(IncidentId(0), 1).expect("readable");
+    let done = house.store.stages_done(families.expect("one")).expect("readable");
+    assert_eq!(done.len(), 1);
     assert_eq!(house.look(11 * MINUTE), 1);
     assert_eq!(house.letters()[0].user, "bob");
 }
@@ -233,4 +235,121 @@ fn less_than_critical_is_escalated_where_the_config_says_so() {
     };
     house.store.write(less).expect("the store works");
     assert_eq!((house.look(10 * MINUTE), house.look(20 * MINUTE)), (0, 1));
+}
+
+/// Incidents of servers that nobody watches, of each of which `user` was told at the start.
+fn crowd(store: &Store, count: usize, server: &str, user: &str) {
+    let write = |batch: &watchfire_store::Batch<'_>| {
+        for number in 0..count {
+            let name = format!("{server}-{number}");
+            let id = batch.open_incident(&watchfire_store::NewIncidentRow {
+                kind: watchfire_model::IncidentKind::Presence,
+                severity: Severity::Critical,
+                part_of: None,
+                server: crate::testing::name(&name),
+                labels: None,
+                presence: watchfire_model::Presence::Down,
+                cause: String::new(),
+                silence_began: None,
+                judged: moment(0),
+                hub_stalled: Duration::ZERO,
+            })?;
+            let told = letter(Some(id), user, NotificationKind::Down, &["terminal:"], &name);
+            batch.enqueue(&told)?;
+        }
+        Ok(())
+    };
+    store.write(write).expect("the store works");
+}
+
+#[test]
+fn those_without_a_plan_take_no_place_of_others() {
+    let house = house();
+    crowd(&house.store, 5001, "z", "cem");
+    house.trouble("a-1", 0);
+    assert_eq!(house.look(11 * MINUTE), 1);
+    let all = house.store.pending_after(watchfire_model::NotificationId(0), 10_000);
+    assert_eq!(all.expect("readable").last().expect("a letter").user, "bob");
+}
+
+#[test]
+fn what_is_muted_takes_no_place_of_what_is_not() {
+    let start = moment(0).unix_ms;
+    let maintenance = Maintenance {
+        name: "many".to_owned(),
+        scope: Scope::new(vec![
+            watchfire_model::Selector::parse(r#"name=~"a-x.*""#).expect("a matcher"),
+        ]),
+        window: Window::Once(start, start + 86_400_000),
+    };
+    let mut house = with(vec![stage(10, Some("bob"), &[])], vec![maintenance]);
+    let names: Vec<String> = (0..501).map(|number| format!("a-x-{number}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("a-1");
+    house.escalator.fleet = fleet_of(&names, &[], &manual_clock().0);
+    crowd(&house.store, 501, "a-x", "ada");
+    house.trouble("a-1", 0);
+    assert_eq!(house.look(11 * MINUTE), 1);
+    assert_eq!(house.letters().len(), 1);
+}
+
+/// A desk of alerts beside the escalator, in whose store ada was told of what fires.
+fn with_alert(labels: &[(&str, &str)]) -> (House, IncidentId) {
+    let mut house = with(vec![stage(10, Some("bob"), &[])], Vec::new());
+    let desk = AlertDesk::new(crate::alerts::Tools {
+        fleet: house.escalator.fleet.clone(),
+        store: house.store.clone(),
+        recipients: Vec::new(),
+        muting: house.escalator.muting.clone(),
+        events: crate::events::Events::new(),
+        courier: Arc::default(),
+        ack_links: None,
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub".to_owned(),
+        wording: Default::default(),
+    });
+    let desk = Arc::new(desk);
+    let alert = crate::alerts::Firing {
+        labels: watchfire_model::LabelSet::of(labels),
+        annotations: Vec::new(),
+        value: None,
+        starts_ms: moment(0).unix_ms,
+        ends_ms: None,
+        generator_url: String::new(),
+    };
+    let round = crate::alerts::Round {
+        source: "rules/x/g".to_owned(),
+        alerts: vec![alert],
+        is_whole: true,
+        at_ms: moment(0).unix_ms,
+        poster: None,
+        rules: None,
+        order: 0,
+    };
+    desk.take_now(&round).expect("the store works");
+    let id = desk.active().all()[0].incident;
+    let told = letter(Some(id), "ada", NotificationKind::Firing, &["terminal:"], "fires");
+    house.store.write(|batch| batch.enqueue(&told)).expect("the store works");
+    house.escalator.alerts = Some(desk);
+    (house, id)
+}
+
+#[test]
+fn a_silence_by_the_name_of_an_alert_holds_its_escalation_too() {
+    let on_fire = [("alertname", "OnFire"), ("instance", "a-1"), ("severity", "critical")];
+    for (matchers, letters) in [(r#"alertname="OnFire""#, 0), (r#"alertname="Other""#, 1)] {
+        let (house, _) = with_alert(&on_fire);
+        let selector = watchfire_model::Selector::parse(matchers).expect("matchers");
+        let silence = watchfire_alert::told::Silence {
+            matchers: selector.matchers().to_vec(),
+            from_ms: moment(0).unix_ms,
+            to_ms: moment(60 * MINUTE).unix_ms,
+            author: "ada".to_owned(),
+            comment: String::new(),
+        };
+        let scope = Scope::everything();
+        let one = crate::muting::Standing::new("1".to_owned(), silence, scope, moment(0));
+        house.escalator.muting.hold(vec![Arc::new(one)]);
+        assert_eq!(house.look(11 * MINUTE), letters, "{matchers}");
+    }
 }

@@ -19,11 +19,21 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 pub(super) struct Place(PathBuf);
 
+/// What is kept of a deal.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) deal: Deal,
+    /// Its keys were given away in an outage: the next deal has others.
+    pub(super) is_used: bool,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content {
     terms: String,
     /// The message to each member.
     hands: Vec<String>,
+    #[serde(default)]
+    is_used: bool,
 }
 
 impl Place {
@@ -32,7 +42,7 @@ impl Place {
     }
 
     /// What is there. What cannot be read is dealt anew.
-    pub(super) fn read(&self) -> Option<Deal> {
+    pub(super) fn read(&self) -> Option<Kept> {
         let is_small = fs::metadata(&self.0).is_ok_and(|found| found.len() <= MAX_FILE_BYTES);
         let bytes = is_small.then(|| fs::read(&self.0).ok())??;
         let content: Content = serde_json::from_slice(&bytes).ok()?;
@@ -46,17 +56,18 @@ impl Place {
             .collect();
         let deal = Deal { terms: content.terms, hands: hands? };
         let is_whole = deal.members().len() == deal.hands.len() && !deal.hands.is_empty();
-        is_whole.then_some(deal)
+        is_whole.then_some(Kept { deal, is_used: content.is_used })
     }
 
     /// Keeps it as a whole or not at all.
-    pub(super) fn write(&self, deal: &Deal) -> io::Result<()> {
+    pub(super) fn write(&self, kept: &Kept) -> io::Result<()> {
+        let Kept { deal, is_used } = kept;
         let frame = |hand: &wire::Fallback| {
             let frame = wire::encode(&Message::Fallback(Box::new(hand.clone())));
             frame.map(|frame| STANDARD.encode(frame)).map_err(io::Error::other)
         };
         let hands: io::Result<Vec<String>> = deal.hands.iter().map(frame).collect();
-        let content = Content { terms: deal.terms.clone(), hands: hands? };
+        let content = Content { terms: deal.terms.clone(), hands: hands?, is_used: *is_used };
         let json = serde_json::to_vec(&content).map_err(io::Error::other)?;
         let fresh = self.0.with_extension("new");
         match fs::remove_file(&fresh) {
@@ -92,8 +103,11 @@ mod tests {
         let agent = AgentId::of_public_key(b"one");
         let member = Member { agent, server: "web-1".to_owned(), address: None };
         let deal = Deal::new(&terms, vec![member], &mut SystemRandomness);
-        place.write(&deal).expect("it can be written");
-        assert!(place.read().is_some_and(|read| read == deal && read.is_of(&terms)));
+        for is_used in [true, false] {
+            let kept = Kept { deal: deal.clone(), is_used };
+            place.write(&kept).expect("it can be written");
+            assert!(place.read().is_some_and(|read| read == kept && read.deal.is_of(&terms)));
+        }
         let path = folder.path().join(FILE);
         let mode = fs::metadata(&path).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -58,7 +58,7 @@ impl Room {
         })
     }
 
-    fn told(&self, index: usize, outage: u8) {
+    fn told(&self, index: usize, outage: u8) -> bool {
         let told = FallbackTold {
             outage: [outage; 16],
             by: agent(index).to_string(),
@@ -66,7 +66,7 @@ impl Room {
             since_unix_ms: 1,
             told_unix_ms: 2,
         };
-        self.fallbacks.told(agent(index), told);
+        self.fallbacks.told(agent(index), told)
     }
 }
 
@@ -105,7 +105,8 @@ fn a_hub_that_begins_anew_has_the_same_deal_and_one_with_other_terms_another() {
     let room = Room::new(3);
     (0..3).for_each(|index| room.greet(index, None));
     let deal = room.dealt_within(10).expect("all are there");
-    room.fallbacks.place.write(&deal).expect("it can be written");
+    let kept = Kept { deal: deal.clone(), is_used: false };
+    room.fallbacks.place.write(&kept).expect("it can be written");
     let open =
         |terms| Fallbacks::open(terms, room.folder.path(), room.fleet.clone(), room.clock.clone());
     let again = Room { fallbacks: open(Some(terms())), ..Room::new(3) };
@@ -121,19 +122,54 @@ fn each_outage_is_told_of_once_and_the_keys_are_dealt_anew() {
     let room = Room::new(3);
     (0..3).for_each(|index| room.greet(index, None));
     let deal = room.dealt_within(10).expect("all are there");
-    (0..3).for_each(|index| room.told(index, 7));
+    assert!((0..3).all(|index| !room.told(index, 7)), "it is not on disk yet");
     assert_eq!(room.fallbacks.state().news.len(), 1);
     let next = room.dealt_within(10).expect("another deal");
     assert!(next.id() != deal.id() && next.members() == deal.members());
     room.told(0, 8);
     assert_eq!(room.fallbacks.state().news.len(), 2);
-    (0..100).for_each(|outage| room.told(0, outage));
+    assert!((0..100).all(|outage| !room.told(0, outage)));
     assert_eq!(room.fallbacks.state().news.len(), MAX_NEWS);
     for outage in 0..100 {
         room.hand.advance(NEWS_TIME);
         room.told(0, outage);
+        room.fallbacks.state().is_known([outage; 16]);
+        assert!(room.told(1, outage), "it need not be said again");
     }
     assert_eq!(room.fallbacks.state().known.len(), MAX_KNOWN);
+    assert!(room.fallbacks.state().news.is_empty());
+}
+
+#[test]
+fn what_cannot_be_told_yet_is_no_outage_less_and_is_not_forgotten() {
+    let room = Room::new(3);
+    (0..3).for_each(|index| room.greet(index, None));
+    for _ in 0..100 {
+        assert!(!room.told(0, 7));
+        assert_eq!(room.fallbacks.state().news.len(), 1, "it is said again");
+        room.fallbacks.state().is_put_off([7; 16]);
+    }
+}
+
+#[test]
+fn used_keys_are_dealt_anew_also_by_a_hub_that_was_started_anew_meanwhile() {
+    for is_used in [true, false] {
+        let room = Room::new(3);
+        (0..3).for_each(|index| room.greet(index, None));
+        let deal = room.dealt_within(10).expect("all are there");
+        let kept = Kept { deal: deal.clone(), is_used };
+        room.fallbacks.place.write(&kept).expect("it can be written");
+        let fallbacks = Fallbacks::open(
+            Some(terms()),
+            room.folder.path(),
+            room.fleet.clone(),
+            room.clock.clone(),
+        );
+        let again = Room { fallbacks, ..room };
+        (0..3).for_each(|index| again.greet(index, Some(deal.id())));
+        let next = again.dealt_within(10);
+        assert_eq!(next.is_some_and(|next| next.id() != deal.id()), is_used);
+    }
 }
 
 #[test]
@@ -141,6 +177,6 @@ fn who_takes_no_part_has_nothing_to_tell() {
     let room = Room::new(4);
     (0..3).for_each(|index| room.greet(index, None));
     room.dealt_within(10).expect("all are there");
-    room.told(3, 7);
+    assert!(room.told(3, 7), "it need not say it again");
     assert!(room.fallbacks.state().news.is_empty());
 }

@@ -6,6 +6,7 @@ mod ack;
 mod acknowledge;
 mod alertmanager;
 mod asker;
+mod audit;
 mod changer;
 mod channels;
 mod client;
@@ -24,9 +25,11 @@ mod prometheus;
 mod reply;
 mod route;
 mod rows;
+mod rule_files;
 mod runs;
 mod servers;
 mod session;
+mod sessions;
 mod silences;
 mod stream;
 mod token;
@@ -37,7 +40,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -59,6 +62,7 @@ use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
+use crate::audit::Audit;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -67,7 +71,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
-use crate::rules::Board;
+use crate::rules::{Board, Made};
 use crate::runs::Runs;
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
@@ -96,7 +100,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 34] = [
+const ROUTES: [Route; 40] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -133,6 +137,19 @@ const ROUTES: [Route; 34] = [
     ("/api/runs/{id}/stream", || get(runs::stream)),
     ("/api/runbooks", || get(runs::runbooks)),
     ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
+    ("/api/rules/files", || get(rule_files::list)),
+    ("/api/rules/files/{*file}", || {
+        get(rule_files::one)
+            .put(rule_files::put)
+            .delete(rule_files::remove)
+            .layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
+    }),
+    ("/api/rules/check", || {
+        post(rule_files::check).layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
+    }),
+    ("/api/sessions", || get(sessions::list)),
+    ("/api/sessions/{id}", || delete(sessions::end)),
+    ("/api/audit", || get(audit::list)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -192,6 +209,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Arc<Disk>,
     /// Rules and their alerts.
     pub(crate) rules: Board,
+    /// Files of rules that are made.
+    pub(crate) made: Made,
     /// What links begin with.
     pub(crate) public_url: String,
 }
@@ -209,10 +228,13 @@ struct App {
     questions: Questions,
     /// For a rehearsal of rules.
     rehearsing: Arc<Semaphore>,
+    /// For the reading of files of rules that somebody writes.
+    checking: Arc<Semaphore>,
     writing: Writing,
     posting: Posting,
     open: OpenDoor,
     ack_pace: ack::Pace,
+    audit: Audit,
 }
 
 type AppState = Arc<App>;
@@ -249,6 +271,7 @@ pub(crate) fn router(parts: Parts) -> Router {
 
 fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
+    let audit = Audit::new(parts.store.clone(), parts.clock.clone());
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
     Arc::new(App {
         parts,
@@ -261,10 +284,12 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         rehearsing: Arc::new(Semaphore::new(1)),
+        checking: Arc::new(Semaphore::new(rule_files::AT_A_TIME)),
         writing: Writing::default(),
         posting: Posting::default(),
         open: OpenDoor::default(),
         ack_pace: ack::Pace::default(),
+        audit,
     })
 }
 
@@ -276,6 +301,7 @@ fn routes(app: AppState) -> Router {
         .fallback(reply::no_such_path)
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::outcome))
         .layer(middleware::from_fn_with_state(app.clone(), headers::guard))
         .with_state(app)
 }

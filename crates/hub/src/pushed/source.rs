@@ -121,7 +121,10 @@ impl SeriesSource for PushedSource {
         let Selection { matchers, after_ms, until_ms: to_ms, out_of_time, .. } = *selection;
         let span = PushedSpan { from_ms: after_ms.saturating_add(1), to_ms, out_of_time };
         let mut gathering = Gathering::new(selection);
-        self.each_part(matchers, &span, &mut |history, sender, found| {
+        self.each_part(matchers, &span, &mut |history, sender, mut found| {
+            if let Some(part) = selection.hint.part {
+                found.retain(|(_, labels)| part.has(labels));
+            }
             gathering.of_some(history, sender, found, &span)
         })?;
         Ok(gathering.done())
@@ -255,7 +258,8 @@ impl<'a> Gathering<'a> {
             labels,
             samples: Samples::new(times.into(), values.into()),
         });
-        Found { items: items.collect(), warnings: self.warnings, cut_off: false }
+        let incomplete = !self.warnings.is_empty();
+        Found { incomplete, warnings: self.warnings, ..Found::all(items.collect()) }
     }
 }
 

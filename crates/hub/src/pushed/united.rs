@@ -35,6 +35,7 @@ impl<A: SeriesSource, B: SeriesSource> SeriesSource for United<A, B> {
         })?;
         add(&mut found.items, other.items);
         found.warnings.extend(other.warnings);
+        found.incomplete |= other.incomplete;
         Ok(found)
     }
 
@@ -66,6 +67,7 @@ impl<A: SeriesSource, B: SeriesSource> SeriesSource for United<A, B> {
         // Stable: where both know a metric, the first one's words come first.
         found.items.sort_by(|one, other| one.name.cmp(&other.name));
         found.warnings.extend(other.warnings);
+        found.incomplete |= other.incomplete;
         found.cut_off |= other.cut_off || found.items.len() > limit;
         found.items.truncate(limit);
         Ok(found)
@@ -88,6 +90,7 @@ fn both<T: Ord>(mut one: Found<T>, other: Found<T>, limit: usize) -> Found<T> {
         one.items.sort();
         one.items.dedup();
     }
+    one.incomplete |= other.incomplete;
     one.cut_off |= other.cut_off || one.items.len() > limit;
     one.items.truncate(limit);
     one.warnings.extend(other.warnings);

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use watchfire_alert::rules::{Group, GroupState};
 
+use crate::config::Locked;
+
 /// A group is known by its file and its name.
 pub(super) type Key = (Arc<str>, String);
 
@@ -18,6 +20,14 @@ pub(crate) struct Board(Arc<Inner>);
 struct Inner {
     groups: Mutex<BTreeMap<Key, Arc<Watched>>>,
     reloads: Mutex<Reloads>,
+    files: Mutex<Files>,
+}
+
+/// The files that are read and not made, and whether made ones are evaluated beside them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    pub(crate) locked: Arc<[Locked]>,
+    pub(crate) has_made: bool,
 }
 
 /// How the reading of the files went.
@@ -36,6 +46,9 @@ pub(crate) struct Watched {
     pub(crate) counts: Counts,
     /// Whether the store has something of it.
     pub(super) is_kept: AtomicBool,
+    /// Of which turn what came of it was kept, for tests.
+    #[cfg(test)]
+    pub(super) kept_of: std::sync::atomic::AtomicI64,
     snapshot: Mutex<Snapshot>,
 }
 
@@ -81,6 +94,14 @@ impl Board {
         lock(&self.0.groups).values().cloned().collect()
     }
 
+    pub(crate) fn files(&self) -> Files {
+        lock(&self.0.files).clone()
+    }
+
+    pub(crate) fn show_files(&self, files: Files) {
+        *lock(&self.0.files) = files;
+    }
+
     pub(crate) fn reloads(&self) -> Reloads {
         *lock(&self.0.reloads)
     }
@@ -116,6 +137,8 @@ impl Watched {
             interval_ms,
             counts: Counts::default(),
             is_kept: AtomicBool::new(false),
+            #[cfg(test)]
+            kept_of: std::sync::atomic::AtomicI64::new(0),
             snapshot: Mutex::new(snapshot),
         }
     }

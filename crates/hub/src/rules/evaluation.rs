@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use watchfire_alert::go_template;
-use watchfire_alert::rules::{Evaluation, GroupState, Scene};
+use watchfire_alert::rules::{Evaluation, GroupState, Scene, rule_limits};
 use watchfire_model::{LabelSet, SeriesSource};
-use watchfire_promql::Limits;
 use watchfire_runtime::{Clock, Shutdown};
 
 use super::board::Timed;
@@ -18,12 +17,6 @@ pub(crate) type SourceOf = Arc<dyn Fn() -> Box<dyn SeriesSource> + Send + Sync>;
 
 /// No evaluation takes longer, whatever the interval.
 const LONGEST: Duration = Duration::from_secs(30);
-/// What one question of a rule may read and make on the way, 8 or 16 bytes each. Two are asked at a
-/// time.
-const MAX_SAMPLES: usize = 10_000_000;
-/// Series that one selector may find and one answer may have.
-const MAX_SERIES: usize = 200_000;
-
 /// What an evaluation needs.
 pub(super) struct Work {
     pub(super) state: Arc<GroupState>,
@@ -59,10 +52,10 @@ impl Work {
         let until = began.after(self.time).monotonic;
         let out_of_time = || clock.now().monotonic >= until || stop.is_requested();
         let source = (self.source)();
-        let limits = Limits { samples: MAX_SAMPLES, series: MAX_SERIES, ..Limits::default() };
         let scene = Scene {
             source: &*source,
-            limits,
+            // Two are asked at a time.
+            limits: rule_limits(),
             template_limits: go_template::Limits::default(),
             out_of_time: &out_of_time,
             is_known: &|labels| self.sink.is_known(labels),

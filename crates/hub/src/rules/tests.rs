@@ -1,6 +1,7 @@
 //! Groups over a clock that is moved by hand, a source that is filled by hand, and a store and a
 //! history of their own.
 
+mod making;
 mod reload;
 mod restart;
 mod turns;
@@ -67,8 +68,16 @@ impl AlertSink for Ears {
         Box::pin(std::future::ready(answer))
     }
 
-    fn sources(&self) -> Vec<String> {
-        Vec::new()
+    /// What a desk would have: each source's last whole round.
+    fn by_source(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Firing>>, String>> {
+        let mut by_source = BTreeMap::new();
+        for round in &*self.heard.lock().expect("nobody panicked") {
+            if round.is_whole {
+                by_source.insert(round.source.clone(), round.alerts.clone());
+            }
+        }
+        by_source.retain(|_, alerts: &mut Vec<Firing>| !alerts.is_empty());
+        Box::pin(std::future::ready(Ok(by_source)))
     }
 
     fn is_known(&self, _: &LabelSet) -> bool {
@@ -113,8 +122,11 @@ struct Rig {
     history: History,
     pushes: Pushes,
     board: Board,
+    made: Made,
+    nudges: Option<Nudges>,
     shutdown: Shutdown,
     end: ShutdownHandle,
+    unreadable: Mutex<Vec<String>>,
     _writer: Task<()>,
     folder: tempfile::TempDir,
 }
@@ -129,7 +141,11 @@ impl Rig {
             Pushes::new(Historian::new(Some(history.clone()), clock.clone()), clock.clone());
         let (shutdown, end) = Shutdown::new();
         let _writer = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
+        let board = Board::default();
+        let (made, nudges) = Made::open(store.clone(), board.clone(), clock.clone());
         let rig = Self {
+            made,
+            nudges: Some(nudges),
             clock,
             hand,
             source: Arc::default(),
@@ -138,9 +154,10 @@ impl Rig {
             store,
             history,
             pushes,
-            board: Board::default(),
+            board,
             shutdown,
             end,
+            unreadable: Mutex::default(),
             _writer,
             folder,
         };
@@ -160,6 +177,13 @@ impl Rig {
 
     /// A hub's rules, begun.
     async fn engine(&self) -> Engine {
+        let mut engine = self.not_begun();
+        engine.begin(&self.shutdown).await;
+        settle().await;
+        engine
+    }
+
+    fn not_begun(&self) -> Engine {
         let (samples, gate) = (self.source.clone(), self.gate.clone());
         let parts = Parts {
             source: Arc::new(move || {
@@ -181,11 +205,9 @@ impl Rig {
             clock: self.clock.clone(),
             external_labels: LabelSet::empty(),
             public_url: "https://hub.test".to_owned(),
+            unreadable: Mutex::new(std::mem::take(&mut self.unreadable.lock().expect("whole"))),
         };
-        let mut engine = Engine::new(self.files(), parts, self.board.clone());
-        engine.begin(&self.shutdown).await;
-        settle().await;
-        engine
+        Engine::new(self.files(), parts, self.board.clone(), self.made.clone())
     }
 
     /// What a hangup does.
@@ -203,20 +225,27 @@ impl Rig {
     /// The group of that name in `rules.yml`.
     fn group(&self, name: &str) -> Arc<Watched> {
         let groups = self.board.groups();
-        let found = groups.into_iter().find(|watched| watched.group().name == name);
+        let found = groups.into_iter().find(|watched| {
+            let group = watched.group();
+            group.name == name && *group.file == *"rules.yml"
+        });
         found.expect("there is such a group")
     }
 
     /// Goes to the next turn of a group of `rules.yml`, and waits until it is over.
     async fn turn(&self, name: &str) {
+        self.turn_of("rules.yml", name).await;
+    }
+
+    /// The same of a group of another file.
+    async fn turn_of(&self, file: &str, name: &str) {
         let watched = self.group(name);
-        let schedule = Schedule::new("rules.yml", name, watched.interval_ms);
+        let schedule = Schedule::new(file, name, watched.interval_ms);
         let now_ms = self.clock.now().unix_ms;
         let next = schedule.next(now_ms);
         self.hand.advance(Duration::from_millis(u64::try_from(next - now_ms).expect("later")));
         until("the group is evaluated", || {
-            let state = self.group(name).snapshot().state;
-            (state.evaluated_at_ms() == Some(next)).then_some(())
+            (self.group(name).kept_of.load(Ordering::Relaxed) == next).then_some(())
         })
         .await;
         settle().await;

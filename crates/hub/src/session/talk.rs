@@ -385,9 +385,7 @@ impl Talk {
             }
             Some(Order::Say(message)) => self.send(socket, &message).await,
             Some(Order::Close(why)) => {
-                if why == CloseReason::Away && self.has_seat {
-                    self.send(socket, &Message::HubLeaves).await?;
-                }
+                self.end_fallback(socket, why).await?;
                 self.told_to_end = true;
                 Err(End(Over::closed("the hub closed it").failed, why))
             }

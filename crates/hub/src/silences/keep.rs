@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use watchfire_alert::told::SilenceState;
 use watchfire_model::{IncidentId, Moment, TimelineEntry, TimelineKind};
 use watchfire_runtime::Shutdown;
-use watchfire_store::{Batch, StoreError};
+use watchfire_store::{Store, StoreError};
 
 use super::Silences;
-use crate::alerts::labels_of;
+use crate::alerts::{Active, labels_of};
+use crate::fleet::Fleet;
 use crate::muting::{Standing, labels_of_trouble};
 
 /// How often it is looked even when nothing begins or ends: clocks are set.
@@ -49,6 +50,10 @@ impl Silences {
     /// When something begins or ends, or is to be looked at.
     fn next(&self, now: Moment) -> Moment {
         let silences = self.muting.silences();
+        if silences.iter().any(|one| one.state(now) == SilenceState::Expired) {
+            // It ended while others were written down.
+            return now;
+        }
         let next = silences.iter().filter_map(|one| one.next(now)).min();
         let left = next.map_or(LOOK, |next| next.saturating_sub(now.monotonic));
         // What cannot be ended in time is not tried again at once.
@@ -82,7 +87,7 @@ impl Silences {
             let text = format!("{}, until {}", one.words(), moment_text(one.silence.to_ms));
             lines.push((one, text));
         }
-        self.write_lines(&lines, now).await;
+        self.write_lines(lines, now).await;
     }
 
     /// What mutes now and did not at the last look, and the other way round.
@@ -105,52 +110,65 @@ impl Silences {
         Changed { begun, over }
     }
 
-    /// Writes a line into the timeline of each open incident that such a silence is about.
-    async fn write_lines(&self, lines: &[(Arc<Standing>, String)], now: Moment) {
-        let mut entries: Vec<(IncidentId, TimelineEntry)> = Vec::new();
+    /// Writes a line into the timeline of each open incident that such a silence is about. There
+    /// may be tens of thousands to look at, so a thread of its own does.
+    async fn write_lines(&self, lines: Vec<(Arc<Standing>, String)>, now: Moment) {
         if lines.is_empty() {
             return;
         }
-        for index in self.fleet.indices() {
-            let Some((incident, _)) = self.fleet.snapshot(index).incident else { continue };
-            let labels = &self.fleet.config(index).server.labels;
-            let trouble = labels_of_trouble(labels);
-            for (_, text) in lines.iter().filter(|(one, _)| one.fits(&trouble, labels)) {
-                let (kind, text) = (TimelineKind::Silenced, text.clone());
-                entries.push((incident, TimelineEntry { at: now, kind, text }));
+        let active = self.alerts.as_ref().map(|desk| desk.active()).unwrap_or_default();
+        let fleet = self.fleet.clone();
+        let work = move |store: &Store| {
+            let entries = entries(&fleet, &active, &lines);
+            if entries.is_empty() {
+                return Ok(());
             }
-        }
-        let mut said: HashSet<(IncidentId, usize)> = HashSet::new();
-        for alert in self.alerts.iter().flat_map(|desk| desk.active()) {
-            let labels = labels_of(&self.fleet, alert.server.as_ref(), &alert.labels);
-            let index = alert.server.as_ref().and_then(|server| self.fleet.index(server));
-            let server = index.map(|index| self.fleet.config(index));
-            let theirs = server.as_ref().map_or(&labels, |config| &config.server.labels);
-            for (number, (one, text)) in lines.iter().enumerate() {
-                // Once, however many of an incident's alerts it is about.
-                if one.fits(&labels, theirs) && said.insert((alert.incident, number)) {
-                    let (kind, text) = (TimelineKind::Silenced, text.clone());
-                    entries.push((alert.incident, TimelineEntry { at: now, kind, text }));
+            store.write(|batch| {
+                for (incident, text) in entries {
+                    let entry = TimelineEntry { at: now, kind: TimelineKind::Silenced, text };
+                    match batch.add_timeline(incident, &entry) {
+                        // It went meanwhile.
+                        Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
-            }
-        }
-        if entries.is_empty() {
-            return;
-        }
-        let write = move |batch: &Batch<'_>| {
-            for (incident, entry) in &entries {
-                match batch.add_timeline(*incident, entry) {
-                    // It went meanwhile.
-                    Ok(()) | Err(StoreError::NotFound { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(())
+                Ok(())
+            })
         };
-        if let Err(error) = self.blocking(move |store| store.write(write)).await {
+        if let Err(error) = self.blocking(work).await {
             tracing::error!(%error, "timelines do not say that something is silenced");
         }
     }
+}
+
+/// Which incidents such silences are about, and what is said there.
+fn entries(
+    fleet: &Fleet,
+    active: &Active,
+    lines: &[(Arc<Standing>, String)],
+) -> Vec<(IncidentId, String)> {
+    let mut entries = Vec::new();
+    for index in fleet.indices() {
+        let Some((incident, _)) = fleet.snapshot(index).incident else { continue };
+        let labels = &fleet.config(index).server.labels;
+        let trouble = labels_of_trouble(labels);
+        let about = lines.iter().filter(|(one, _)| one.fits(&trouble, labels));
+        entries.extend(about.map(|(_, text)| (incident, text.clone())));
+    }
+    let mut said: HashSet<(IncidentId, usize)> = HashSet::new();
+    for alert in active.all() {
+        let labels = labels_of(fleet, alert.server.as_ref(), &alert.labels);
+        let index = alert.server.as_ref().and_then(|server| fleet.index(server));
+        let server = index.map(|index| fleet.config(index));
+        let theirs = server.as_ref().map_or(&labels, |config| &config.server.labels);
+        for (number, (one, text)) in lines.iter().enumerate() {
+            // Once, however many of an incident's alerts it is about.
+            if one.fits(&labels, theirs) && said.insert((alert.incident, number)) {
+                entries.push((alert.incident, text.clone()));
+            }
+        }
+    }
+    entries
 }
 
 /// What is another than at the last look.

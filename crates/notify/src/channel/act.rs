@@ -66,7 +66,7 @@ pub(crate) fn thread(message: &Outgoing<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use watchfire_model::Content;
+    use watchfire_model::{Content, Severity};
 
     use super::*;
 
@@ -78,6 +78,7 @@ mod tests {
             references: &references,
             unix_ms: 0,
             kind,
+            severity: Severity::Critical,
             server: None,
             is_over,
         };

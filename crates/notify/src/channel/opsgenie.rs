@@ -2,7 +2,7 @@
 //! `opsgenie://API_KEY/#team/@user?region=eu`
 
 use serde_json::{Value, json};
-use watchfire_model::{DeliveryOutcome, NotificationKind};
+use watchfire_model::{DeliveryOutcome, NotificationKind, Severity};
 
 use crate::channel::act::{self, Act};
 use crate::channel::address::percent_encoded;
@@ -90,8 +90,12 @@ impl Opsgenie {
             NotificationKind::Report | NotificationKind::SelfTest => "P5",
             // An end whose beginning nobody was told.
             _ if Act::of(message) == Act::Tell => "P3",
-            NotificationKind::Flapping | NotificationKind::Corrected => "P3",
-            _ => "P1",
+            _ => match message.severity {
+                Severity::Info => "P5",
+                Severity::Warning => "P3",
+                Severity::Critical if is_less(message.kind) => "P3",
+                Severity::Critical => "P1",
+            },
         })
     }
 
@@ -149,6 +153,11 @@ impl WebChannel for Opsgenie {
     fn judge(&self, answer: &Answer) -> DeliveryOutcome {
         by_identifier(answer, "requestId")
     }
+}
+
+/// Whether it is no new trouble, however grave the one is that it is about.
+fn is_less(kind: NotificationKind) -> bool {
+    matches!(kind, NotificationKind::Flapping | NotificationKind::Corrected)
 }
 
 fn alias(message: &Outgoing<'_>) -> String {

@@ -3,7 +3,7 @@
 //! an incident of its own, which only warns. `pagerduty://INTEGRATION_KEY`
 
 use serde_json::{Value, json};
-use watchfire_model::{DeliveryOutcome, NotificationKind};
+use watchfire_model::{DeliveryOutcome, NotificationKind, Severity};
 
 use crate::channel::act::{self, Act};
 use crate::channel::document::rfc3339;
@@ -93,10 +93,16 @@ impl PagerDuty {
         let usual = match message.kind {
             // It is over: whatever troubles are to weigh here, this is less.
             _ if Act::of(message) == Act::Tell => return "warning",
-            NotificationKind::Flapping | NotificationKind::Corrected => "warning",
-            _ => "critical",
+            NotificationKind::Flapping | NotificationKind::Corrected => {
+                message.severity.min(Severity::Warning)
+            }
+            _ => message.severity,
         };
-        self.severity.as_deref().unwrap_or(usual)
+        self.severity.as_deref().unwrap_or(match usual {
+            Severity::Critical => "critical",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        })
     }
 
     fn opened(&self, message: &Outgoing<'_>, words: &Words) -> Value {

@@ -124,8 +124,9 @@ impl<'a> Evaluator<'a> {
     }
 
     fn answered(self, value: Value) -> Answer {
+        let incomplete = self.notes.incomplete;
         let (warnings, infos) = self.notes.said();
-        Answer { value, warnings, infos, samples: self.budget.used() }
+        Answer { value, warnings, infos, incomplete, samples: self.budget.used() }
     }
 
     /// Evaluates an expression that gives no windows.

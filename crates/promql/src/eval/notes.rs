@@ -12,6 +12,8 @@ pub(super) struct Notes<'a> {
     text: &'a str,
     warnings: Kept,
     infos: Kept,
+    /// Something that is asked for could not be read.
+    pub(super) incomplete: bool,
 }
 
 #[derive(Default)]
@@ -42,7 +44,7 @@ impl Kept {
 
 impl<'a> Notes<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, warnings: Kept::default(), infos: Kept::default() }
+        Self { text, warnings: Kept::default(), infos: Kept::default(), incomplete: false }
     }
 
     /// Something is probably not as it was meant.

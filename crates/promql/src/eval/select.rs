@@ -74,6 +74,7 @@ impl Evaluator<'_> {
                 grouping: grouping.map_or(&[], |grouping| &grouping.labels),
                 by: grouping.is_some_and(|grouping| !grouping.without),
                 ends: if around.need == Need::Rising { ends } else { &[] },
+                part: None,
             },
             max_series: self.limits.series,
             max_samples: self.budget.left(),
@@ -89,6 +90,7 @@ impl Evaluator<'_> {
         if found.items.len() > self.limits.series {
             return Err(QueryError::TooManySeries { limit: self.limits.series });
         }
+        self.notes.incomplete |= found.incomplete;
         found.warnings.into_iter().for_each(|warning| self.notes.pass_on(warning));
         let mut before: Option<(&FoundSeries, usize)> = None;
         for series in &found.items {

@@ -6,6 +6,12 @@ use watchfire_model::{
 use super::*;
 use crate::{NewIncidentRow, NewNotification, Thread};
 
+/// All families that somebody should look after.
+fn all(store: &Store) -> Families {
+    let found = store.untended_families(IncidentId(0), 1000).unwrap();
+    found.unwrap_or(Families { first: 0, last: 0 })
+}
+
 fn at(ms: i64) -> Moment {
     Moment { unix_ms: ms, ..Moment::default() }
 }
@@ -80,7 +86,8 @@ fn who_was_told_first_is_known_of_each_family_that_nobody_looks_after() {
             Ok((first, second, tended, over))
         })
         .unwrap();
-    let ids: Vec<IncidentId> = store.untended().unwrap().iter().map(|one| one.id).collect();
+    let ids: Vec<IncidentId> =
+        store.untended(all(&store)).unwrap().iter().map(|one| one.id).collect();
     assert_eq!(ids, [first, second], "not {tended:?} and {over:?}");
     let told = |user: &str, unix_ms, left_unix_ms| FirstTold {
         root: first,
@@ -89,7 +96,10 @@ fn who_was_told_first_is_known_of_each_family_that_nobody_looks_after() {
         left_unix_ms,
     };
     let expected = [told("ada", 100 + first.0, 100 + first.0), told("bob", 150, 160)];
-    assert_eq!(store.first_told().unwrap(), expected);
+    assert_eq!(
+        store.first_told(all(&store), &["ada", "bob", "cem", "dan", "eva"]).unwrap(),
+        expected
+    );
 }
 
 #[test]
@@ -99,13 +109,16 @@ fn a_stage_is_gone_through_once_and_forgotten_when_somebody_looks_after_it() {
     let done = |stage| StageDone { root: id, user: "ada".to_owned(), stage };
     let through = |stage| store.write(|batch| batch.go_through(&done(stage), 7)).unwrap();
     assert!(through(0) && through(3) && !through(0));
-    assert_eq!(store.stages_done().unwrap(), [done(0), done(3)]);
+    assert_eq!(store.stages_done(all(&store)).unwrap(), [done(0), done(3)]);
     let missing = StageDone { root: IncidentId(99), ..done(0) };
     assert!(store.write(|batch| batch.go_through(&missing, 7)).is_err());
 
     let by = Acknowledged { by: "ada".to_owned(), at_unix_ms: 1 };
     store.write(|batch| batch.acknowledge(id, Some(&by))).unwrap();
-    assert!(store.stages_done().unwrap().is_empty() && store.untended().unwrap().is_empty());
+    assert!(
+        store.stages_done(all(&store)).unwrap().is_empty()
+            && store.untended(all(&store)).unwrap().is_empty()
+    );
     // It was taken back: what was gone through stays so.
     let line = TimelineEntry {
         at: at(500),
@@ -113,8 +126,38 @@ fn a_stage_is_gone_through_once_and_forgotten_when_somebody_looks_after_it() {
         text: "ada took it back".to_owned(),
     };
     store.write(|batch| batch.acknowledge(id, None).and(batch.add_timeline(id, &line))).unwrap();
-    assert_eq!(store.stages_done().unwrap().len(), 2);
-    assert_eq!(store.taken_back().unwrap(), [(id, 500)]);
+    assert_eq!(store.stages_done(all(&store)).unwrap().len(), 2);
+    assert_eq!(store.taken_back(all(&store)).unwrap(), [(id, 500)]);
     let lines = |kind| store.write(|batch| batch.lines_of(id, kind)).unwrap();
     assert_eq!((lines(TimelineKind::Acknowledged), lines(TimelineKind::Note)), (1, 0));
+}
+
+#[test]
+fn families_are_asked_for_in_parts_and_none_is_left_out() {
+    let (store, _folder) = store();
+    let ids = store
+        .write(|batch| {
+            let ids: Vec<IncidentId> =
+                (0..5).map(|number| open(batch, &format!("web-{number}"), None)).collect();
+            for id in &ids {
+                tell(batch, *id, "ada", NotificationKind::Down, 100);
+                tell(batch, *id, "bob", NotificationKind::Down, 100);
+            }
+            // Of a family whose root is over, the others go on.
+            open(batch, "web-0", Some(ids[0]));
+            batch.close_incident(ids[0], at(200))?;
+            Ok(ids)
+        })
+        .unwrap();
+    let (mut after, mut found) = (IncidentId(0), Vec::new());
+    while let Some(families) = store.untended_families(after, 2).unwrap() {
+        let told = store.first_told(families, &["bob"]).unwrap();
+        assert!(told.iter().all(|one| one.user == "bob"), "{told:?}");
+        let untended = store.untended(families).unwrap();
+        assert!(untended.len() <= 2, "{untended:?}");
+        found.extend(untended.iter().map(Incident::root));
+        after = families.last();
+    }
+    found.sort_unstable();
+    assert_eq!(found, ids);
 }

@@ -60,6 +60,12 @@ impl Naive {
         Ok(id)
     }
 
+    /// All channels that anything goes by.
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
+        let of_letters = self.notifications.values().flat_map(|letter| &letter.channels);
+        of_letters.chain(self.deliveries.values().map(|delivery| &delivery.channel))
+    }
+
     fn open(&mut self, id: IncidentId) -> Done<&mut Incident> {
         self.incidents
             .get_mut(&id.0)

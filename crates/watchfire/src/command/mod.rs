@@ -2,6 +2,7 @@
 
 mod adopt;
 mod agent;
+mod audit;
 mod backup;
 mod beside;
 mod demo;
@@ -122,6 +123,8 @@ enum Command {
     Runbooks(runs::Runbooks),
     /// Check and test files of rules
     Rule(rule::Rule),
+    /// Show who did what on a hub, and verify that nobody changed it
+    Audit(audit::Audit),
     /// Mute servers and alerts of a hub for a while
     Silence(silence::Silence),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
@@ -174,6 +177,7 @@ impl Arguments {
             Command::Runs(runs) => runs.run(),
             Command::Runbooks(runbooks) => runbooks.run(),
             Command::Rule(rule) => rule.run(),
+            Command::Audit(audit) => audit.run(),
             Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),

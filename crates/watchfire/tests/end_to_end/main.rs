@@ -9,6 +9,7 @@
 
 mod acknowledging;
 mod adoption;
+mod alertmanagers;
 mod asking;
 mod bare;
 mod crash;

@@ -12,7 +12,7 @@ use super::report::{Failure, Report, TestResult};
 use crate::go_template;
 use crate::rules::alerts::{Alert, AlertState, Annotations};
 use crate::rules::error::Place;
-use crate::rules::evaluate::{ALERT_NAME_LABEL, Scene, always_known, vector};
+use crate::rules::evaluate::{ALERT_NAME_LABEL, Asked, Scene, always_known};
 use crate::rules::group::{Group, RuleFile};
 use crate::rules::labels_text;
 use crate::rules::overlay::Overlay;
@@ -157,14 +157,13 @@ impl<'a> Play<'a> {
 
     fn ask(&self, question: &Question, source: &Overlay<'_>) -> Option<Failure> {
         let at_ms = self.test.start_ms + question.at_ms;
-        let answer = scene(self.test, self.limits, source).ask(&question.query, at_ms);
-        let got = answer.map_err(|error| error.to_string()).and_then(vector);
+        let got = scene(self.test, self.limits, source).ask(&question.query, at_ms, &mut 1);
         let mut expected = question.expected.clone();
         expected.sort_by(by_labels);
         let lines = |samples: &[(LabelSet, f64)]| samples.iter().map(sample_line).collect();
         let got = match got {
             Err(why) => vec![why],
-            Ok(samples) => {
+            Ok(Asked { samples, .. }) => {
                 let mut got: Vec<(LabelSet, f64)> =
                     samples.into_iter().map(|sample| (sample.labels, sample.value)).collect();
                 got.sort_by(by_labels);

@@ -19,7 +19,7 @@ const PARTS: [(&str, usize); 8] = [
     ("node_cpu_", 16),
     ("node_filesystem_", 6),
     ("filesystem:", 6),
-    ("node_hwmon_", 40),
+    ("node_hwmon_", 60),
     ("node_network_", 20),
     ("watchfire_kernel_events_total", 6),
     ("node_md_", 2),
@@ -69,7 +69,11 @@ impl SeriesSource for Fleet {
         let value = if *name == *"node_time_seconds" { 1e9 } else { 0.0 };
         let samples = Samples::new(times.clone(), vec![value; times.len()].into());
         let parts = Self::parts(&name);
-        let (found, count) = (SERVERS * parts, times.len());
+        let part = selection.hint.part;
+        let is_wanted =
+            |server: &usize| part.is_none_or(|part| part.has_instance(&server.to_string()));
+        let wanted: Vec<usize> = (0..SERVERS).filter(is_wanted).collect();
+        let (found, count) = (wanted.len() * parts, times.len());
         if found > selection.max_series {
             return Err(SourceError::TooManySeries { limit: selection.max_series });
         }
@@ -78,8 +82,9 @@ impl SeriesSource for Fleet {
         }
         let pair = |name: &Arc<str>, value: String| -> LabelPair { (name.clone(), value.into()) };
         let (metric, instance): (Arc<str>, Arc<str>) = ("__name__".into(), "instance".into());
-        let items = (0..found).map(|number| {
-            let (server, part) = (number / parts, number % parts);
+        let items =
+            wanted.into_iter().flat_map(|server| (0..parts).map(move |part| (server, part)));
+        let items = items.map(|(server, part)| {
             let labels = [
                 (metric.clone(), name.clone()),
                 pair(&instance, server.to_string()),
@@ -109,7 +114,7 @@ impl SeriesSource for Fleet {
 
 #[test]
 fn the_built_in_rules_hold_for_ten_thousand_servers() {
-    let whole = Limits::default();
+    let whole = rule_limits();
     let limits = Limits { samples: whole.samples / SHARE, series: whole.series / SHARE, ..whole };
     let none = LabelSet::empty();
     let nothing = MemorySource::default();
@@ -118,4 +123,68 @@ fn the_built_in_rules_hold_for_ten_thousand_servers() {
         let evaluation = GroupState::new(group.clone()).evaluate(1_700_000_000_000, &scene);
         assert_eq!(evaluation.errors, [], "{}", group.name);
     }
+}
+
+/// What a question found at the most that was asked of it at once.
+#[derive(Default)]
+struct Watched(std::cell::Cell<usize>);
+
+impl SeriesSource for Watched {
+    fn select(&self, selection: &Selection<'_>) -> Result<Found<FoundSeries>, SourceError> {
+        let found = Fleet.select(selection)?;
+        self.0.set(self.0.get().max(found.items.len()));
+        Ok(found)
+    }
+
+    fn series(&self, listing: &Listing<'_>) -> Result<Found<LabelSet>, SourceError> {
+        Fleet.series(listing)
+    }
+
+    fn label_names(&self, listing: &Listing<'_>) -> Result<Found<String>, SourceError> {
+        Fleet.label_names(listing)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        listing: &Listing<'_>,
+    ) -> Result<Found<String>, SourceError> {
+        Fleet.label_values(name, listing)
+    }
+
+    fn metadata(&self, _: Option<&str>, _: usize) -> Result<Found<MetricFacts>, SourceError> {
+        Ok(Found::all(Vec::new()))
+    }
+}
+
+#[test]
+fn what_is_too_much_at_once_is_asked_about_some_servers_at_a_time() {
+    let limits = Limits { series: 100, ..rule_limits() };
+    let none = LabelSet::empty();
+    let nothing = MemorySource::default();
+    let evaluated = |expr: &str, series| {
+        let source = Watched::default();
+        let limits = Limits { series, ..limits };
+        let scene = Scene { limits, source: &source, ..scene(&nothing, &none) };
+        let group = rules("limit: 0", &format!("  - alert: A\n    expr: {expr}\n"));
+        let mut state = GroupState::new(group);
+        // The second time it is known how much is too much.
+        state.evaluate(1_700_000_000_000, &scene);
+        let evaluation = state.evaluate(1_700_000_060_000, &scene);
+        let alerts = state.alerts(0).count();
+        (alerts, evaluation.errors.into_iter().map(|(_, why)| why).next(), source.0.get())
+    };
+    let all = evaluated("x{a!='b'} == 0 and on (instance) y", 1_000);
+    assert_eq!(all, (SERVERS, None, SERVERS));
+    // Each alert is there once, and nothing was asked for that is more than may be found.
+    let (alerts, why, most) = evaluated("x == 0 and on (instance) y", SERVERS - 1);
+    assert_eq!((alerts, why.is_some()), (0, true), "the answer itself is too large: {why:?}");
+    assert!(most < SERVERS);
+    let (alerts, why, most) = evaluated("count by (instance) (node_hwmon_x) > 59", 2_000);
+    assert_eq!((alerts, why), (SERVERS, None));
+    assert!(most <= 2_000, "{most}");
+    // A question about all of them together is not one about each.
+    let (alerts, why, _) = evaluated("count(node_hwmon_x) > 0", 2_000);
+    assert_eq!(alerts, 0);
+    assert!(why.is_some_and(|why| why.contains("2000")));
 }

@@ -55,7 +55,7 @@ fn what_is_over_is_kept_for_a_while() {
 }
 
 #[test]
-fn past_the_limit_all_alerts_of_the_rule_are_dropped() {
+fn past_the_limit_no_alert_begins_and_none_is_taken_for_over() {
     let series = [
         "x{n=\"a\"} 1 1 1 1 1 0",
         "x{n=\"b\"} 1 1 1 0 0 0",
@@ -69,13 +69,12 @@ fn past_the_limit_all_alerts_of_the_rule_are_dropped() {
         [
             "0s: pending a; pending b".to_owned(),
             "1m: firing a; firing b".to_owned(),
-            format!("2m: dropped a; dropped b; {error}"),
-            "3m: pending a; pending c".to_owned(),
-            "4m: firing a; gone c".to_owned(),
+            format!("2m: {error}"),
+            "3m: resolved b; pending c".to_owned(),
+            "4m: gone c".to_owned(),
             "5m: resolved a".to_owned(),
         ]
     );
-    // What is over at that moment is told as over.
     let told = life("limit: 2", "for: 1m", &series, MINUTE);
     assert_eq!(told, [format!("0s: {}", error), format!("1m: {}", error)]);
     let told = life("limit: 3", "for: 0s", &series, 3 * MINUTE);

@@ -3,6 +3,7 @@
 mod builtin;
 mod evaluation;
 mod fleet;
+mod incomplete;
 mod lifecycle;
 mod model;
 mod reading;

@@ -38,36 +38,40 @@ impl Plan {
     /// The state of each series after each step, worked out from the whole past each time.
     fn model(&self) -> Vec<[Option<AlertState>; 3]> {
         let times = self.times();
-        // Where the past begins that counts: behind the last step that passed the limit.
-        let mut begin = 0;
-        let mut all = Vec::new();
-        for now in 0..times.len() {
-            let states = [0, 1, 2].map(|series| self.state(series, begin, now, &times));
-            let active = states.iter().filter(|state| is_active(**state)).count();
+        let mut all: Vec<[Option<AlertState>; 3]> = Vec::new();
+        // What counts as seen: past the limit nothing new does.
+        let mut seen: Vec<[bool; 3]> = Vec::new();
+        for (_, found) in &self.steps {
+            let states =
+                |seen: &[[bool; 3]]| [0, 1, 2].map(|series| self.state(series, seen, &times));
+            seen.push(*found);
+            let active = states(&seen).iter().filter(|state| is_active(**state)).count();
             if self.limit > 0 && active > self.limit {
-                begin = now + 1;
-                all.push([None; 3]);
-            } else {
-                all.push(states);
+                let before = all.last().copied().unwrap_or_default();
+                let old = [0, 1, 2].map(|series| found[series] && is_active(before[series]));
+                *seen.last_mut().unwrap() = old;
             }
+            all.push(states(&seen));
         }
         all
     }
 
-    fn state(&self, series: usize, begin: usize, now: usize, times: &[i64]) -> Option<AlertState> {
-        let seen = |step: usize| self.steps[step].1[series];
-        let before = (now > begin).then(|| self.state(series, begin, now - 1, times)).flatten();
+    fn state(&self, series: usize, seen: &[[bool; 3]], times: &[i64]) -> Option<AlertState> {
+        let (last, earlier) = seen.split_last()?;
+        let now = earlier.len();
+        let before = self.state(series, earlier, times);
         let fired = before == Some(AlertState::Firing);
-        if seen(now) {
+        let since = |is_seen: bool| {
+            (0..=now).rev().take_while(|step| seen[*step][series] == is_seen).last()
+        };
+        if last[series] {
             // Since when it is seen without a break, from this alert's beginning on.
-            let first = (begin..=now).rev().take_while(|step| seen(*step)).last()?;
-            let long_enough = times[now] - times[first] >= self.for_s;
+            let long_enough = times[now] - times[since(true)?] >= self.for_s;
             let fires = fired || long_enough;
             return Some(if fires { AlertState::Firing } else { AlertState::Pending });
         }
         if fired {
-            let first = (begin..=now).rev().take_while(|step| !seen(*step)).last()?;
-            let kept = times[now] - times[first] < self.keep_s;
+            let kept = times[now] - times[since(false)?] < self.keep_s;
             return Some(if kept { AlertState::Firing } else { AlertState::Resolved });
         }
         // What is over stays so for a quarter of an hour, which no plan lasts long enough to end.
@@ -135,7 +139,6 @@ proptest! {
                     Change::Firing => before != Some(Change::Firing),
                     Change::Resolved => before == Some(Change::Firing),
                     Change::Gone => before == Some(Change::Pending),
-                    Change::Dropped => before.is_some(),
                 };
                 prop_assert!(fits, "{:?} after {:?}", one.change, before);
                 match one.change {

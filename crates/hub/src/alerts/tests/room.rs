@@ -1,7 +1,7 @@
 //! A desk of alerts beside one of presence, with a clock that a hand moves.
 
 use watchfire_alert::Recipient;
-use watchfire_model::{Incident, Notification, NotificationId, Presence, Scope};
+use watchfire_model::{Incident, Moment, Notification, NotificationId, Presence, Scope};
 use watchfire_runtime::{Clock, ManualClock};
 use watchfire_store::IncidentFilter;
 
@@ -132,7 +132,7 @@ impl Room {
         self.take(&round("rules/x.yaml/g", alerts)).expect("the store works");
     }
 
-    pub(super) fn take(&self, round: &Round) -> Result<(), StoreError> {
+    pub(super) fn take(&self, round: &Round) -> Result<Taken, StoreError> {
         self.desk.take_now(&Round { at_ms: self.fleet.now().unix_ms, ..round.clone() })
     }
 
@@ -168,7 +168,15 @@ impl Room {
 }
 
 pub(super) fn round(source: &str, alerts: &[Firing]) -> Round {
-    Round { source: source.to_owned(), alerts: alerts.to_vec(), is_whole: true, at_ms: 0 }
+    Round {
+        source: source.to_owned(),
+        alerts: alerts.to_vec(),
+        is_whole: true,
+        at_ms: 0,
+        rules: None,
+        order: 0,
+        poster: None,
+    }
 }
 
 /// A warning about a server.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 
+use super::error::AmError;
 use super::filter::Asked;
 use super::shapes::{AlertGroup, GettableAlert, Receiver};
-use super::shown::shown;
+use super::shown::of_shown;
 use crate::http::AppState;
 use crate::http::asker::Asker;
 
@@ -16,10 +17,12 @@ pub(super) async fn alerts(
     State(app): State<AppState>,
     asker: Asker,
     asked: Asked,
-) -> Json<Vec<GettableAlert>> {
-    let mut alerts = shown(&app, &asker);
-    alerts.retain(|one| is_asked(one, &asked));
-    Json(alerts)
+) -> Result<Json<Vec<GettableAlert>>, AmError> {
+    let fitting = move |mut alerts: Vec<GettableAlert>| {
+        alerts.retain(|one| is_asked(one, &asked));
+        alerts
+    };
+    Ok(Json(of_shown(app, asker, fitting).await?))
 }
 
 /// `GET /api/v2/alerts/groups`, with the same parameters: what is told together, by receiver and
@@ -28,10 +31,14 @@ pub(super) async fn groups(
     State(app): State<AppState>,
     asker: Asker,
     asked: Asked,
-) -> Json<Vec<AlertGroup>> {
+) -> Result<Json<Vec<AlertGroup>>, AmError> {
+    Ok(Json(of_shown(app, asker, move |alerts| grouped(alerts, &asked)).await?))
+}
+
+fn grouped(alerts: Vec<GettableAlert>, asked: &Asked) -> Vec<AlertGroup> {
     let mut groups: BTreeMap<(String, String), Vec<GettableAlert>> = BTreeMap::new();
-    for alert in shown(&app, &asker) {
-        if !is_asked(&alert, &asked) {
+    for alert in alerts {
+        if !is_asked(&alert, asked) {
             continue;
         }
         let name = alert.labels.get("alertname").cloned().unwrap_or_default();
@@ -47,7 +54,7 @@ pub(super) async fn groups(
         labels: BTreeMap::from([("alertname".to_owned(), name)]),
         receiver: Receiver { name: receiver },
     };
-    Json(groups.into_iter().map(group).collect())
+    groups.into_iter().map(group).collect()
 }
 
 fn is_asked(alert: &GettableAlert, asked: &Asked) -> bool {

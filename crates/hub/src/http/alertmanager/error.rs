@@ -51,7 +51,10 @@ impl From<NoSilence> for AmError {
             NoSilence::Unknown => Self::new(StatusCode::NOT_FOUND, "silence not found"),
             NoSilence::Store(error) => Self::fault(error),
             NoSilence::Beyond(_) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
-            NoSilence::Over => Self::new(StatusCode::CONFLICT, "silence already expired"),
+            // Alertmanager's status for it: of another one its clients show no words.
+            NoSilence::Over => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "silence already expired")
+            }
             NoSilence::Wrong(_) | NoSilence::Refused(_) | NoSilence::TooMany(_) => {
                 Self::bad(format!("silence invalid: {error}"))
             }

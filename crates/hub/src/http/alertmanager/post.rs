@@ -12,15 +12,15 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchfire_identity::Action;
-use watchfire_model::{LabelSet, Labels};
-use watchfire_runtime::task;
+use watchfire_model::{LabelSet, Labels, ServerName};
+use watchfire_runtime::{Clock, task};
 
 use super::error::AmError;
 use super::shapes::{Pairs, PostableAlert, read_moment};
 use crate::accounts::Account;
-use crate::alerts::{Firing, NAMING, Round, labels_of, server_of};
+use crate::alerts::{self, Firing, NAMING, Round, Taken, labels_of, server_of};
 use crate::fleet::Fleet;
 use crate::http::changer::Changer;
 use crate::http::{App, AppState};
@@ -32,6 +32,9 @@ const MAX_ALERTS: usize = 10_000;
 /// An alert that says no end is over so much later, unless it comes again: Alertmanager's
 /// `resolve_timeout`.
 const RESOLVE_AFTER_MS: i64 = 5 * 60 * 1000;
+/// How far away an end may be that an alert brings along. Whoever sends it sends it again before,
+/// and what nobody sends any more must not go on for ever.
+const LATEST_END_MS: i64 = 24 * 60 * 60 * 1000;
 /// The source of all that comes by this way: two Prometheis that watch the same send the same
 /// alert, and it is one.
 const SOURCE: &str = "api";
@@ -42,18 +45,29 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What all requests have in common.
 pub(in crate::http) struct Posting {
     turns: Arc<Semaphore>,
+    /// For those who look at all alerts: posters wait for none of them.
+    looks: Arc<Semaphore>,
 }
 
 impl Default for Posting {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_A_TIME)) }
+        let turns = || Arc::new(Semaphore::new(AT_A_TIME));
+        Self { turns: turns(), looks: turns() }
+    }
+}
+
+impl Posting {
+    /// A turn to look at all alerts.
+    pub(super) async fn look(&self, clock: &Clock) -> Result<OwnedSemaphorePermit, AmError> {
+        let turn = clock.within(PATIENCE, self.looks.clone().acquire_owned()).await;
+        turn.ok_or_else(|| AmError::busy("others are looking"))?.map_err(AmError::fault)
     }
 }
 
 /// Who sends alerts: a `[[sender]]` of hub.toml, or a user, who can only send what concerns their
 /// own servers.
 pub(super) enum Poster {
-    Sender,
+    Sender(ServerName),
     User(Arc<Account>),
 }
 
@@ -61,8 +75,8 @@ impl FromRequestParts<AppState> for Poster {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
-        if app.sender(parts).is_some() {
-            return Ok(Self::Sender);
+        if let Some(sender) = app.sender(parts) {
+            return Ok(Self::Sender(sender.name.clone()));
         }
         let changer = Changer::from_request_parts(parts, app).await?;
         changer.may(Action::PostAlerts).map_err(IntoResponse::into_response)?;
@@ -90,6 +104,7 @@ pub(super) async fn post(
         let what = format!("the body has more than {MAX_BODY} bytes, or did not come in whole");
         AmError::unreadable(StatusCode::PAYLOAD_TOO_LARGE, what)
     })?;
+    let sent_by = poster.name();
     let (fleet, now_ms) = (app.parts.fleet.clone(), app.parts.clock.now().unix_ms);
     let reading = task::blocking("read alerts", move || {
         // It is held by the work itself: hanging up must not make room for more of it.
@@ -97,22 +112,57 @@ pub(super) async fn post(
         read(&body, &poster, &fleet, now_ms)
     });
     let (alerts, wrong) = reading.await.map_err(AmError::fault)??;
+    let right = u64::try_from(alerts.len()).unwrap_or(u64::MAX);
+    let mut taken = Taken::default();
     if !alerts.is_empty() {
-        let round = Round { source: SOURCE.to_owned(), alerts, is_whole: false, at_ms: now_ms };
-        app.take_alerts(round).await?;
+        let (source, poster) = (SOURCE.to_owned(), Some(sent_by));
+        let round =
+            Round { source, alerts, is_whole: false, at_ms: now_ms, poster, rules: None, order: 0 };
+        taken = app.take_alerts(round).await?;
     }
     // What is right is taken over, as Alertmanager does.
-    if wrong.is_empty() { Ok(StatusCode::OK) } else { Err(AmError::bad(wrong.join("; "))) }
+    answer(right, &taken, &wrong)
 }
 
 impl App {
-    async fn take_alerts(&self, round: Round) -> Result<(), AmError> {
+    async fn take_alerts(&self, round: Round) -> Result<Taken, AmError> {
         let taken = self.parts.alerts.take(round).await;
         taken.map_err(|error| match error.is_temporary() {
             true => AmError::busy("nothing can be stored now"),
             false => AmError::fault(error),
         })
     }
+}
+
+/// Yes, where all of the alerts are taken over. Else what is wrong with the others: nobody must
+/// believe that something is watched which is not.
+fn answer(right: u64, taken: &Taken, wrong: &Wrong) -> Result<StatusCode, AmError> {
+    let left_out = taken.left_out();
+    if wrong.count == 0 && left_out == 0 {
+        return Ok(StatusCode::OK);
+    }
+    let mut why = wrong.words.clone();
+    if left_out == 0 {
+        return Err(AmError::bad(why.join("; ")));
+    }
+    let reasons = [
+        (taken.no_room, "there is no room for more"),
+        (taken.beyond_share, "you have the most already that one may have"),
+        (taken.too_large, "there is too much text in one"),
+        (taken.not_stored, "they could not be stored; the hub's log says why"),
+    ];
+    let reasons = reasons.iter().filter(|(count, _)| *count > 0);
+    why.extend(reasons.map(|(count, reason)| format!("{count} left out: {reason}")));
+    let (all, kept) = (right.saturating_add(wrong.count), right.saturating_sub(left_out));
+    Err(AmError::bad(format!("{kept} of {all} alerts are taken; {}", why.join("; "))))
+}
+
+/// What is wrong with alerts.
+#[derive(Debug, Default)]
+struct Wrong {
+    count: u64,
+    /// Of the first of them.
+    words: Vec<String>,
 }
 
 /// What is wrong with some of the alerts; it is said of so many.
@@ -124,7 +174,7 @@ fn read(
     poster: &Poster,
     fleet: &Fleet,
     now_ms: i64,
-) -> Result<(Vec<Firing>, Vec<String>), AmError> {
+) -> Result<(Vec<Firing>, Wrong), AmError> {
     let posted: Vec<PostableAlert> = serde_json::from_slice(body).map_err(|error| {
         let what = format!("parsing alerts body from \"\" failed, because {error}");
         AmError::unreadable(StatusCode::BAD_REQUEST, what)
@@ -133,7 +183,7 @@ fn read(
         let what = format!("{} alerts; send {MAX_ALERTS} at a time", posted.len());
         return Err(AmError::unreadable(StatusCode::PAYLOAD_TOO_LARGE, what));
     }
-    let (mut alerts, mut wrong) = (Vec::new(), Vec::new());
+    let (mut alerts, mut wrong) = (Vec::new(), Wrong::default());
     for alert in posted {
         match firing(alert, now_ms) {
             Ok(firing) if !poster.may_post(&firing.labels, fleet) => {
@@ -141,14 +191,26 @@ fn read(
                 return Err(AmError::new(StatusCode::FORBIDDEN, what));
             }
             Ok(firing) => alerts.push(firing),
-            Err(why) if wrong.len() < MAX_TOLD => wrong.push(why),
-            Err(_) => {}
+            Err(why) => {
+                wrong.count += 1;
+                if wrong.words.len() < MAX_TOLD {
+                    wrong.words.push(why);
+                }
+            }
         }
     }
     Ok((alerts, wrong))
 }
 
 impl Poster {
+    /// Whose share of the room it takes.
+    fn name(&self) -> alerts::Poster {
+        match self {
+            Self::Sender(name) => alerts::Poster::sender(name.as_str()),
+            Self::User(account) => alerts::Poster::user(&account.name),
+        }
+    }
+
     /// Whether it concerns only what the poster sees. One that names a server names one of
     /// theirs: others' names are refused like names that nobody has.
     fn may_post(&self, labels: &LabelSet, fleet: &Fleet) -> bool {
@@ -195,7 +257,7 @@ fn firing(alert: PostableAlert, now_ms: i64) -> Result<Firing, String> {
         annotations: alert.annotations.unwrap_or_default().into_iter().collect(),
         value: None,
         starts_ms,
-        ends_ms: Some(ends_ms),
+        ends_ms: Some(ends_ms.min(now_ms.saturating_add(LATEST_END_MS))),
         generator_url: alert.generator_url.filter(is_web).unwrap_or_default(),
     })
 }
@@ -224,6 +286,13 @@ mod tests {
             let one = one.expect("a good alert");
             assert_eq!((one.starts_ms, one.ends_ms), (expected.0, Some(expected.1)), "{times}");
         }
+    }
+
+    #[test]
+    fn no_end_is_further_away_than_a_day() {
+        let far = r#"{"labels":{"alertname":"x"},"endsAt":"2999-01-01T00:00:00Z"}"#;
+        let day = 86_400_000;
+        assert_eq!(read_one(far).expect("a good alert").ends_ms, Some(1_000_000 + day));
     }
 
     #[test]

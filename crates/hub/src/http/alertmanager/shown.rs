@@ -4,11 +4,14 @@ use watchfire_alert::Recipient;
 use watchfire_alert::told::{News, Telling};
 use watchfire_identity::Action;
 use watchfire_model::{Labels, Moment, ServerName, Severity};
+use watchfire_runtime::task;
 
+use super::error::AmError;
 use super::shapes::{AlertStatus, GettableAlert, Pairs, Receiver, moment};
 use crate::alerts::{ActiveAlert, labels_of};
 use crate::desk::severity;
 use crate::fleet::Fleet;
+use crate::foreign::Foreign;
 use crate::http::AppState;
 use crate::http::asker::Asker;
 use crate::muting::labels_of_trouble;
@@ -19,13 +22,29 @@ pub(super) const OTHERS: &str = "watchfire";
 /// What goes on without an end that is known is shown to end so much later than now.
 const USUAL_END_MS: i64 = 5 * 60 * 1000;
 
+/// What `work` makes of all alerts that fire and that the asker may see. There may be tens of
+/// thousands, so this is done by a thread of its own, and for few at a time.
+pub(super) async fn of_shown<T: Send + 'static>(
+    app: AppState,
+    asker: Asker,
+    work: impl FnOnce(Vec<GettableAlert>) -> T + Send + 'static,
+) -> Result<T, AmError> {
+    let turn = app.posting.look(&app.parts.clock).await?;
+    let looking = task::blocking("show alerts", move || {
+        let _turn = turn;
+        work(shown(&app, &asker))
+    });
+    looking.await.map_err(AmError::fault)
+}
+
 /// All alerts that fire and that the asker may see: first the servers in trouble.
-pub(super) fn shown(app: &AppState, asker: &Asker) -> Vec<GettableAlert> {
+fn shown(app: &AppState, asker: &Asker) -> Vec<GettableAlert> {
     let now = app.parts.clock.now();
     let servers = app.parts.fleet.indices().into_iter();
     let troubles = servers.filter_map(|index| trouble(app, asker, index, now));
     let active = app.parts.alerts.active();
-    let alerts = active.into_iter().filter_map(|alert| of_alert(app, asker, alert, now));
+    let active = active.all();
+    let alerts = active.iter().filter_map(|alert| of_alert(app, asker, alert, now));
     troubles.chain(alerts).collect()
 }
 
@@ -70,7 +89,7 @@ fn trouble(app: &AppState, asker: &Asker, index: usize, now: Moment) -> Option<G
 fn of_alert(
     app: &AppState,
     asker: &Asker,
-    alert: ActiveAlert,
+    alert: &ActiveAlert,
     now: Moment,
 ) -> Option<GettableAlert> {
     let fleet = &app.parts.fleet;
@@ -91,23 +110,27 @@ fn of_alert(
     if down.is_none() && alert.ends_ms.is_some_and(|end| end <= now.unix_ms) {
         return None;
     }
-    let why = alert.muted.filter(|_| silenced_by.is_empty());
+    let why = alert.muted.as_ref().filter(|_| silenced_by.is_empty());
     let (inhibited_by, muted_by) = match (why, down) {
         (None, _) => (Vec::new(), Vec::new()),
         (Some(_), Some(down)) => (vec![down], Vec::new()),
-        (Some(why), None) => (Vec::new(), vec![why]),
+        (Some(why), None) => (Vec::new(), vec![why.to_string()]),
     };
+    let foreign = Foreign::new(fleet, &asker.account.scope);
+    let told = alert.annotations.iter();
     let ends_ms = alert.ends_ms.unwrap_or(now.unix_ms.saturating_add(USUAL_END_MS));
     let shown = pairs(alert.labels.iter());
     Some(GettableAlert {
-        annotations: alert.annotations.into_iter().collect(),
+        annotations: told
+            .map(|(name, text)| (name.clone(), foreign.redact(text).into_owned()))
+            .collect(),
         ends_at: moment(ends_ms),
         fingerprint: fingerprint(&shown),
         receivers: receivers(app, asker, &labels, theirs, alert.severity, now),
         starts_at: moment(alert.starts_ms),
         status: status(silenced_by, inhibited_by, muted_by),
         updated_at: moment(alert.updated_ms),
-        generator_url: alert.generator_url,
+        generator_url: foreign.generator_url(&alert.source, &alert.generator_url),
         labels: shown,
     })
 }

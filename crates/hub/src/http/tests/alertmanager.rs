@@ -239,6 +239,26 @@ async fn what_is_wrong_is_refused_and_the_rest_is_taken() {
 }
 
 #[tokio::test]
+async fn what_is_left_out_is_said() {
+    let house = House::new();
+    let root = house.log_in("root").await;
+    let many: Vec<Value> = (0..1_002).map(|number| alert(&format!("A{number}"), &[])).collect();
+    let answer = house.post_v2(ALERTS, &root, &json!(many[..1_000])).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let answer = house.post_v2(ALERTS, &root, &json!(many)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let words = "\"1000 of 1002 alerts are taken; 2 left out: you have the most already that one \
+                 may have\"";
+    assert_eq!(answer.body, words);
+    let mixed = json!([{ "labels": {} }, many[1_001]]);
+    let answer = house.post_v2(ALERTS, &root, &mixed).await;
+    assert!(answer.body.starts_with("\"0 of 2 alerts are taken; at least one"), "{}", answer.body);
+    let olga = house.log_in("olga").await;
+    let hers = json!([alert("Hers", &[("team", "a")])]);
+    assert_eq!(house.post_v2(ALERTS, &olga, &hers).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn the_status_names_the_receivers_that_one_may_know() {
     let house = House::new();
     for (user, receivers) in [

@@ -26,8 +26,15 @@ impl House {
             ends_ms: None,
             generator_url: "https://hub.test/rule".to_owned(),
         });
-        let round =
-            Round { source: "api".to_owned(), alerts: alerts.to_vec(), is_whole: true, at_ms: 2 };
+        let round = Round {
+            source: "api".to_owned(),
+            alerts: alerts.to_vec(),
+            is_whole: true,
+            at_ms: 2,
+            rules: None,
+            order: 0,
+            poster: None,
+        };
         self.state.parts.alerts.take(round).await.expect("the store works");
     }
 

@@ -1,6 +1,6 @@
 //! What agents keep for the day without the hub.
 
-use watchfire_runtime::socket::Socket;
+use watchfire_runtime::socket::{CloseReason, Socket};
 use watchfire_wire::{FallbackHeard, FallbackSeat, FallbackTold, Message};
 
 use super::{End, Talk};
@@ -26,7 +26,25 @@ impl Talk {
             return Ok(());
         };
         let outage = told.outage;
-        desk.told(agent, told);
+        // Until it is on disk the agent says it again: a hub that is killed forgets the rest.
+        if !desk.told(agent, told) {
+            return Ok(());
+        }
         self.send(socket, &Message::FallbackHeard(FallbackHeard { outage })).await
+    }
+
+    /// The last word to an agent whose stream the hub ends, for what it keeps.
+    pub(super) async fn end_fallback(
+        &self,
+        socket: &mut Socket,
+        why: CloseReason,
+    ) -> Result<(), End> {
+        let last = match why {
+            CloseReason::Away => Message::HubLeaves,
+            // It was removed: it has no part in telling that the hub is gone.
+            CloseReason::Forbidden => Message::FallbackOver,
+            _ => return Ok(()),
+        };
+        if self.has_seat { self.send(socket, &last).await } else { Ok(()) }
     }
 }

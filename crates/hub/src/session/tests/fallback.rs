@@ -14,8 +14,12 @@ impl FallbackDesk for Heard {
         self.note(format!("{index} at {remote} {dialed} port {}", said.port));
     }
 
-    fn told(&self, agent: AgentId, told: FallbackTold) {
-        self.note(format!("{agent} told {}", told.outage[0]));
+    /// It is on disk when it is told the second time.
+    fn told(&self, agent: AgentId, told: FallbackTold) -> bool {
+        let what = format!("{agent} told {}", told.outage[0]);
+        let is_known = self.all().contains(&what);
+        self.note(what);
+        is_known
     }
 }
 
@@ -42,6 +46,10 @@ fn with_seat() -> Message {
     Message::Hello(Hello { fallback, unix_ms: moment(0).unix_ms, ..Hello::default() })
 }
 
+fn without_seat() -> Message {
+    Message::Hello(Hello { unix_ms: moment(0).unix_ms, ..Hello::default() })
+}
+
 #[tokio::test]
 async fn an_agent_that_takes_part_is_known_heard_and_told_that_the_hub_leaves() {
     let room = Room::new(&["a-1"]);
@@ -52,6 +60,8 @@ async fn an_agent_that_takes_part_is_known_heard_and_told_that_the_hub_leaves() 
     assert_eq!(desk.all(), ["0 at 203.0.113.1:4000 false port 5000"]);
     agent.say(&told()).await;
     assert_eq!(desk.all()[1], format!("{} told 7", room.key(0)));
+    agent.say(&told()).await;
+    assert_eq!(desk.all().len(), 3);
     let handle = room.sessions.of(0).expect("a session");
     assert!(handle.say(Message::FallbackOver));
     handle.close(CloseReason::Away);
@@ -60,6 +70,22 @@ async fn an_agent_that_takes_part_is_known_heard_and_told_that_the_hub_leaves() 
         said.into_iter().filter(|one| !matches!(one, Message::Hello(_))).collect();
     let heard = Message::FallbackHeard(FallbackHeard { outage: [7; 16] });
     assert_eq!(said, [heard, Message::FallbackOver, Message::HubLeaves]);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_removed_is_told_to_forget_before_its_stream_ends() {
+    for (hello, expected) in [(with_seat(), vec![Message::FallbackOver]), (without_seat(), vec![])]
+    {
+        let room = Room::new(&["a-1"]);
+        room.sessions.set_fallback(Box::new(Heard::default()));
+        let mut agent = room.agent(0).await;
+        agent.say(&hello).await;
+        room.sessions.close(0, CloseReason::Forbidden);
+        let said = agent.heard(Some).await;
+        let said: Vec<Message> =
+            said.into_iter().filter(|one| !matches!(one, Message::Hello(_))).collect();
+        assert_eq!(said, expected);
+    }
 }
 
 #[tokio::test]

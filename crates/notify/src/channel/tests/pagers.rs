@@ -1,8 +1,11 @@
 //! The same for what wakes people and programs: requests compared whole, and what providers'
 //! own answers mean.
 
+use watchfire_model::Severity;
+
 use super::answers::judged;
 use super::*;
+use crate::channel::Body;
 
 /// One URL of each; their secrets are made up.
 const PAGERS: &[(&str, &str)] = &[
@@ -290,4 +293,33 @@ fn a_signature_is_made_anew_for_each_try() {
     assert!(first.0 == second.0, "the body is the same");
     assert!(first.1.starts_with("t=1000,v1=") && second.1.starts_with("t=2000,v1="));
     assert_ne!(first.1[7..], second.1[7..]);
+}
+
+#[test]
+fn a_pager_is_told_how_grave_it_is() {
+    let content = down();
+    for (severity, pagerduty, opsgenie) in [
+        (Severity::Critical, "critical", "P1"),
+        (Severity::Warning, "warning", "P3"),
+        (Severity::Info, "info", "P5"),
+    ] {
+        let firing = Outgoing { severity, ..message(&content, NotificationKind::Firing, &[]) };
+        let said = |url: &str, message: &Outgoing<'_>| match channel(url)
+            .request(message)
+            .expect("a request")
+            .body
+        {
+            Body::Json(json) => json,
+            _ => panic!("it is JSON"),
+        };
+        let event = said("pagerduty://0123456789abcdef0123456789abcdef", &firing);
+        assert_eq!(event["payload"]["severity"], pagerduty);
+        let own = said("pagerduty://0123456789abcdef0123456789abcdef?severity=error", &firing);
+        assert_eq!(own["payload"]["severity"], "error", "the URL says more");
+        let alert = said("opsgenie://12345678-1234-1234-1234-123456789abc", &firing);
+        assert_eq!(alert["priority"], opsgenie);
+        let flaps = Outgoing { kind: NotificationKind::Flapping, ..firing };
+        let event = said("pagerduty://0123456789abcdef0123456789abcdef", &flaps);
+        assert_ne!(event["payload"]["severity"], "critical");
+    }
 }

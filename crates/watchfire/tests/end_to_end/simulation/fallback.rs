@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use watchfire_agent::{Letter, Messenger, Sending};
+use watchfire_agent::{Letter, Messenger, NotSent, Post, Sending};
 use watchfire_hub::Fallback;
 use watchfire_model::Channel;
 use watchfire_testkit::conditions::Conditions;
@@ -25,7 +25,7 @@ const BOTH: (bool, bool) = (true, true);
 pub(crate) type Cries = Arc<Mutex<Vec<(String, String, Letter)>>>;
 
 /// Whom an agent of a world tells.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Crier {
     pub(crate) server: String,
     pub(crate) cries: Cries,
@@ -34,13 +34,29 @@ pub(crate) struct Crier {
 }
 
 impl Messenger for Crier {
-    fn send<'a>(&'a self, channel: &'a str, _: &'a [String], letter: &'a Letter) -> Sending<'a> {
+    fn open(&self, channels: &[String], _: &[String]) -> Result<Box<dyn Post>, String> {
+        Ok(Box::new(Cried { crier: self.clone(), channels: channels.to_vec() }))
+    }
+}
+
+struct Cried {
+    crier: Crier,
+    channels: Vec<String>,
+}
+
+impl Post for Cried {
+    fn targets(&self) -> usize {
+        self.channels.len()
+    }
+
+    fn send<'a>(&'a self, target: usize, letter: &'a Letter) -> Sending<'a> {
+        let Self { crier, channels } = self;
         Box::pin(async move {
-            if self.is_mute {
-                return Err("the way out is cut".to_owned());
+            if crier.is_mute {
+                return Err(NotSent::NotNow("the way out is cut".to_owned()));
             }
-            let cry = (self.server.clone(), channel.to_owned(), letter.clone());
-            self.cries.lock().unwrap_or_else(PoisonError::into_inner).push(cry);
+            let cry = (crier.server.clone(), channels[target].clone(), letter.clone());
+            crier.cries.lock().unwrap_or_else(PoisonError::into_inner).push(cry);
             Ok(())
         })
     }
@@ -153,6 +169,21 @@ fn while_others_hear_the_hub_nobody_is_told() {
 }
 
 #[test]
+fn those_who_hear_the_hub_hold_the_others_also_after_the_keys_were_dealt_anew_without_them() {
+    in_simulated_time(async {
+        let mut world = world(8, 6, &[]).await;
+        let blocked = Conditions { blocked: true, ..Conditions::clear() };
+        for server in 0..3 {
+            let name = world.machines[server].name.clone();
+            world.network.set_between("hub", &name, blocked);
+        }
+        // Longer than a member may be away, and than the limit for those who are no majority.
+        world.pass(30 * MINUTE).await;
+        assert_eq!(tellers(&world), [""; 0], "as many hear it as do not");
+    });
+}
+
+#[test]
 fn a_hub_that_was_stopped_is_missed_later_and_a_frozen_one_like_a_dead_one() {
     in_simulated_time(async {
         let mut world = world(3, 3, &[]).await;
@@ -200,6 +231,11 @@ fn the_next_one_tells_it_when_the_first_is_dead_or_cannot() {
         world.kill_hub().await;
         world.pass(AFTER + TURNS).await;
         assert_eq!(tellers(&world), [world.machines[order[1]].name.clone()]);
+        let cries = world.machines[order[1]].cries.lock().expect("whole").clone();
+        let (.., letter) = &cries[0];
+        // The dead one may be beyond the same broken link as the hub, for all they know.
+        assert!(letter.subject.starts_with("[HUB UNREACHABLE]"), "{}", letter.subject);
+        assert!(letter.text.contains(&world.machines[order[0]].name), "{}", letter.text);
         // Started anew, it learns that it was told, and so does one that was just restarted.
         world.machines[order[0]].start();
         world.machines[order[1]].kill();

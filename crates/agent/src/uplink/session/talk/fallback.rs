@@ -27,7 +27,7 @@ impl Session {
 
     pub(super) fn hub_leaves(&self) {
         if let (true, Some(desk)) = (self.is_with_hub(), &self.up.fallback) {
-            desk.sight.left();
+            desk.hub_leaves(self.heard);
         }
     }
 
@@ -40,7 +40,7 @@ impl Session {
             Message::Fallback(fallback) => desk.take(*fallback),
             Message::FallbackOver => desk.forget(),
             Message::FallbackHeard(heard) => desk.hub_knows(heard.outage),
-            Message::HubLeaves => desk.sight.left(),
+            Message::HubLeaves => desk.hub_leaves(self.heard),
             _ => {}
         }
     }
