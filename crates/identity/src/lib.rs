@@ -1,5 +1,6 @@
 //! Who may do what: passwords, tokens, roles, the limit on login tries,
-//! certificates, enrolment, the tag on a pulse, the signature of a webhook, and sealing.
+//! certificates, enrolment, signed commands, one-time codes, the tag on a pulse, the signature
+//! of a webhook, and sealing.
 //!
 //! This is the one crate besides `runtime` that links cryptography. It has no
 //! async runtime and reads no clock: every function that depends on time takes
@@ -7,6 +8,7 @@
 //! be given it by [`Randomness`], so that tests are repeatable.
 
 pub mod certificate;
+pub mod command;
 pub mod enrol;
 pub mod limit;
 mod link;
@@ -19,6 +21,7 @@ mod role;
 mod scope;
 mod seal;
 pub mod token;
+pub mod totp;
 
 pub use link::{LinkClaims, LinkError, LinkKey, MAX_MARK_BYTES};
 pub use mac::hmac_sha256_hex;

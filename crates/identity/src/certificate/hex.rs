@@ -10,7 +10,7 @@ pub struct HexError {
 
 /// Reads exactly `N` bytes from digits in lower case, so that one value has
 /// one spelling.
-pub(super) fn read<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], HexError> {
+pub(crate) fn read<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], HexError> {
     let wrong = HexError { what, digits: N * 2 };
     if text.len() != N * 2 {
         return Err(wrong);
@@ -23,7 +23,7 @@ pub(super) fn read<const N: usize>(what: &'static str, text: &str) -> Result<[u8
     Ok(bytes)
 }
 
-pub(super) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 

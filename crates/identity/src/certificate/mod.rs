@@ -14,7 +14,7 @@ mod authority;
 mod der;
 mod error;
 mod fingerprint;
-mod hex;
+pub(crate) mod hex;
 mod issued;
 mod machine_key;
 mod peer;
