@@ -7,6 +7,7 @@
 //! by the same function.
 
 pub(crate) mod asks;
+pub(crate) mod command;
 pub(crate) mod fallback;
 pub(crate) mod hello;
 pub(crate) mod processes;

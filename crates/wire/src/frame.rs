@@ -1,6 +1,8 @@
 use prost::Message as _;
 
-use crate::convert::{asks, bounded_unix_ms, fallback, hello, processes, sane_unix_ms, status};
+use crate::convert::{
+    asks, bounded_unix_ms, command, fallback, hello, processes, sane_unix_ms, status,
+};
 use crate::limits::MAX_FRAME_BYTES;
 use crate::packed::{Base, pack, unpack};
 use crate::proto::{AnyFrame, Body, Frame};
@@ -58,6 +60,14 @@ fn to_wire(message: &Message, live: Option<Base>) -> Result<Body, WireError> {
         Message::FallbackTold(told) => Body::FallbackTold(fallback::told_to_wire(told)?),
         Message::FallbackHeard(heard) => Body::FallbackHeard(fallback::heard_to_wire(*heard)),
         Message::HubLeaves => Body::HubLeaves(proto::Nothing {}),
+        Message::Command(one) => Body::Command(command::to_wire(one)?),
+        Message::CancelCommand(cancel) => Body::CancelCommand(command::cancel_to_wire(*cancel)?),
+        Message::CommandRefused(one) => Body::CommandRefused(command::refused_to_wire(one)?),
+        Message::CommandStarted(one) => Body::CommandStarted(command::started_to_wire(*one)?),
+        Message::Output(output) => Body::Output(command::output_to_wire(output)?),
+        Message::OutputAck(ack) => Body::OutputAck(command::ack_to_wire(*ack)?),
+        Message::Exit(exit) => Body::Exit(command::exit_to_wire(exit)?),
+        Message::Runbooks(list) => Body::Runbooks(command::runbooks_to_wire(list)?),
     })
 }
 
@@ -111,6 +121,14 @@ fn from_wire(body: Body, live: Option<Base>) -> Result<Message, WireError> {
         Body::FallbackTold(told) => Message::FallbackTold(fallback::told_from_wire(told)?),
         Body::FallbackHeard(heard) => Message::FallbackHeard(fallback::heard_from_wire(&heard)?),
         Body::HubLeaves(_) => Message::HubLeaves,
+        Body::Command(one) => Message::Command(Box::new(command::from_wire(one)?)),
+        Body::CancelCommand(cancel) => Message::CancelCommand(command::cancel_from_wire(&cancel)?),
+        Body::CommandRefused(one) => Message::CommandRefused(command::refused_from_wire(one)?),
+        Body::CommandStarted(one) => Message::CommandStarted(command::started_from_wire(&one)?),
+        Body::Output(output) => Message::Output(command::output_from_wire(output)?),
+        Body::OutputAck(ack) => Message::OutputAck(command::ack_from_wire(&ack)?),
+        Body::Exit(exit) => Message::Exit(command::exit_from_wire(&exit)?),
+        Body::Runbooks(list) => Message::Runbooks(command::runbooks_from_wire(list)?),
     })
 }
 

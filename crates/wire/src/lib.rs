@@ -32,9 +32,11 @@ pub use error::WireError;
 pub use frame::{decode, encode};
 pub use limits::MAX_FRAME_BYTES;
 pub use message::{
-    Ack, Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackHeard, FallbackMember,
-    FallbackSeat, FallbackTold, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
-    Record, RecordKind, Records, Renew, Renewed, RingState,
+    Ack, Alive, Backfill, BackfillEnd, CancelCommand, Command, CommandRefused, CommandStarted,
+    Exit, Fallback, FallbackBox, FallbackHeard, FallbackMember, FallbackSeat, FallbackTold,
+    GoodbyeReason, Hello, Message, OpenWork, Output, OutputAck, OutputStream, Probe, ProbeResult,
+    ProbeSaw, Record, RecordKind, Records, Renew, Renewed, RingState, RunPolicy, Runbook,
+    RunbookParam, RunbookWork, Runbooks, SignedWork, Work,
 };
 pub use stream::{StreamDecoder, StreamEncoder};
 pub use version::{PROTOCOL, Version};

@@ -51,6 +51,27 @@ pub const MAX_FALLBACK_BYTES: usize = 16 << 10;
 /// The longest time that a hub may be gone before the fallback is told, in seconds: a day.
 pub const MAX_FALLBACK_S: u32 = 86_400;
 
+/// The longest envelope of a command, in bytes.
+pub const MAX_ENVELOPE_BYTES: usize = 256 << 10;
+/// The most signatures of a command.
+pub const MAX_SIGNATURES: usize = 8;
+/// The longest signature in armour, in bytes: that of a long RSA key has some 3 KiB.
+pub const MAX_SIGNATURE_BYTES: usize = 8 << 10;
+/// The most hashes that show a target's place among 65,536.
+pub const MAX_PROOF_HASHES: usize = 16;
+/// The longest standard input of a command, in bytes.
+pub const MAX_STDIN_BYTES: usize = 512 << 10;
+/// The most arguments of a command, its program included.
+pub const MAX_ARGS: usize = 4096;
+/// The longest arguments of a command together, in bytes.
+pub const MAX_ARGV_BYTES: usize = 128 << 10;
+/// The longest piece of a command's output, in bytes.
+pub const MAX_OUTPUT_CHUNK: usize = 32 << 10;
+/// The most runbooks of a server.
+pub const MAX_RUNBOOKS: usize = 128;
+/// The most parameters of a runbook.
+pub const MAX_PARAMS: usize = 16;
+
 /// The longest server name, in bytes: that of a DNS name.
 pub const MAX_SERVER_BYTES: usize = 253;
 /// The longest name of a device, a label or a user, and the longest id or version, in bytes.

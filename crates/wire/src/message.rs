@@ -1,3 +1,4 @@
+mod command;
 mod fallback;
 mod probe;
 mod records;
@@ -5,6 +6,10 @@ mod renew;
 
 use watchfire_model::{Labels, ProcessTable, Status};
 
+pub use self::command::{
+    CancelCommand, Command, CommandRefused, CommandStarted, Exit, OpenWork, Output, OutputAck,
+    OutputStream, RunPolicy, Runbook, RunbookParam, RunbookWork, Runbooks, SignedWork, Work,
+};
 pub use self::fallback::{
     Fallback, FallbackBox, FallbackHeard, FallbackMember, FallbackSeat, FallbackTold,
 };
@@ -56,6 +61,22 @@ pub enum Message {
     FallbackHeard(FallbackHeard),
     /// Hub to agent: it was told to stop, and is not to be missed at once.
     HubLeaves,
+    /// Hub to agent: run this, if your policy lets you.
+    Command(Box<Command>),
+    /// Hub to agent: end it.
+    CancelCommand(CancelCommand),
+    /// Agent to hub: it does not run.
+    CommandRefused(CommandRefused),
+    /// Agent to hub: it runs.
+    CommandStarted(CommandStarted),
+    /// Agent to hub: what it says.
+    Output(Output),
+    /// Hub to agent: what it has of that.
+    OutputAck(OutputAck),
+    /// Agent to hub: it is over.
+    Exit(Exit),
+    /// Agent to hub: what may be run there.
+    Runbooks(Runbooks),
 }
 
 /// Who speaks. What it says of itself is a claim: the hub knows a server by the

@@ -1,17 +1,17 @@
 //! The bytes' shape, field by field. A number is never used again for
 //! something else, not even after its field is gone.
 
+pub(crate) mod command;
+
 use prost::bytes::Bytes;
 use prost::{Message, Oneof};
 
 /// What one WebSocket frame holds.
-///
-/// Reserved for what is to come: 11 Command, 12 Output, 13 Exit.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Frame {
     #[prost(
         oneof = "Body",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 19, 20, 21"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
     )]
     pub(crate) body: Option<Body>,
 }
@@ -39,6 +39,12 @@ pub(crate) enum Body {
     Probe(Probe),
     #[prost(message, tag = "10")]
     ProbeResult(ProbeResult),
+    #[prost(message, tag = "11")]
+    Command(command::Command),
+    #[prost(message, tag = "12")]
+    Output(command::Output),
+    #[prost(message, tag = "13")]
+    Exit(command::Exit),
     #[prost(message, tag = "14")]
     BackfillEnd(BackfillEnd),
     #[prost(message, tag = "15")]
@@ -55,6 +61,16 @@ pub(crate) enum Body {
     FallbackHeard(FallbackHeard),
     #[prost(message, tag = "21")]
     HubLeaves(Nothing),
+    #[prost(message, tag = "22")]
+    CancelCommand(command::CancelCommand),
+    #[prost(message, tag = "23")]
+    CommandRefused(command::CommandRefused),
+    #[prost(message, tag = "24")]
+    CommandStarted(command::CommandStarted),
+    #[prost(message, tag = "25")]
+    OutputAck(command::OutputAck),
+    #[prost(message, tag = "26")]
+    Runbooks(command::Runbooks),
 }
 
 /// The part of a frame that every version of the protocol can read.

@@ -9,8 +9,8 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use crate::WireError;
 use crate::limits::{
-    MAX_CORES, MAX_DISKS, MAX_FALLBACK_BOXES, MAX_FALLBACK_MEMBERS, MAX_FILESYSTEMS, MAX_LABELS,
-    MAX_NETWORKS, MAX_PROCESSES,
+    MAX_ARGS, MAX_CORES, MAX_DISKS, MAX_FALLBACK_BOXES, MAX_FALLBACK_MEMBERS, MAX_FILESYSTEMS,
+    MAX_LABELS, MAX_NETWORKS, MAX_PARAMS, MAX_PROCESSES, MAX_RUNBOOKS, MAX_SIGNATURES,
 };
 
 /// The fields of one message that need a look, by number. The others are skipped.
@@ -22,6 +22,8 @@ enum Rule {
     Once(&'static str, Shape),
     /// A list of so many messages at the most.
     List(&'static str, usize),
+    /// The same, of messages that hold lists themselves.
+    Each(&'static str, usize, Shape),
 }
 
 static FRAME: Shape = &[
@@ -35,6 +37,9 @@ static FRAME: Shape = &[
     (8, Rule::Once("ack", &[])),
     (9, Rule::Once("probe", &[])),
     (10, Rule::Once("probe result", &[])),
+    (11, Rule::Once("command", COMMAND)),
+    (12, Rule::Once("output", &[])),
+    (13, Rule::Once("exit", &[])),
     (14, Rule::Once("end of a backfill", &[])),
     (15, Rule::Once("renewal", &[])),
     (16, Rule::Once("renewed certificate", &[])),
@@ -43,7 +48,19 @@ static FRAME: Shape = &[
     (19, Rule::Once("told fallback", &[])),
     (20, Rule::Once("heard fallback", &[])),
     (21, Rule::Once("leaving hub", &[])),
+    (22, Rule::Once("cancelled command", &[])),
+    (23, Rule::Once("refused command", &[])),
+    (24, Rule::Once("started command", &[])),
+    (25, Rule::Once("acknowledged output", &[])),
+    (26, Rule::Once("list of runbooks", RUNBOOKS)),
 ];
+const COMMAND: Shape = &[
+    (3, Rule::Once("signed work", &[(2, Rule::List("signatures", MAX_SIGNATURES))])),
+    (4, Rule::Once("runbook", &[(2, Rule::List("parameters of a runbook", MAX_PARAMS))])),
+    (5, Rule::Once("open work", &[(1, Rule::List("arguments of a command", MAX_ARGS))])),
+];
+const RUNBOOKS: Shape = &[(2, Rule::Each("runbooks", MAX_RUNBOOKS, RUNBOOK))];
+const RUNBOOK: Shape = &[(3, Rule::List("parameters of a runbook", MAX_PARAMS))];
 const HELLO: Shape = &[
     (7, Rule::List("labels", MAX_LABELS)),
     (9, Rule::Once("ring", &[])),
@@ -63,7 +80,7 @@ const CPU: Shape = &[(2, Rule::List("cores", MAX_CORES))];
 const PROCESSES: Shape = &[(2, Rule::List("processes", MAX_PROCESSES))];
 
 /// The most fields of one message that need a look.
-const MAX_RULES: usize = 18;
+const MAX_RULES: usize = 26;
 
 /// Checks that a frame's lists are within their limits.
 ///
@@ -88,9 +105,10 @@ fn check(shape: Shape, mut bytes: &[u8]) -> Result<(), WireError> {
         match rule {
             Rule::Once(what, _) if *count > 1 => return Err(WireError::Twice { what }),
             Rule::Once(_, shape) => check(shape, inner)?,
-            Rule::List(what, most) if *count > *most => {
+            Rule::List(what, most) | Rule::Each(what, most, _) if *count > *most => {
                 return Err(WireError::TooMany { what, most: *most });
             }
+            Rule::Each(_, _, shape) => check(shape, inner)?,
             Rule::List(..) => {}
         }
     }
@@ -117,7 +135,8 @@ mod tests {
     use super::*;
 
     fn field(number: u8, inner: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![number << 3 | 2];
+        let mut bytes = Vec::new();
+        prost::encoding::encode_varint(u64::from(number) << 3 | 2, &mut bytes);
         prost::encoding::encode_varint(inner.len() as u64, &mut bytes);
         bytes.extend_from_slice(inner);
         bytes
@@ -132,6 +151,11 @@ mod tests {
             (&[2, 8], "networks", MAX_NETWORKS),
             (&[2, 2, 2], "cores", MAX_CORES),
             (&[3, 2], "processes", MAX_PROCESSES),
+            (&[11, 3, 2], "signatures", MAX_SIGNATURES),
+            (&[11, 4, 2], "parameters of a runbook", MAX_PARAMS),
+            (&[11, 5, 1], "arguments of a command", MAX_ARGS),
+            (&[26, 2], "runbooks", MAX_RUNBOOKS),
+            (&[26, 2, 3], "parameters of a runbook", MAX_PARAMS),
         ] {
             let (element, outer) = path.split_last().expect("a path");
             let frame = |count: usize| {
@@ -153,7 +177,7 @@ mod tests {
 
     #[test]
     fn there_is_a_counter_for_every_rule() {
-        for shape in [FRAME, HELLO, FALLBACK, STATUS, CPU, PROCESSES] {
+        for shape in [FRAME, HELLO, FALLBACK, STATUS, CPU, PROCESSES, COMMAND, RUNBOOKS] {
             assert!(shape.len() <= MAX_RULES);
         }
     }

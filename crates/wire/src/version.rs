@@ -3,7 +3,7 @@ use std::fmt;
 use crate::WireError;
 
 /// The version that this build speaks.
-pub const PROTOCOL: Version = Version { major: 1, minor: 2 };
+pub const PROTOCOL: Version = Version { major: 1, minor: 3 };
 
 /// A version of the protocol.
 ///
@@ -48,7 +48,7 @@ mod tests {
         let error = PROTOCOL.talks_with(theirs).expect_err("another major version");
         assert_eq!(
             error.to_string(),
-            "the other side speaks protocol 2.0 and this one 1.2: \
+            "the other side speaks protocol 2.0 and this one 1.3: \
              bring both to the same release of watchfire"
         );
     }

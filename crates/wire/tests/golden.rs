@@ -12,9 +12,11 @@ use watchfire_model::{
     ProcessRow, ProcessTable, Status,
 };
 use watchfire_wire::{
-    Ack, Alive, Backfill, BackfillEnd, Fallback, FallbackBox, FallbackHeard, FallbackMember,
-    FallbackSeat, FallbackTold, GoodbyeReason, Hello, Message, Probe, ProbeResult, ProbeSaw,
-    Record, RecordKind, Records, Renew, Renewed, RingState, StreamDecoder, StreamEncoder, decode,
+    Ack, Alive, Backfill, BackfillEnd, CancelCommand, Command, CommandRefused, CommandStarted,
+    Exit, Fallback, FallbackBox, FallbackHeard, FallbackMember, FallbackSeat, FallbackTold,
+    GoodbyeReason, Hello, Message, OpenWork, Output, OutputAck, OutputStream, Probe, ProbeResult,
+    ProbeSaw, Record, RecordKind, Records, Renew, Renewed, RingState, RunPolicy, Runbook,
+    RunbookParam, RunbookWork, Runbooks, SignedWork, StreamDecoder, StreamEncoder, Work, decode,
     encode,
 };
 
@@ -91,6 +93,82 @@ fn told() -> Message {
         since_unix_ms: AT.unix_ms,
         told_unix_ms: AT.unix_ms + 120_000,
     })
+}
+
+const RUN: u64 = 0x0102_0304_0506_0708;
+
+fn command(work: Work) -> Message {
+    let stdin = b"some input\n".to_vec();
+    Message::Command(Box::new(Command { run: RUN, command_id: *b"a command's id..", work, stdin }))
+}
+
+/// What 1.3 added.
+fn commands() -> Vec<(&'static str, Message)> {
+    let signed = SignedWork {
+        envelope: br#"{"argv":["true"]}"#.to_vec(),
+        signatures: vec!["-----BEGIN SSH SIGNATURE-----\n".to_owned()],
+        index: 1,
+        hashes: vec![[1; 32], [2; 32]],
+    };
+    let runbook = RunbookWork {
+        name: "restart".to_owned(),
+        params: [("unit".to_owned(), "nginx".to_owned())].into(),
+        asker: "ada".to_owned(),
+    };
+    let open = OpenWork {
+        argv: ["echo", "", "größe"].map(str::to_owned).to_vec(),
+        user: "nobody".to_owned(),
+        folder: "/".to_owned(),
+        timeout_s: 60,
+        output_bytes: 1 << 20,
+        asker: "ada".to_owned(),
+    };
+    let exit = Exit {
+        run: RUN,
+        code: Some(-1),
+        signal: None,
+        began_unix_ms: AT.unix_ms,
+        ended_unix_ms: AT.unix_ms + 1500,
+        user_us: 300,
+        system_us: 20,
+        peak_rss_bytes: 1 << 20,
+        truncated: true,
+        timed_out: true,
+        canceled: true,
+        output_bytes: 70_000,
+        output_lost: true,
+    };
+    let killed = Exit { run: RUN, signal: Some(9), ..Exit::default() };
+    let unit = RunbookParam {
+        name: "unit".to_owned(),
+        kind: "choice".to_owned(),
+        hint: "nginx, postgresql".to_owned(),
+    };
+    let restart = Runbook {
+        name: "restart".to_owned(),
+        description: "Restarts a unit".to_owned(),
+        params: vec![unit],
+        confirm: true,
+    };
+    let list = vec![Runbook::default(), restart];
+    let output = Output { run: RUN, stream: OutputStream::Stderr, offset: 300, bytes: vec![0xff] };
+    let why = "the policy of this server is off".to_owned();
+    vec![
+        ("command_signed", command(Work::Signed(signed))),
+        ("command_runbook", command(Work::Runbook(runbook))),
+        ("command_open", command(Work::Open(open))),
+        ("cancel_command", Message::CancelCommand(CancelCommand { run: RUN })),
+        ("command_refused", Message::CommandRefused(CommandRefused { run: RUN, why })),
+        (
+            "command_started",
+            Message::CommandStarted(CommandStarted { run: RUN, unix_ms: AT.unix_ms }),
+        ),
+        ("output", Message::Output(output)),
+        ("output_ack", Message::OutputAck(OutputAck { run: RUN, offset: 301, done: true })),
+        ("exit", Message::Exit(exit)),
+        ("exit_killed", Message::Exit(killed)),
+        ("runbooks", Message::Runbooks(Runbooks { policy: RunPolicy::Signed, list })),
+    ]
 }
 
 fn record(sequence: u64, kind: RecordKind, later_ms: u64, bytes: &[u8]) -> Record {
@@ -254,6 +332,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     let goodbyes = names.into_iter().zip(GoodbyeReason::ALL.map(Message::Goodbye));
     messages.extend(goodbyes);
     messages.extend(new_messages());
+    messages.extend(commands());
     messages
 }
 

@@ -299,9 +299,17 @@ impl Talk {
             | Message::Fallback(_)
             | Message::FallbackOver
             | Message::FallbackHeard(_)
-            | Message::HubLeaves => {
+            | Message::HubLeaves
+            | Message::Command(_)
+            | Message::CancelCommand(_)
+            | Message::OutputAck(_) => {
                 self.strange("what only a hub says");
             }
+            Message::CommandRefused(_)
+            | Message::CommandStarted(_)
+            | Message::Output(_)
+            | Message::Exit(_)
+            | Message::Runbooks(_) => self.strange("news of a command"),
         }
         Ok(())
     }

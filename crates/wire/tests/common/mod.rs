@@ -1,5 +1,6 @@
 //! Messages for the tests: fixed ones, and any that is within the limits.
 
+pub(crate) mod commands;
 pub(crate) mod records;
 
 use std::time::Duration;
@@ -316,5 +317,6 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         any::<[u8; 16]>().prop_map(|outage| Message::FallbackHeard(FallbackHeard { outage })),
         Just(Message::FallbackOver),
         Just(Message::HubLeaves),
+        commands::message(),
     ]
 }
