@@ -1,20 +1,27 @@
 // The page: one state, views that are functions of it, and the events that change it.
 
 import * as api from './api.js';
+import { channelsView } from './channels.js';
 import { h, show } from './dom.js';
 import { hubNow, setHubTime } from './format.js';
 import { fleetView, summary } from './fleet.js';
 import { frame } from './frame.js';
-import { incidentView } from './incident.js';
-import { AT_MOST, incidentsView } from './incidents.js';
+import { familyOf, incidentView } from './incident.js';
+import { AT_MOST, incidentsView, isOpen } from './incidents.js';
+import * as editing from './editing.js';
 import { listen } from './live.js';
 import { loginView } from './login.js';
 import { icon } from './presence.js';
 import { TOP } from './processes.js';
+import { ruleFileView } from './rulefile.js';
+import { rulesView } from './rules.js';
 import { serverView } from './server.js';
+import { silenceWish } from './silence.js';
 
 const STATUS_EVERY_MS = 2_000;
 const PROCESSES_EVERY_MS = 5_000;
+const RULES_EVERY_MS = 5_000;
+const TEST_TRIES = 60;
 const OVER = 'Your session is over. Sign in again.';
 
 const state = {
@@ -31,6 +38,14 @@ const state = {
   sort: 'cpu',
   incident: null,
   tendProblem: '', // why an acknowledgement or a note was not taken
+  silencing: false, // whether the form of a silence is open
+  silenced: null, // the silence that was just made
+  groups: null, // of rules
+  ruleFiles: null,
+  group: '', // the group whose rules are shown
+  editor: null, // the file of rules on the screen
+  channels: null,
+  tests: {}, // of channels, by number
   failure: '', // why the current view has nothing
   notice: '', // why the last action failed
   heard: null, // the hub's time of the last news
@@ -40,7 +55,7 @@ let stopListening = null;
 
 // ---- Routes
 
-const VIEWS = { fleet: fleetView, server: serverView, incidents: incidentsView, incident: incidentView };
+const VIEWS = { fleet: fleetView, server: serverView, incidents: incidentsView, incident: incidentView, rules: rulesView, rule: ruleFileView, channels: channelsView };
 
 function parseRoute() {
   const [name, ...rest] = location.hash.replace(/^#\/?/, '').split('/');
@@ -48,6 +63,9 @@ function parseRoute() {
   if (name === 'server' && argument) return { tab: 'fleet', view: 'server', name: argument };
   if (name === 'incidents') return { tab: 'incidents', view: 'incidents' };
   if (name === 'incident' && argument) return { tab: 'incidents', view: 'incident', id: argument };
+  if (name === 'rules') return { tab: 'rules', view: 'rules' };
+  if (name === 'rule') return { tab: 'rules', view: 'rule', name: argument };
+  if (name === 'channels') return { tab: 'channels', view: 'channels' };
   return { tab: 'fleet', view: 'fleet' };
 }
 
@@ -60,9 +78,10 @@ function decode(text) {
 }
 
 function go() {
-  Object.assign(state, { route: parseRoute(), server: null, processes: null, processFailure: '', incident: null, tendProblem: '', failure: '', notice: '' });
+  Object.assign(state, { route: parseRoute(), server: null, processes: null, processFailure: '', incident: null, tendProblem: '', silencing: false, silenced: null, editor: null, failure: '', notice: '' });
   draw();
   load();
+  if (state.me && state.route.view === 'rule') editing.open(page);
 }
 
 // Another view: as a new page would, it begins at its top, for the eye and for the keyboard.
@@ -130,6 +149,55 @@ function load() {
     loadServer();
     loadProcesses();
   }
+  if (state.route.view === 'rules') loadRules();
+  if (state.route.view === 'channels') loadChannels();
+}
+
+function loadRules() {
+  const keep = ([groups, ruleFiles]) => Object.assign(state, { groups, ruleFiles, failure: '' });
+  return ask(() => Promise.all([api.ruleGroups(), api.ruleFiles()]), keep, (message) => { state.failure = message; });
+}
+
+function loadChannels() {
+  const keep = (channels) => Object.assign(state, { channels, failure: '' });
+  return ask(api.channels, keep, (message) => { state.failure = message; });
+}
+
+// Sends a test, and asks until it is known what became of it.
+async function testChannel(button) {
+  const { number } = button.dataset;
+  if (state.tests[number]?.state === 'pending') return;
+  const { route } = state;
+  const show = (test) => {
+    state.tests[number] = test;
+    draw();
+  };
+  show({ state: 'pending' });
+  try {
+    let test = await api.testChannel(number, state.me?.csrf);
+    for (let tries = 0; test.state === 'pending' && tries < TEST_TRIES && state.route === route; tries += 1) {
+      show(test);
+      await new Promise((wake) => { setTimeout(wake, 1_000); });
+      test = await api.channelTest(test.id);
+    }
+    show(test.state === 'pending' ? { state: 'waits', detail: test.detail } : test);
+  } catch (error) {
+    if (error.status === 401) signedOut(OVER);
+    show({ state: 'failed', detail: error.message });
+  }
+  if (state.me && state.route === route) loadChannels();
+}
+
+async function makeSilence(form) {
+  const wish = silenceWish(form);
+  if (typeof wish === 'string') {
+    state.tendProblem = wish;
+    draw();
+    return;
+  }
+  const made = await tend(async (_, csrf) => { state.silenced = await api.silence(wish, csrf); });
+  if (made) state.silencing = false;
+  draw();
 }
 
 function keepServers({ servers, now_unix_ms: now }) {
@@ -281,9 +349,10 @@ async function signOut() {
 }
 
 function signedOut(why) {
+  editing.forget();
   stopListening?.();
   stopListening = null;
-  Object.assign(state, { me: null, asked: true, servers: null, incidents: null, server: null, processes: null, incident: null, heard: null, lostSince: null, failure: '', notice: '', loginError: why });
+  Object.assign(state, { me: null, asked: true, servers: null, incidents: null, server: null, processes: null, incident: null, groups: null, ruleFiles: null, editor: null, channels: null, tests: {}, heard: null, lostSince: null, failure: '', notice: '', loginError: why });
 }
 
 // Who are we? Then the view that the address names, and the news.
@@ -310,11 +379,29 @@ async function begin() {
 
 // ---- Events of the page
 
+// What the editing of rules needs of the page.
+const page = { state, draw, signedOut: () => signedOut(OVER) };
+
 const ACTIONS = {
   logout: signOut,
   reload: load,
   acknowledge: () => tend(api.acknowledge),
   'take-back': () => tend(api.takeBack),
+  silencing() {
+    state.silencing = !state.silencing;
+    draw();
+  },
+  group(button) {
+    state.group = state.group === button.dataset.group ? '' : button.dataset.group;
+    draw();
+  },
+  test: testChannel,
+  check: () => editing.check(page),
+  rehearse: () => editing.rehearse(page),
+  remove: () => editing.remove(page),
+  reopen: () => editing.reopen(page),
+  copy: () => editing.copy(page),
+  fault: (button) => editing.goTo(Number(button.dataset.line), Number(button.dataset.column)),
   sort(button) {
     state.sort = button.dataset.sort;
     loadProcesses();
@@ -329,11 +416,22 @@ document.addEventListener('submit', (event) => {
   event.preventDefault();
   if (event.target.dataset.form === 'login') signIn(event.target);
   if (event.target.dataset.form === 'note') writeNote(event.target);
+  if (event.target.dataset.form === 'silence') makeSilence(event.target);
+  if (event.target.dataset.form === 'rule') editing.save(page, event.target);
 });
+document.addEventListener('input', (event) => {
+  if (event.target.dataset?.input === 'rule') editing.typed(page, event.target.value);
+});
+// It does not bubble; what is written scrolls with its numbers.
+document.addEventListener('scroll', (event) => {
+  if (event.target.dataset?.input === 'rule') event.target.previousElementSibling.scrollTop = event.target.scrollTop;
+}, true);
+window.addEventListener('beforeunload', (event) => { if (editing.isUnsaved()) event.preventDefault(); });
 document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });
 window.addEventListener('hashchange', turn);
 
 setInterval(draw, 1_000);
+repeat(RULES_EVERY_MS, () => state.route.view === 'rules', loadRules);
 repeat(STATUS_EVERY_MS, () => state.route.view === 'server', loadServer);
 repeat(PROCESSES_EVERY_MS, () => state.route.view === 'server', loadProcesses);
 repeat(STATUS_EVERY_MS, () => state.route.view === 'incident' && !settled(), loadIncident);
@@ -341,7 +439,7 @@ repeat(STATUS_EVERY_MS, () => state.route.view === 'incident' && !settled(), loa
 // Whether nothing of the incident on the screen can still change.
 function settled() {
   const { incident } = state;
-  return Boolean(incident?.closed_unix_ms) && (incident.notifications ?? []).every((one) => one.state !== 'pending');
+  return Boolean(incident) && !isOpen(familyOf(incident)) && (incident.notifications ?? []).every((one) => one.state !== 'pending');
 }
 
 begin();

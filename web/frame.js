@@ -17,7 +17,7 @@ function head({ me, route }) {
     h('a', { href, 'aria-current': route.tab === name ? 'page' : null }, words);
   return h('header', { class: 'head', 'data-key': 'head' },
     h('a', { class: 'brand', href: '#/' }, 'Watchfire'),
-    h('nav', { 'aria-label': 'Views' }, tab('fleet', '#/', 'Fleet'), tab('incidents', '#/incidents', 'Incidents')),
+    h('nav', { 'aria-label': 'Views' }, tab('fleet', '#/', 'Fleet'), tab('incidents', '#/incidents', 'Incidents'), tab('rules', '#/rules', 'Rules'), tab('channels', '#/channels', 'Channels')),
     h('div', { class: 'who' },
       h('span', { class: 'quiet user', title: `role: ${me.role}` }, data(me.user)),
       h('button', { type: 'button', 'data-do': 'logout' }, 'Sign out')));

@@ -2,14 +2,14 @@
 
 import { data, h } from './dom.js';
 import { count, moment, span, took } from './format.js';
-import { link } from './fleet.js';
+import { alertsCard } from './alerts.js';
 import { instead, mailNote } from './frame.js';
-import { isOpen, state as duration } from './incidents.js';
+import { badges, began, duration, isOpen, subject, tone } from './incidents.js';
 import { facts, grid } from './parts.js';
-import { badge } from './presence.js';
+import { silenceForm } from './silence.js';
 
 const KINDS = { last_sign: 'last sign', observed: 'observed', judged: 'judged', recovered: 'recovered', corrected: 'corrected', black_box: 'black box', muted: 'muted', fired: 'fired', resolved: 'resolved', acknowledged: 'acknowledged', note: 'note', escalated: 'escalated', silenced: 'silenced' };
-const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report', escalated: 'nobody looked after it' };
+const TELLS = { down: 'trouble', changed: 'change', recovered: 'recovery', report: 'report', firing: 'alert', resolved: 'alert is over', escalated: 'nobody looked after it' };
 
 // What a notification's state means, and how it is marked.
 const STATES = {
@@ -29,32 +29,46 @@ export function incidentView(state) {
   const { incident } = state;
   const back = h('p', { class: 'back' }, h('a', { href: '#/incidents' }, '‹ Incidents'));
   if (!incident) return [back, h('h1', null, `Incident ${state.route.id}`), instead(state, 'this incident')];
-  return [back, title(incident), tending(state, incident), timeline(incident), told(state, incident)];
+  return [back, title(state, incident), alertsCard(incident), tending(state, incident), timeline(incident), told(state, incident)];
 }
 
-function title(incident) {
-  return h('div', { class: `verdict ${isOpen(incident) ? 'trouble' : 'calm'}` },
-    h('h1', null, link(incident.server), ' ', badge(incident.presence), ' ', duration(incident)),
-    incident.cause ? h('p', null, data(incident.cause)) : null,
+// The incident and all that belong to it, the first one in front.
+export function familyOf(incident) {
+  return [incident, ...(incident.family ?? [])].sort((a, b) => a.id - b.id);
+}
+
+function title(state, incident) {
+  const family = familyOf(incident);
+  const presence = family.find((one) => one.kind !== 'alerts');
+  const closed = family.map((one) => one.closed_unix_ms);
+  return h('div', { class: `verdict ${tone(family)}` },
+    h('h1', null, subject(state, family[0]), ' ', badges(family), ' ', duration(family)),
+    family.filter((one) => one.cause).map((one) => h('p', null, data(one.cause))),
     facts([
-      ['Silence began', moment(incident.silence_began_unix_ms, true)],
-      ['Judged', moment(incident.judged_unix_ms, true)],
-      ['After silence of', typeof incident.silent_seconds === 'number' ? `${incident.silent_seconds.toFixed(1)} s` : null],
-      ['Not counted', incident.hub_stalled_seconds > 0 ? `${incident.hub_stalled_seconds.toFixed(1)} s in which the hub itself stood still` : null],
-      ['Over', isOpen(incident) ? 'not yet' : moment(incident.closed_unix_ms, true)],
+      ['Silence began', presence ? moment(presence.silence_began_unix_ms, true) : null],
+      ['Judged', presence ? moment(presence.judged_unix_ms, true) : null],
+      ['After silence of', typeof presence?.silent_seconds === 'number' ? `${presence.silent_seconds.toFixed(1)} s` : null],
+      ['Not counted', presence?.hub_stalled_seconds > 0 ? `${presence.hub_stalled_seconds.toFixed(1)} s in which the hub itself stood still` : null],
+      ['Since', presence ? null : moment(began(family), true)],
+      ['Over', isOpen(family) ? 'not yet' : moment(Math.max(...closed), true)],
     ]));
 }
 
 // Who looks after it, and what may be done about it. Viewers look.
 function tending(state, incident) {
-  const by = incident.acknowledged;
+  const family = familyOf(incident);
+  const goesOn = isOpen(family);
+  const by = family.find((one) => one.acknowledged)?.acknowledged;
   const may = state.me?.role === 'operator' || state.me?.role === 'admin';
   if (!by && !may) return null;
   return h('section', { class: 'card tending' },
     h('div', { class: 'line' },
-      by ? h('p', null, h('strong', null, data(by.by)), ' looks after it since ', moment(by.at_unix_ms)) : h('p', null, isOpen(incident) ? 'Nobody looks after it.' : 'Nobody looked after it.'),
+      by ? h('p', null, h('strong', null, data(by.by)), ' looks after it since ', moment(by.at_unix_ms)) : h('p', null, goesOn ? 'Nobody looks after it.' : 'Nobody looked after it.'),
       h('span', { class: 'grow' }),
-      may && isOpen(incident) ? (by ? button('take-back', 'Take it back') : button('acknowledge', 'Acknowledge', true)) : null),
+      may && goesOn ? h('button', { type: 'button', 'data-do': 'silencing', 'aria-expanded': String(state.silencing) }, 'Silence …') : null,
+      may && goesOn ? (by ? button('take-back', 'Take it back') : button('acknowledge', 'Acknowledge', true)) : null),
+    state.silenced ? h('p', { class: 'done', role: 'status' }, 'Silenced until ', moment(state.silenced.to_unix_ms), ': ', h('code', null, data(state.silenced.matchers))) : null,
+    may && goesOn && state.silencing ? silenceForm(state, incident) : null,
     may ? h('form', { 'data-form': 'note' },
       h('label', null, 'Note', h('textarea', { name: 'text', rows: 2, maxlength: 4000, required: true })),
       h('button', { type: 'submit' }, 'Add the note')) : null,
@@ -67,7 +81,7 @@ function button(what, words, primary) {
 
 function timeline(incident) {
   const entries = incident.timeline ?? [];
-  const start = incident.silence_began_unix_ms ?? entries[0]?.at_unix_ms;
+  const start = familyOf(incident).find((one) => one.kind !== 'alerts')?.silence_began_unix_ms ?? entries[0]?.at_unix_ms;
   return h('section', { class: 'card' },
     h('h2', null, 'What happened'),
     entries.length === 0 ? h('p', { class: 'quiet' }, 'Nothing is written down.') : h('ol', { class: 'timeline' }, entries.map((entry) =>

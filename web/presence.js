@@ -40,6 +40,19 @@ export function badge(name) {
   return h('span', { class: `badge ${kind}`, title: says }, mark(name), word);
 }
 
+// How bad an alert is: the sign's shape tells it apart without colour.
+const SEVERITIES = {
+  critical: { kind: 'trouble', sign: [line('M12 3 22 20H2ZM12 9v5M12 17v.5')] },
+  warning: { kind: 'warn', sign: [line('M12 2 22 12 12 22 2 12ZM12 7.5V13M12 16v.5')] },
+  info: { kind: 'calm', sign: [line('M12 3a9 9 0 1 0 .01 0M12 11v6M12 7.5V8')] },
+};
+
+export function severityBadge(severity) {
+  const { kind, sign } = SEVERITIES[severity] ?? SEVERITIES.info;
+  const drawn = sign.map(([tag, attributes]) => s(tag, attributes));
+  return h('span', { class: `badge ${kind}` }, s('svg', { class: 'mark', viewBox: '0 0 24 24', 'aria-hidden': 'true' }, ...drawn), String(severity));
+}
+
 // The page's icon in the browser's tab: lit, or dark with a red ground.
 export function icon(trouble) {
   const shape = trouble

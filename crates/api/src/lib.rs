@@ -14,5 +14,6 @@ pub mod past;
 pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
+pub mod rule_files;
 pub mod silences;
 pub mod when;

@@ -17,7 +17,8 @@ use watchfire_store::{About, Batch, LaneKey, NewNotification, PendingLane, Store
 pub(crate) use self::begun::Begun;
 use self::begun::First;
 pub use self::budget::Budget;
-use self::budget::{HOUR, Spent};
+pub(crate) use self::budget::HOUR;
+use self::budget::Spent;
 use self::lanes::{Ended, Lanes};
 pub(crate) use self::undelivered::Undelivered;
 use crate::terminal::{self, Terminal};

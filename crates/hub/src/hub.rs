@@ -293,6 +293,7 @@ impl Hub {
             open_on_loopback: self.open_on_loopback,
             disk,
             rules: asking.board,
+            made: answering.made.clone(),
             public_url: config.public_url,
         });
         let answer = http::answer(app);

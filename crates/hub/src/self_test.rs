@@ -12,9 +12,10 @@ use tokio::sync::Notify;
 use watchfire_alert::message_id;
 use watchfire_model::{Channel, Moment, NotificationId, NotificationKind};
 use watchfire_runtime::{Clock, Shutdown, task};
-use watchfire_store::{NewNotification, Store, StoreError, Thread};
+use watchfire_store::{LastTry, NewNotification, Store, StoreError, Thread};
 
 use crate::config::User;
+use crate::courier::{Budget, HOUR};
 use crate::desk::plain_lines;
 
 /// How often the time of the week is looked at.
@@ -23,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(10);
 const LATEST_MS: i64 = 6 * 3600 * 1000;
 /// In how many milliseconds one channel is tested once by hand.
 const MINUTE_MS: i64 = 60 * 1000;
+/// Tries of all users that are looked through for how a channel stands.
+const LOOKED_THROUGH: usize = 20_000;
 
 /// A time of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,16 @@ pub struct WeekTime {
     pub day: Weekday,
     /// Minutes since midnight.
     pub minutes: u16,
+}
+
+/// How a channel of a user stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) channel: Channel,
+    /// The last try to tell the user by it.
+    pub(crate) last: Option<LastTry>,
+    /// How many messages went by it in the last hour, and how many may.
+    pub(crate) budget: Option<(u32, u32)>,
 }
 
 /// The words for the days, Monday first.
@@ -49,6 +62,7 @@ pub(crate) const DAYS: [(&str, Weekday); 7] = [
 pub(crate) struct SelfTests {
     store: Store,
     users: Vec<User>,
+    budget: Budget,
     public_url: String,
     hub_id: String,
     courier: Arc<Notify>,
@@ -63,7 +77,13 @@ impl SelfTests {
         (public_url, hub_id): (String, String),
         courier: Arc<Notify>,
     ) -> Self {
-        Self { store, users, public_url, hub_id, courier, written: Mutex::default() }
+        let (budget, written) = (Budget::default(), Mutex::default());
+        Self { store, users, budget, public_url, hub_id, courier, written }
+    }
+
+    /// The same, where so much may go by a channel.
+    pub(crate) fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 
     /// Works until the end is asked for.
@@ -108,6 +128,26 @@ impl SelfTests {
     /// The channels of a user, each once, as [`test`](Self::test) counts them.
     pub(crate) fn channels(&self, user: &str) -> Vec<Channel> {
         self.users.iter().find(|known| known.name == user).map(channels).unwrap_or_default()
+    }
+
+    /// How each channel of a user stands, as [`test`](Self::test) counts them. It blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when that cannot be read.
+    pub(crate) fn standing(&self, user: &str, now: Moment) -> Result<Vec<Standing>, StoreError> {
+        let tries = self.store.last_tries(user, LOOKED_THROUGH)?;
+        let hour_ms = i64::try_from(HOUR.as_millis()).unwrap_or(i64::MAX);
+        let from_ms = now.unix_ms.saturating_sub(hour_ms);
+        let sent = self.store.sent_since(from_ms, LOOKED_THROUGH)?;
+        let standing = self.channels(user).into_iter().map(|channel| {
+            let last = tries.iter().find(|one| one.channel == channel).cloned();
+            let budget = self.budget.of(&channel).map(|most| {
+                let used = sent.iter().filter(|one| one.channel == channel).count();
+                (u32::try_from(used).unwrap_or(u32::MAX), most)
+            });
+            Standing { channel, last, budget }
+        });
+        Ok(standing.collect())
     }
 
     /// Writes the tests that are due into the outbox.
@@ -258,6 +298,29 @@ mod tests {
         tests.write_due(started, at("2026-11-23T07:00:10Z")).expect("it is stored");
         tests.write_due(at("2026-11-20T12:00:00Z"), at("2026-11-23T14:00:00Z")).expect("stored");
         assert_eq!(letters(&tests), []);
+    }
+
+    #[test]
+    fn how_a_channel_stands_is_said_by_its_last_try_and_its_hour() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tests = tests(folder.path()).with_budget(Budget { texts: 3, others: 9 });
+        let now = at("2026-11-23T07:00:10Z");
+        let quiet = tests.standing("ada", now).expect("readable");
+        assert_eq!(quiet.iter().map(|one| one.budget).collect::<Vec<_>>(), [Some((0, 9)); 3]);
+        assert!(quiet.iter().all(|one| one.last.is_none()));
+        let id = tests.test("ada", 1, now).expect("it is stored").expect("there is one");
+        let slack = Channel::new("slack://a/b/c");
+        let begun = tests.store.write(|batch| batch.begin_delivery(id, &slack, now));
+        begun.expect("it is stored");
+        let stood = |now| tests.standing("ada", at(now)).expect("readable")[1].clone();
+        let last = stood("2026-11-23T07:30:00Z");
+        assert_eq!(
+            last.last.map(|last| (last.unix_ms, last.outcome)),
+            Some((now.unix_ms, "unknown".into()))
+        );
+        assert_eq!(last.budget, Some((1, 9)));
+        assert_eq!(stood("2026-11-23T08:30:00Z").budget, Some((0, 9)));
+        assert_eq!(tests.standing("eve", now).expect("readable"), []);
     }
 
     #[test]

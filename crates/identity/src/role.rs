@@ -27,6 +27,8 @@ pub enum Action {
     Silence,
     /// Say that alerts fire which concern servers of one's scope.
     PostAlerts,
+    /// Make, change and remove files of rules.
+    EditRules,
 }
 
 /// A word that names no role.
@@ -43,6 +45,7 @@ pub fn authorize(role: Role, action: Action) -> bool {
         Action::ViewDeliveries | Action::Acknowledge | Action::Silence | Action::PostAlerts => {
             Role::Operator
         }
+        Action::EditRules => Role::Admin,
     };
     role >= needed
 }
@@ -108,6 +111,7 @@ mod tests {
             (Action::Acknowledge, [false, true, true]),
             (Action::Silence, [false, true, true]),
             (Action::PostAlerts, [false, true, true]),
+            (Action::EditRules, [false, false, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| authorize(role, action)), expected, "{action:?}");

@@ -24,7 +24,42 @@ pub struct Sent {
     pub unix_ms: i64,
 }
 
+/// The last try to tell a user by a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastTry {
+    /// The channel.
+    pub channel: Channel,
+    /// When it began, in milliseconds since 1970.
+    pub unix_ms: i64,
+    /// `accepted`, `retry`, `refused` or `unknown`.
+    pub outcome: String,
+    /// The provider's words, or why it failed.
+    pub words: String,
+}
+
 impl Store {
+    /// The last try by each channel of a user, among the newest `most` of all tries.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn last_tries(&self, user: &str, most: usize) -> Result<Vec<LastTry>, StoreError> {
+        // Of each channel SQLite takes the row whose number is the largest.
+        let sql = "SELECT d.channel, d.began_unix_ms, d.outcome, d.words, max(d.id) FROM \
+             (SELECT * FROM delivery ORDER BY id DESC LIMIT ?2) AS d \
+             JOIN notification AS n ON n.id = d.notification WHERE n.user = ?1 \
+             GROUP BY d.channel";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            let tries = query.query_map(params![user, most], |row| {
+                let url: String = row.get(0)?;
+                let (unix_ms, outcome, words) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(LastTry { channel: Channel::new(&url), unix_ms, outcome, words })
+            })?;
+            Ok(tries.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// What went out since a moment, in milliseconds since 1970, or may have: the newest `most`.
     ///
     /// # Errors

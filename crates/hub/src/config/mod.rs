@@ -33,6 +33,7 @@ pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use messages::Messages;
 pub use rules::RuleFiles;
+pub(crate) use rules::{Locked, MADE, MAX_GROUPS};
 pub use service::{RemoteWrite, Service, ServiceLogin};
 pub use show::show;
 pub(crate) use warn::{is_loopback, is_loopback_url};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use watchfire_alert::rules::{BUILT_IN_FILE, RuleError, RuleFile, built_in};
+use watchfire_alert::rules::{BUILT_IN, BUILT_IN_FILE, RuleError, RuleFile, built_in};
 use watchfire_runtime::config::{Located, Place, Problem, Problems, files_like};
 
 /// More files are refused.
@@ -13,6 +14,8 @@ const MAX_FILES: usize = 1_000;
 pub(crate) const MAX_GROUPS: usize = 10_000;
 /// A larger file is not read, in bytes. The language has a limit of its own, which is smaller.
 const MAX_FILE: u64 = 16 << 20;
+/// What the names of files begin with that are made while the hub runs.
+pub(crate) const MADE: &str = "page/";
 
 /// The rules that a hub evaluates, as they were read.
 #[derive(Debug, Clone, Default)]
@@ -21,13 +24,23 @@ pub struct RuleFiles {
     folder: PathBuf,
     patterns: Vec<Located<String>>,
     built_in: bool,
-    files: Vec<RuleFile>,
+    /// Whether these are all the rules there are: none are made beside them.
+    alone: bool,
+    files: Vec<Locked>,
+}
+
+/// A file of rules that is changed where it lies and not by the hub.
+#[derive(Debug, Clone)]
+pub(crate) struct Locked {
+    pub(crate) file: RuleFile,
+    /// As it was when it was read.
+    pub(crate) text: Arc<str>,
 }
 
 impl RuleFiles {
     /// Those of the hub alone, or none.
     pub(crate) fn none(folder: PathBuf, built_in: bool) -> Self {
-        Self { folder, patterns: Vec::new(), built_in, files: Vec::new() }
+        Self { folder, built_in, ..Self::default() }
     }
 
     /// These files and no others, the built-in rules neither.
@@ -40,6 +53,7 @@ impl RuleFiles {
             place: Place::Flag("--rules".to_owned()),
         };
         let read = Self::read(PathBuf::from("."), paths.iter().map(flag).collect(), false);
+        let read = read.map(|read| Self { alone: true, ..read });
         read.map_err(|found| {
             let mut problems = Problems::new();
             found.into_iter().for_each(|problem| problems.push(problem));
@@ -54,14 +68,14 @@ impl RuleFiles {
         built_in: bool,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut read = Self { folder, patterns, built_in, files: Vec::new() };
+        let mut read = Self { folder, patterns, built_in, ..Self::default() };
         for (path, place) in read.paths(&mut problems) {
             match read.file(&path, &place) {
                 Ok(file) => read.files.push(file),
                 Err(found) => problems.extend(found),
             }
         }
-        let groups: usize = read.files.iter().map(|file| file.groups.len()).sum();
+        let groups: usize = read.files.iter().map(|one| one.file.groups.len()).sum();
         if groups > MAX_GROUPS {
             let what = format!("there are {groups} groups of rules, and at most {MAX_GROUPS}");
             problems.push(Problem::new(read.place(), what).hint("leave some files out"));
@@ -71,13 +85,19 @@ impl RuleFiles {
 
     /// The same patterns, read anew.
     pub(crate) fn read_again(&self) -> Result<Self, Vec<Problem>> {
-        Self::read(self.folder.clone(), self.patterns.clone(), self.built_in)
+        let read = Self::read(self.folder.clone(), self.patterns.clone(), self.built_in)?;
+        Ok(Self { alone: self.alone, ..read })
     }
 
     /// The built-in rules, where they are not switched off, and those of the files.
-    pub(crate) fn all(&self) -> Vec<RuleFile> {
-        let built_in = self.built_in.then(built_in);
-        built_in.into_iter().chain(self.files.iter().cloned()).collect()
+    pub(crate) fn all(&self) -> Vec<Locked> {
+        let own = || Locked { file: built_in(), text: BUILT_IN.into() };
+        self.built_in.then(own).into_iter().chain(self.files.iter().cloned()).collect()
+    }
+
+    /// True when rules are evaluated too that are made while the hub runs.
+    pub(crate) fn has_made(&self) -> bool {
+        !self.alone
     }
 
     /// True when the hub's own rules are evaluated.
@@ -93,7 +113,7 @@ impl RuleFiles {
     /// Rules that are in a file twice, which is hardly ever meant.
     pub(crate) fn duplicates(&self) -> Vec<Problem> {
         let all = self.files.iter();
-        all.flat_map(|file| file.duplicates().into_iter().map(|error| self.problem(error)))
+        all.flat_map(|one| one.file.duplicates().into_iter().map(|error| self.problem(error)))
             .collect()
     }
 
@@ -131,7 +151,7 @@ impl RuleFiles {
         self.patterns.first().map_or(Place::Default, |pattern| pattern.place.clone())
     }
 
-    fn file(&self, path: &Path, named_at: &Place) -> Result<RuleFile, Vec<Problem>> {
+    fn file(&self, path: &Path, named_at: &Place) -> Result<Locked, Vec<Problem>> {
         let unreadable = |why: String| {
             let what = format!("the file of rules {} cannot be read: {why}", path.display());
             let hint = "give the hub's user the right to read it, or name another one";
@@ -144,16 +164,19 @@ impl RuleFiles {
             )));
         }
         let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        RuleFile::parse(&self.name(path), &text)
-            .map_err(|errors| errors.into_iter().map(|error| self.problem(error)).collect())
+        let file = RuleFile::parse(&self.name(path), &text).map_err(|errors| {
+            errors.into_iter().map(|error| self.problem(error)).collect::<Vec<_>>()
+        })?;
+        Ok(Locked { file, text: text.into() })
     }
 
     /// How a file is called in answers and rows: as seen from the folder, so that it keeps its
     /// alerts when the hub is started from elsewhere.
     fn name(&self, path: &Path) -> String {
         let seen = path.strip_prefix(&self.folder).unwrap_or(path).display().to_string();
-        // The hub's own rules are known by that name.
-        if self.built_in && seen == BUILT_IN_FILE { format!("./{seen}") } else { seen }
+        // The hub's own rules are known by that name, and those that are made by such ones.
+        let is_taken = self.built_in && seen == BUILT_IN_FILE || seen.starts_with(MADE);
+        if is_taken { format!("./{seen}") } else { seen }
     }
 
     fn problem(&self, error: RuleError) -> Problem {
@@ -172,7 +195,9 @@ mod tests {
     /// A folder with files, and what a config in it says.
     fn read(files: &[(&str, &str)], patterns: &[&str]) -> Result<RuleFiles, String> {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("rules")).expect("a folder");
+        for inner in ["rules", "page"] {
+            fs::create_dir(folder.path().join(inner)).expect("a folder");
+        }
         for (name, text) in files {
             fs::write(folder.path().join(name), text).expect("a file");
         }
@@ -185,7 +210,7 @@ mod tests {
     }
 
     fn names(files: &RuleFiles) -> Vec<String> {
-        files.all().iter().map(|file| file.name.to_string()).collect()
+        files.all().iter().map(|one| one.file.name.to_string()).collect()
     }
 
     #[test]
@@ -197,9 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_called_as_the_hubs_own_is_told_apart() {
-        let read = read(&[("built-in", GOOD)], &["built-in"]).expect("good");
-        assert_eq!(names(&read), ["built-in", "./built-in"]);
+    fn a_file_that_is_called_as_the_hubs_own_or_a_made_one_is_told_apart() {
+        let files = [("built-in", GOOD), ("page/a", GOOD)];
+        let read = read(&files, &["built-in", "page/*"]).expect("good");
+        assert_eq!(names(&read), ["built-in", "./built-in", "./page/a"]);
+        assert_eq!(&*read.all()[2].text, GOOD);
     }
 
     #[test]

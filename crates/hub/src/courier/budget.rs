@@ -16,7 +16,7 @@ use watchfire_store::Sent;
 use crate::terminal;
 
 /// The stretch of time that a budget is for.
-pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// One part of so many is kept back for what begins.
 const RESERVED_PART: u32 = 5;
 /// Channels that are remembered. Beyond, those with the fewest messages are forgotten.
@@ -29,6 +29,14 @@ pub struct Budget {
     pub texts: u32,
     /// By mail, chats and everything else.
     pub others: u32,
+}
+
+impl Budget {
+    /// That of a channel; none where nobody counts.
+    pub(crate) fn of(&self, channel: &Channel) -> Option<u32> {
+        let whole = if is_text_message(channel) { self.texts } else { self.others };
+        (!terminal::is_terminal(channel)).then_some(whole)
+    }
 }
 
 impl Default for Budget {

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use watchfire_api::channels::{ChannelRow, ChannelTest};
+use watchfire_api::channels::{ChannelBudget, ChannelLast, ChannelRow, ChannelTest};
 use watchfire_api::hub::NotificationRow;
 use watchfire_identity::Action;
-use watchfire_model::{Channel, Notification, NotificationId, NotificationKind};
+use watchfire_model::{Notification, NotificationId, NotificationKind};
 use watchfire_runtime::task;
 use watchfire_store::StoreError;
 
@@ -16,11 +16,26 @@ use super::changer::Changer;
 use super::reply::Refusal;
 use super::route::shown;
 
-/// `GET /api/channels`: how the asker is told, without what is secret in it.
-pub(super) async fn list(State(app): State<AppState>, asker: Asker) -> Json<Vec<ChannelRow>> {
-    let channels = app.parts.self_tests.channels(&asker.account.name);
-    let row = |(number, channel): (usize, Channel)| ChannelRow { number, channel: shown(&channel) };
-    Json(channels.into_iter().enumerate().map(row).collect())
+/// `GET /api/channels`: how the asker is told and how that went last, without what is secret in it.
+pub(super) async fn list(
+    State(app): State<AppState>,
+    asker: Asker,
+) -> Result<Json<Vec<ChannelRow>>, Refusal> {
+    let (tests, now) = (app.parts.self_tests.clone(), app.parts.clock.now());
+    let user = asker.account.name.clone();
+    let read = task::blocking("read", move || tests.standing(&user, now)).await;
+    let standing = read.map_err(Refusal::fault)?.map_err(Refusal::fault)?;
+    let rows = standing.into_iter().enumerate().map(|(number, one)| ChannelRow {
+        number,
+        channel: shown(&one.channel),
+        last: one.last.map(|last| ChannelLast {
+            at_unix_ms: last.unix_ms,
+            outcome: last.outcome,
+            detail: last.words,
+        }),
+        budget: one.budget.map(|(used, most)| ChannelBudget { used, most }),
+    });
+    Ok(Json(rows.collect()))
 }
 
 /// `POST /api/channels/{number}/test`: sends a message by one of the asker's own channels. What

@@ -24,6 +24,7 @@ mod prometheus;
 mod reply;
 mod route;
 mod rows;
+mod rule_files;
 mod servers;
 mod session;
 mod silences;
@@ -66,7 +67,7 @@ use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
-use crate::rules::Board;
+use crate::rules::{Board, Made};
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use alertmanager::Posting;
@@ -94,7 +95,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 29] = [
+const ROUTES: [Route; 32] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -124,6 +125,16 @@ const ROUTES: [Route; 29] = [
         post(acknowledge::note).layer(DefaultBodyLimit::max(acknowledge::MAX_BODY_BYTES))
     }),
     ("/ack", || get(ack::show).post(ack::press).layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))),
+    ("/api/rules/files", || get(rule_files::list)),
+    ("/api/rules/files/{*file}", || {
+        get(rule_files::one)
+            .put(rule_files::put)
+            .delete(rule_files::remove)
+            .layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
+    }),
+    ("/api/rules/check", || {
+        post(rule_files::check).layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
+    }),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -181,6 +192,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Arc<Disk>,
     /// Rules and their alerts.
     pub(crate) rules: Board,
+    /// Files of rules that are made.
+    pub(crate) made: Made,
     /// What links begin with.
     pub(crate) public_url: String,
 }
@@ -198,6 +211,8 @@ struct App {
     questions: Questions,
     /// For a rehearsal of rules.
     rehearsing: Arc<Semaphore>,
+    /// For the reading of files of rules that somebody writes.
+    checking: Arc<Semaphore>,
     writing: Writing,
     posting: Posting,
     open: OpenDoor,
@@ -250,6 +265,7 @@ fn state(parts: Parts) -> AppState {
         recall: Recall::default(),
         questions,
         rehearsing: Arc::new(Semaphore::new(1)),
+        checking: Arc::new(Semaphore::new(rule_files::AT_A_TIME)),
         writing: Writing::default(),
         posting: Posting::default(),
         open: OpenDoor::default(),

@@ -10,9 +10,12 @@ use super::AppState;
 pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../../../../web/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../../../web/style.css")),
+    ("/alerts.js", SCRIPT, include_str!("../../../../web/alerts.js")),
     ("/api.js", SCRIPT, include_str!("../../../../web/api.js")),
     ("/app.js", SCRIPT, include_str!("../../../../web/app.js")),
+    ("/channels.js", SCRIPT, include_str!("../../../../web/channels.js")),
     ("/dom.js", SCRIPT, include_str!("../../../../web/dom.js")),
+    ("/editing.js", SCRIPT, include_str!("../../../../web/editing.js")),
     ("/fleet.js", SCRIPT, include_str!("../../../../web/fleet.js")),
     ("/format.js", SCRIPT, include_str!("../../../../web/format.js")),
     ("/frame.js", SCRIPT, include_str!("../../../../web/frame.js")),
@@ -23,7 +26,10 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/parts.js", SCRIPT, include_str!("../../../../web/parts.js")),
     ("/presence.js", SCRIPT, include_str!("../../../../web/presence.js")),
     ("/processes.js", SCRIPT, include_str!("../../../../web/processes.js")),
+    ("/rulefile.js", SCRIPT, include_str!("../../../../web/rulefile.js")),
+    ("/rules.js", SCRIPT, include_str!("../../../../web/rules.js")),
     ("/server.js", SCRIPT, include_str!("../../../../web/server.js")),
+    ("/silence.js", SCRIPT, include_str!("../../../../web/silence.js")),
 ];
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";

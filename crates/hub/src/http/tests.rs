@@ -15,6 +15,7 @@ mod metrics;
 mod others;
 mod past;
 mod prometheus;
+mod rule_files;
 mod silences;
 mod stream;
 
@@ -43,6 +44,7 @@ use crate::ack_links::AckLinks;
 use crate::acks::Acks;
 use crate::agents::Agents;
 use crate::alerts::{AlertDesk, Tools};
+use crate::config::Locked;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::{Event, Events};
@@ -52,7 +54,7 @@ use crate::identity::HubIdentity;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
 use crate::pushed::{Pushes, Senders};
-use crate::rules::Board;
+use crate::rules::{Board, Files, Made};
 use crate::self_test::SelfTests;
 use crate::silences::Silences;
 use crate::testing::{fleet_of, manual_clock, open_incident, settle, team, watched};
@@ -190,8 +192,14 @@ impl House {
             open_on_loopback: false,
             disk: Arc::new(Disk::new(folder.path(), store.clone(), None)),
             rules: Board::default(),
+            made: Made::open(store.clone(), Board::default(), clock.clone()).0,
             public_url: "https://hub.test".to_owned(),
         };
+        let built_in = Locked {
+            file: watchfire_alert::rules::built_in(),
+            text: watchfire_alert::rules::BUILT_IN.into(),
+        };
+        parts.rules.show_files(Files { locked: [built_in].into(), has_made: true });
         change(&mut parts);
         let state = super::state(parts);
         Self {
@@ -266,10 +274,12 @@ impl House {
 
     /// `path` of the route table with its places filled for the server and incident of team b.
     fn of_team_b(&self, path: &str) -> String {
+        let path = path.replace("{*file}", "built-in");
         path.replace("{name}", "b-1").replace("{id}", &self.incident_b.0.to_string())
     }
 
     fn of_team_a(&self, path: &str) -> String {
+        let path = path.replace("{*file}", "built-in");
         path.replace("{name}", "a-1").replace("{id}", &self.incident_a.0.to_string())
     }
 }

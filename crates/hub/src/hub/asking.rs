@@ -29,6 +29,8 @@ pub(super) struct Asking {
 
 /// What is to be waited for at the end.
 pub(super) struct Running {
+    /// The files of rules that are made while it runs.
+    pub(super) made: rules::Made,
     rules: Task<()>,
     sealing: Task<()>,
     pushing: Task<()>,
@@ -69,10 +71,13 @@ impl Asking {
             external_labels: LabelSet::empty(),
             public_url: ground.public_url.clone(),
         };
-        let engine = rules::Engine::new(files, parts, self.board.clone());
+        let (store, clock) = (ground.store.clone(), ground.clock.clone());
+        let (made, nudges) = rules::Made::open(store, self.board.clone(), clock);
+        let engine = rules::Engine::new(files, parts, self.board.clone(), made.clone());
         let shutdown = || ground.shutdown.clone();
         Running {
-            rules: task::spawn("rules", engine.run(hangups, shutdown())),
+            made,
+            rules: task::spawn("rules", engine.run(hangups, nudges, shutdown())),
             sealing: task::spawn("seal", self.archive.clone().seal_loop(shutdown())),
             pushing: task::spawn("pushes", self.pushes.clone().run(shutdown())),
         }

@@ -136,7 +136,7 @@ impl Telling {
         Self {
             silences: Arc::new(silences.with_alerts(alerts.clone())),
             acks: Acks::new(ground.store.clone(), on_change),
-            self_tests: Arc::new(self_tests),
+            self_tests: Arc::new(self_tests.with_budget(config.budget)),
             escalator: Arc::new(escalator),
             daily: Arc::new(daily),
             courier: Arc::new(courier),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use watchfire_alert::rules::{Group, GroupState};
 
+use crate::config::Locked;
+
 /// A group is known by its file and its name.
 pub(super) type Key = (Arc<str>, String);
 
@@ -18,6 +20,14 @@ pub(crate) struct Board(Arc<Inner>);
 struct Inner {
     groups: Mutex<BTreeMap<Key, Arc<Watched>>>,
     reloads: Mutex<Reloads>,
+    files: Mutex<Files>,
+}
+
+/// The files that are read and not made, and whether made ones are evaluated beside them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    pub(crate) locked: Arc<[Locked]>,
+    pub(crate) has_made: bool,
 }
 
 /// How the reading of the files went.
@@ -79,6 +89,14 @@ impl Board {
     /// The groups, by file and name.
     pub(crate) fn groups(&self) -> Vec<Arc<Watched>> {
         lock(&self.0.groups).values().cloned().collect()
+    }
+
+    pub(crate) fn files(&self) -> Files {
+        lock(&self.0.files).clone()
+    }
+
+    pub(crate) fn show_files(&self, files: Files) {
+        *lock(&self.0.files) = files;
     }
 
     pub(crate) fn reloads(&self) -> Reloads {

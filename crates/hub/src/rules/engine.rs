@@ -13,13 +13,14 @@ use watchfire_runtime::task::Task;
 use watchfire_runtime::{Hangups, Shutdown, ShutdownHandle, task};
 use watchfire_store::{PushedSamples, StoredRuleState};
 
-use super::board::{Board, Key, Watched, key};
+use super::board::{Board, Files, Key, Watched, key};
 use super::keep;
+use super::made::{Made, Nudges};
 use super::runner::{Common, Parts, Runner};
 use super::schedule::Schedule;
 use super::sink::{SOURCES, source};
 use crate::alerts::Round;
-use crate::config::RuleFiles;
+use crate::config::{Locked, RuleFiles};
 
 /// How long a group is waited for that is to stop. Its evaluation notices in a moment.
 const END: Duration = Duration::from_secs(2);
@@ -33,6 +34,9 @@ pub(crate) struct Engine {
     common: Arc<Common>,
     board: Board,
     files: RuleFiles,
+    /// What stands in them.
+    locked: Arc<[Locked]>,
+    made: Made,
     running: BTreeMap<Key, Running>,
 }
 
@@ -43,14 +47,23 @@ struct Running {
 }
 
 impl Engine {
-    pub(crate) fn new(files: RuleFiles, parts: Parts, board: Board) -> Self {
+    pub(crate) fn new(files: RuleFiles, parts: Parts, board: Board, made: Made) -> Self {
         board.note_reload(Some(parts.clock.now().unix_ms));
         let common = Arc::new(Common::new(parts));
-        Self { common, board, files, running: BTreeMap::new() }
+        let locked = files.all().into();
+        let engine = Self { common, board, files, locked, made, running: BTreeMap::new() };
+        engine.show_files();
+        engine
     }
 
-    /// Evaluates until the end is asked for, and reads the files again at each hangup.
-    pub(crate) async fn run(mut self, mut hangups: Option<Hangups>, shutdown: Shutdown) {
+    /// Evaluates until the end is asked for, reads the files again at each hangup, and takes up
+    /// what is made when it is nudged.
+    pub(crate) async fn run(
+        mut self,
+        mut hangups: Option<Hangups>,
+        mut nudges: Nudges,
+        shutdown: Shutdown,
+    ) {
         self.begin(&shutdown).await;
         loop {
             let hangup = async {
@@ -63,6 +76,12 @@ impl Engine {
                 biased;
                 () = shutdown.requested() => break,
                 () = hangup => self.reload(&shutdown).await,
+                Some(done) = nudges.recv() => {
+                    let gone = self.change().await;
+                    // Whoever waits for it may have gone.
+                    let _ = done.send(());
+                    self.end_all(gone, &shutdown).await;
+                }
             }
         }
         self.stop().await;
@@ -133,24 +152,46 @@ impl Engine {
                 return self.board.note_reload(None);
             }
         };
+        self.locked = files.all().into();
         self.files = files;
-        let before = self.stop().await;
-        let mut before: BTreeMap<Key, Arc<Watched>> = before.into_iter().collect();
-        let groups = self.groups().into_iter().map(|group| {
+        self.show_files();
+        let gone = self.change().await;
+        self.board.note_reload(Some(self.common.parts.clock.now().unix_ms));
+        tracing::info!(groups = self.running.len(), "the files of rules were read anew");
+        self.end_all(gone, shutdown).await;
+    }
+
+    /// Evaluates the groups that there are now. Those that are the very same go on untouched; a
+    /// rule that stays in a changed one keeps its alerts. Returns the groups that are gone.
+    pub(super) async fn change(&mut self) -> Vec<(Key, Arc<Watched>)> {
+        let wanted: BTreeMap<Key, Arc<Group>> =
+            self.groups().into_iter().map(|group| (key(&group), group)).collect();
+        let is_same = |key: &Key, one: &Running| {
+            wanted.get(key).is_some_and(|group| Arc::ptr_eq(group, &one.watched.group()))
+        };
+        let all = std::mem::take(&mut self.running).into_iter();
+        let (same, others) = all.partition(|(key, one)| is_same(key, one));
+        self.running = same;
+        let mut before: BTreeMap<Key, Arc<Watched>> =
+            self.stopped(others).await.into_iter().collect();
+        let new = wanted.into_iter().filter(|(key, _)| !self.running.contains_key(key));
+        let groups = new.map(|(key, group)| {
             let interval_ms = interval_ms(&group);
-            let Some(known) = before.remove(&key(&group)) else {
+            let Some(known) = before.remove(&key) else {
                 return Arc::new(Watched::new(GroupState::new(group), interval_ms));
             };
             let state = GroupState::clone(&known.snapshot().state);
             let (state, _) = state.changed(group);
             Arc::new(Watched::new(state, interval_ms).after(&known))
         });
-        let groups: Vec<Arc<Watched>> = groups.collect();
-        let count = groups.len();
+        let groups = groups.collect();
         self.start(groups);
-        self.board.note_reload(Some(self.common.parts.clock.now().unix_ms));
-        tracing::info!(groups = count, "the files of rules were read anew");
-        for ((file, name), gone) in before {
+        before.into_iter().collect()
+    }
+
+    /// Ends what groups gave that are gone.
+    async fn end_all(&self, gone: Vec<(Key, Arc<Watched>)>, shutdown: &Shutdown) {
+        for ((file, name), gone) in gone {
             self.end_series(&gone);
             self.say_goodbye(&file, &name, shutdown).await;
         }
@@ -168,7 +209,14 @@ impl Engine {
     }
 
     fn groups(&self) -> Vec<Arc<Group>> {
-        self.files.all().into_iter().flat_map(|file| file.groups).collect()
+        let locked = self.locked.iter().flat_map(|one| one.file.groups.iter().cloned());
+        let made = if self.files.has_made() { self.made.groups() } else { Vec::new() };
+        locked.chain(made).collect()
+    }
+
+    fn show_files(&self) {
+        let has_made = self.files.has_made();
+        self.board.show_files(Files { locked: self.locked.clone(), has_made });
     }
 
     /// Starts a task for each group, and shows them.
@@ -194,6 +242,10 @@ impl Engine {
     /// Stops all groups, and returns them.
     pub(super) async fn stop(&mut self) -> Vec<(Key, Arc<Watched>)> {
         let running = std::mem::take(&mut self.running);
+        self.stopped(running).await
+    }
+
+    async fn stopped(&self, running: BTreeMap<Key, Running>) -> Vec<(Key, Arc<Watched>)> {
         running.values().for_each(|one| one.stop.request());
         let clock = &self.common.parts.clock;
         let mut stopped = Vec::with_capacity(running.len());

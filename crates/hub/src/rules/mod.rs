@@ -7,6 +7,8 @@
 //!                                                |
 //!     series --> pushed::Pushes                  +--> sink: what fires (a whole round)
 //!     alerts --> store (rule_state)
+//!
+//! made (page, CLI) --> store (rule_file) --nudge--> engine: what changed stops and starts
 //! ```
 //!
 //! What fails alone: a rule (its alerts stand as they were), an evaluation that takes too long, a group's
@@ -18,15 +20,21 @@ mod board;
 mod engine;
 mod evaluation;
 mod keep;
+mod made;
 mod runner;
 mod schedule;
 mod sink;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use board::Files;
 pub(crate) use board::{Board, Reloads, Snapshot, Timed, Watched};
 pub(crate) use engine::Engine;
 pub(crate) use evaluation::SourceOf;
+#[cfg(test)]
+use made::Nudges;
+pub(crate) use made::{Expected, Made, MadeFile, NoFile};
 pub(crate) use runner::Parts;
 #[cfg(test)]
 use sink::AlertSink;

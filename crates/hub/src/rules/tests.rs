@@ -1,6 +1,7 @@
 //! Groups over a clock that is moved by hand, a source that is filled by hand, and a store and a
 //! history of their own.
 
+mod making;
 mod reload;
 mod restart;
 mod turns;
@@ -113,6 +114,8 @@ struct Rig {
     history: History,
     pushes: Pushes,
     board: Board,
+    made: Made,
+    nudges: Option<Nudges>,
     shutdown: Shutdown,
     end: ShutdownHandle,
     _writer: Task<()>,
@@ -129,7 +132,11 @@ impl Rig {
             Pushes::new(Historian::new(Some(history.clone()), clock.clone()), clock.clone());
         let (shutdown, end) = Shutdown::new();
         let _writer = task::spawn("pushes", pushes.clone().run(shutdown.clone()));
+        let board = Board::default();
+        let (made, nudges) = Made::open(store.clone(), board.clone(), clock.clone());
         let rig = Self {
+            made,
+            nudges: Some(nudges),
             clock,
             hand,
             source: Arc::default(),
@@ -138,7 +145,7 @@ impl Rig {
             store,
             history,
             pushes,
-            board: Board::default(),
+            board,
             shutdown,
             end,
             _writer,
@@ -160,6 +167,13 @@ impl Rig {
 
     /// A hub's rules, begun.
     async fn engine(&self) -> Engine {
+        let mut engine = self.not_begun();
+        engine.begin(&self.shutdown).await;
+        settle().await;
+        engine
+    }
+
+    fn not_begun(&self) -> Engine {
         let (samples, gate) = (self.source.clone(), self.gate.clone());
         let parts = Parts {
             source: Arc::new(move || {
@@ -182,10 +196,7 @@ impl Rig {
             external_labels: LabelSet::empty(),
             public_url: "https://hub.test".to_owned(),
         };
-        let mut engine = Engine::new(self.files(), parts, self.board.clone());
-        engine.begin(&self.shutdown).await;
-        settle().await;
-        engine
+        Engine::new(self.files(), parts, self.board.clone(), self.made.clone())
     }
 
     /// What a hangup does.
@@ -209,8 +220,13 @@ impl Rig {
 
     /// Goes to the next turn of a group of `rules.yml`, and waits until it is over.
     async fn turn(&self, name: &str) {
+        self.turn_of("rules.yml", name).await;
+    }
+
+    /// The same of a group of another file.
+    async fn turn_of(&self, file: &str, name: &str) {
         let watched = self.group(name);
-        let schedule = Schedule::new("rules.yml", name, watched.interval_ms);
+        let schedule = Schedule::new(file, name, watched.interval_ms);
         let now_ms = self.clock.now().unix_ms;
         let next = schedule.next(now_ms);
         self.hand.advance(Duration::from_millis(u64::try_from(next - now_ms).expect("later")));

@@ -4,6 +4,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::header::HeaderName;
 use hyper::rt::{Read, Write};
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
@@ -26,7 +27,10 @@ const MAX_ANSWER: usize = 256 << 20;
 pub(crate) struct Question<'a> {
     method: Method,
     target: &'a str,
-    json: Option<String>,
+    /// Its kind and its text.
+    body: Option<(&'static str, String)>,
+    /// What is said of the version that it changes.
+    condition: Option<(HeaderName, String)>,
 }
 
 /// What it said.
@@ -41,17 +45,34 @@ pub(crate) struct Answer {
 impl<'a> Question<'a> {
     /// `GET` of a path with its query.
     pub(crate) fn get(target: &'a str) -> Self {
-        Self { method: Method::GET, target, json: None }
+        Self { method: Method::GET, target, body: None, condition: None }
     }
 
     /// `DELETE` of a path.
     pub(crate) fn delete(target: &'a str) -> Self {
-        Self { method: Method::DELETE, target, json: None }
+        Self { method: Method::DELETE, target, body: None, condition: None }
     }
 
     /// `POST` of JSON to a path.
     pub(crate) fn post(target: &'a str, json: &serde_json::Value) -> Self {
-        Self { method: Method::POST, target, json: Some(json.to_string()) }
+        let body = Some(("application/json", json.to_string()));
+        Self { method: Method::POST, target, body, condition: None }
+    }
+
+    /// `PUT` of a text to a path.
+    pub(crate) fn put(target: &'a str, kind: &'static str, text: String) -> Self {
+        Self { method: Method::PUT, target, body: Some((kind, text)), condition: None }
+    }
+
+    /// The same, where something of this version stands there; `*` is any.
+    pub(crate) fn if_it_is(self, version: &str) -> Self {
+        let tag = if version == "*" { "*".to_owned() } else { format!("\"{version}\"") };
+        Self { condition: Some((header::IF_MATCH, tag)), ..self }
+    }
+
+    /// The same, where nothing stands there.
+    pub(crate) fn if_there_is_none(self) -> Self {
+        Self { condition: Some((header::IF_NONE_MATCH, "*".to_owned())), ..self }
     }
 }
 
@@ -124,14 +145,18 @@ async fn talk(
 ) -> anyhow::Result<Answer> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
     let _connection = task::spawn("connection to the hub", connection);
-    let body = question.json.clone().unwrap_or_default();
+    let (kind, body) = question.body.clone().unzip();
+    let body = body.unwrap_or_default();
     let mut request = Request::builder()
         .method(question.method.clone())
         .uri(question.target)
         .header(header::HOST, host)
         .header(header::CONNECTION, "close");
-    if question.json.is_some() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
+    if let Some(kind) = kind {
+        request = request.header(header::CONTENT_TYPE, kind);
+    }
+    if let Some((name, value)) = &question.condition {
+        request = request.header(name, value);
     }
     if let Some(login) = login {
         request = login.sign(request);

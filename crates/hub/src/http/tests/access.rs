@@ -18,7 +18,7 @@ const OPEN: [&str; 9] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 29] = [
+const VIEWER: [(&str, u16, u16); 32] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -46,6 +46,10 @@ const VIEWER: [(&str, u16, u16); 29] = [
     ("/api/incidents/{id}/acknowledge", 405, 405),
     ("/api/incidents/{id}/notes", 405, 405),
     ("/ack", 404, 404),
+    // Whoever does not see all servers sees the built-in file, and no other: see `rule_files`.
+    ("/api/rules/files", 200, 200),
+    ("/api/rules/files/{*file}", 200, 200),
+    ("/api/rules/check", 405, 405),
     ("/api/events", 200, 200),
     ("/enrol", 405, 405),
     // They are asked without TLS here; see the tests of each.
@@ -95,6 +99,7 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
             | "/enrol"
             | "/api/v1/rules/rehearse"
             | "/api/v1/write"
+            | "/api/rules/check"
             | "/api/channels/{number}/test" => 405,
             "/api/incidents/{id}/acknowledge" | "/api/incidents/{id}/notes" => 405,
             "/install" | "/install/watchfire" => 426,

@@ -9,7 +9,10 @@ async fn a_user_tests_their_own_channels_and_no_others() {
     let house = House::new();
     let (ann, olga) = (house.log_in("ann").await, house.log_in("olga").await);
     let listed = house.get("/api/channels", Some(&ann)).await;
-    assert_eq!(listed.body, r#"[{"number":0,"channel":"slack://…"}]"#);
+    assert_eq!(
+        listed.body,
+        r#"[{"number":0,"channel":"slack://…","last":null,"budget":{"used":0,"most":600}}]"#
+    );
     assert_eq!(house.get("/api/channels", Some(&olga)).await.body, "[]");
 
     let post = |path: &str, seat: &Seat| {
