@@ -31,7 +31,7 @@ function item(alert) {
       isOver(alert) ? h('span', { class: 'quiet' }, 'over since ', moment(alert.over_unix_ms)) : h('span', null, 'for ', since(alert.starts_unix_ms))),
     words.map((text) => h('p', null, data(text))),
     labels(alert.labels),
-    alert.muted ? h('p', { class: 'muted' }, h('strong', null, 'Muted: '), data(alert.muted)) : null,
+    alert.muted ? h('p', { class: 'unheard' }, h('strong', null, 'Muted: '), data(alert.muted)) : null,
     h('p', { class: 'quiet' }, 'Since ', moment(alert.starts_unix_ms, true), ', from ', data(alert.source), isWeb(runbook) ? [' · ', h('a', { href: runbook, rel: 'noreferrer noopener' }, 'Runbook')] : null));
 }
 

@@ -78,7 +78,7 @@ export async function rehearse(page) {
 
 export async function save(page, form) {
   const { editor, me } = page.state;
-  if (!editor || editor.busy || editor.isLocked) return;
+  if (!editor || editor.busy === 'save' || editor.busy === 'remove' || editor.isLocked) return;
   const { text, file } = editor;
   const name = editor.isNew ? `page/${form.elements.name.value}` : file.name;
   await busy(page, editor, 'save', () => api.putRuleFile(name, text, file?.version, me?.csrf), (kept) => {
@@ -148,7 +148,8 @@ async function busy(page, editor, what, request, keep) {
   Object.assign(editor, { busy: what, problem: '', isStale: false });
   page.draw();
   await attempt(page, editor, request, keep);
-  editor.busy = '';
+  // A save need not wait for a rehearsal, nor end with it.
+  if (editor.busy === what) editor.busy = '';
   page.draw();
 }
 

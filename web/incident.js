@@ -4,7 +4,7 @@ import { data, h } from './dom.js';
 import { count, moment, span, took } from './format.js';
 import { alertsCard } from './alerts.js';
 import { instead, mailNote } from './frame.js';
-import { badges, began, duration, isOpen, subject, tone } from './incidents.js';
+import { badges, began, causes, duration, isOpen, subject, tone } from './incidents.js';
 import { facts, grid } from './parts.js';
 import { silenceForm } from './silence.js';
 
@@ -39,11 +39,11 @@ export function familyOf(incident) {
 
 function title(state, incident) {
   const family = familyOf(incident);
-  const presence = family.find((one) => one.kind !== 'alerts');
+  const presence = family.filter((one) => one.kind !== 'alerts').at(-1);
   const closed = family.map((one) => one.closed_unix_ms);
   return h('div', { class: `verdict ${tone(family)}` },
     h('h1', null, subject(state, family[0]), ' ', badges(family), ' ', duration(family)),
-    family.filter((one) => one.cause).map((one) => h('p', null, data(one.cause))),
+    causes(family),
     facts([
       ['Silence began', presence ? moment(presence.silence_began_unix_ms, true) : null],
       ['Judged', presence ? moment(presence.judged_unix_ms, true) : null],

@@ -49,10 +49,9 @@ function empty() {
 function item(state, family) {
   const [first] = family;
   const by = family.find((one) => one.acknowledged)?.acknowledged;
-  const causes = family.filter((one) => one.cause);
   return h('li', { class: `incident ${tone(family)}`, 'data-key': first.id },
     h('div', { class: 'line' }, badges(family), h('strong', null, subject(state, first)), h('span', { class: 'grow' }), duration(family)),
-    causes.map((one) => h('p', null, data(one.cause))),
+    causes(family),
     h('p', { class: 'quiet' },
       h('a', { href: `#/incident/${encodeURIComponent(first.id)}` }, `Incident ${first.id}`),
       family.length > 1 ? `, with ${count(family.length - 1, 'other')}` : null,
@@ -68,12 +67,20 @@ export function tone(family) {
   return open.some((one) => one.severity === 'warning') ? 'warn' : 'calm';
 }
 
-// What its server's presence is or was, and how bad its alerts are.
+// What its server's presence is or was, and how bad its alerts are. What is over of it is said
+// only when all of it is.
 export function badges(family) {
-  const presence = family.filter((one) => one.kind !== 'alerts').at(-1);
-  const alerts = family.filter((one) => one.kind === 'alerts').map((one) => one.severity);
+  const open = family.filter((one) => isOpen([one]));
+  const told = open.length > 0 ? open : family;
+  const presence = told.filter((one) => one.kind !== 'alerts').at(-1);
+  const alerts = told.filter((one) => one.kind === 'alerts').map((one) => one.severity);
   const worst = SEVERITIES.find((severity) => alerts.includes(severity)) ?? alerts[0];
   return [presence ? badge(presence.presence) : null, worst ? severityBadge(worst) : null];
+}
+
+// Why, each reason once.
+export function causes(family) {
+  return [...new Set(family.map((one) => one.cause).filter(Boolean))].map((cause) => h('p', null, data(cause)));
 }
 
 // An alert may be about no server; then it is known by its name.

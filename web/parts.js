@@ -19,6 +19,11 @@ export function meter(value, digits = 0) {
   return h('span', { class: `meter ${value >= FULL_PERCENT ? 'full' : ''}` }, h('span', { class: 'figure' }, percent(value, digits)), bar(value));
 }
 
+// What stands before something that is not changed here.
+export function lock() {
+  return s('svg', { class: 'lock', viewBox: '0 0 12 12', 'aria-hidden': 'true' }, s('path', { d: 'M2 5.5h8V11H2ZM4 5.5V3.5a2 2 0 0 1 4 0v2', class: 'mark-line' }));
+}
+
 // A list of terms and what they are; pairs without a value are left out.
 export function facts(pairs) {
   const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '');

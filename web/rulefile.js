@@ -3,6 +3,7 @@
 import { data, h } from './dom.js';
 import { count, moment, span } from './format.js';
 import { instead } from './frame.js';
+import { lock } from './parts.js';
 
 const WHERE = {
   'built-in': 'These rules are part of the program. To change one, copy it into a file of your own and set builtin_rules = false in hub.toml.',
@@ -22,7 +23,7 @@ function locked(editor) {
   const { file } = editor;
   return h('section', { class: 'card editor', 'data-key': 'locked' },
     h('div', { class: 'line' },
-      h('h1', null, data(file.name)), h('span', { class: 'tag' }, '🔒 locked'), h('span', { class: 'grow' }),
+      h('h1', null, data(file.name)), h('span', { class: 'tag' }, lock(), 'locked'), h('span', { class: 'grow' }),
       editor.mayChange ? h('button', { type: 'button', 'data-do': 'copy' }, 'Copy into a new file') : null),
     h('p', { class: 'quiet' }, WHERE[file.kind] ?? 'You may look at it and not change it.'),
     sheet(editor, true));
@@ -56,9 +57,19 @@ function standing(editor) {
 function sheet(editor, isLocked) {
   const faulty = new Set((editor.checked?.faults ?? []).map((one) => one.line));
   const lines = editor.text.split('\n').length;
-  const numbers = Array.from({ length: lines }, (_, at) => `${faulty.has(at + 1) ? '✕ ' : ''}${at + 1}`).join('\n');
+  const numbers = Array.from({ length: lines }, (_, at) => at + 1);
+  // Few elements however long the text is: runs of numbers, and those that have a mark.
+  const marked = [];
+  let run = [];
+  for (const number of numbers) {
+    if (faulty.has(number)) {
+      marked.push(run.map((one) => `${one}\n`).join(''), h('strong', null, `✕ ${number}`), '\n');
+      run = [];
+    } else run.push(number);
+  }
+  marked.push(run.join('\n'));
   return h('div', { class: 'sheet' },
-    h('pre', { class: faulty.size > 0 ? 'numbers bad' : 'numbers', 'aria-hidden': 'true' }, numbers),
+    h('pre', { class: 'numbers', 'aria-hidden': 'true' }, marked),
     // What is typed is the element's own; only another opening makes another element.
     h('textarea', { 'data-key': `text ${editor.opened}`, 'data-input': 'rule', name: 'text', rows: 24, wrap: 'off', spellcheck: 'false', autocapitalize: 'none', autocomplete: 'off', readonly: isLocked, 'aria-label': 'Rules', 'aria-invalid': faulty.size > 0 ? 'true' : null }, editor.base));
 }

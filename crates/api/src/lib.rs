@@ -5,6 +5,7 @@
 //! 1970 (`…_unix_ms`), and what is not known is `null`.
 
 pub mod agent;
+pub mod audit;
 pub mod channels;
 pub mod enrol;
 pub mod exposition;
@@ -15,5 +16,6 @@ pub mod rehearsal;
 pub mod remote_write;
 pub mod route;
 pub mod rule_files;
+pub mod sessions;
 pub mod silences;
 pub mod when;

@@ -39,6 +39,7 @@ mod ending;
 mod error;
 mod events;
 mod folder;
+mod journal;
 mod mask;
 mod processes;
 mod rate;
@@ -59,6 +60,9 @@ pub use error::{CollectError, Fault};
 pub use events::{
     BOOT_REASON, EventSampler, KMSG_PATH, LastBoot, MAX_EVENT_BYTES, MAX_EVENTS, Panic,
     RebootReason, ThisBoot, kernel_log, reboot_reason,
+};
+pub use journal::{
+    MAX_JOURNAL_LINE_BYTES, MAX_JOURNAL_LINES, journal_lines, journal_lines_of, unit_failed,
 };
 pub use mask::{MASK, mask_arguments};
 pub use processes::{

@@ -128,6 +128,11 @@ impl TickSampler {
         self.ledger.tick()
     }
 
+    /// A unit that was seen to have failed and was not given by an earlier call.
+    pub fn failed_unit(&mut self) -> Option<String> {
+        self.runs.iter_mut().find_map(|run| run.collector.failed_unit())
+    }
+
     /// The tick of the last call of [`TickSampler::sample`].
     #[must_use]
     pub fn tick(&self) -> &Tick {

@@ -1,8 +1,8 @@
 //! Who may log in to the hub: the users of the config and those in the store.
 
-use watchfire_identity::Role;
 use watchfire_identity::password::{self, PasswordHash};
-use watchfire_model::Scope;
+use watchfire_identity::{Action, Object, Role, Subject, Verdict, authorize};
+use watchfire_model::{Labels, Scope};
 use watchfire_store::{Store, StoredUser};
 
 use crate::config::User;
@@ -18,6 +18,18 @@ pub(crate) struct Account {
     pub(crate) role: Role,
     pub(crate) scope: Scope,
     pub(crate) password: PasswordHash,
+}
+
+impl Account {
+    /// Whether somebody with this account may do something to something.
+    pub(crate) fn may(&self, action: Action, object: &Object<'_>) -> Verdict {
+        authorize(&Subject { role: self.role, servers: &self.scope }, action, object)
+    }
+
+    /// True when the account may know of a server with these labels.
+    pub(crate) fn sees(&self, labels: &Labels) -> bool {
+        self.may(Action::ViewFleet, &Object::Labelled(labels)) == Verdict::Yes
+    }
 }
 
 /// The accounts, and the password of the one that was made just now.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use watchfire_identity::token::TokenKey;
-use watchfire_identity::{Action, LinkClaims, LinkError, LinkKey, Role, authorize};
+use watchfire_identity::{Action, LinkClaims, LinkError, LinkKey, Role, role_allows};
 use watchfire_model::{Incident, Moment};
 
 use crate::address::host_and_port;
@@ -28,7 +28,7 @@ impl AckLinks {
         public_url: &str,
         users: impl IntoIterator<Item = (&'a str, Role)>,
     ) -> Self {
-        let may = |(_, role): &(&str, Role)| authorize(*role, Action::Acknowledge);
+        let may = |(_, role): &(&str, Role)| role_allows(*role, Action::Acknowledge);
         let users = users.into_iter().filter(may).map(|(name, _)| name.to_owned());
         let public_url = (!is_this_machine(public_url)).then(|| public_url.to_owned());
         Self { key: LinkKey::of(tokens), public_url, users: users.collect() }

@@ -6,6 +6,7 @@
 mod active;
 mod book;
 mod change;
+mod known;
 mod look;
 mod news;
 mod returns;
@@ -18,12 +19,13 @@ mod tell;
 mod tended;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use watchfire_alert::Recipient;
-use watchfire_model::{LabelSet, Moment};
+use watchfire_model::LabelSet;
 use watchfire_runtime::task;
 use watchfire_store::{Store, StoreError};
 
@@ -50,6 +52,11 @@ pub(crate) struct Round {
     pub(crate) is_whole: bool,
     /// When that was so, in milliseconds since 1970.
     pub(crate) at_ms: i64,
+    /// The alerts that the source's rules can give, by name, where it has rules: one of another
+    /// name is over because its rule was removed.
+    pub(crate) rules: Option<BTreeSet<String>>,
+    /// A round of the source that was made before another one, and comes after it, is not taken.
+    pub(crate) order: u64,
     /// Who says so, where several share the source.
     pub(crate) poster: Option<Poster>,
 }
@@ -138,7 +145,9 @@ pub(crate) struct AlertDesk {
     letters: AtomicU64,
     /// Which servers were away of late.
     returns: Arc<Returns>,
-    started: Moment,
+    sight: Mutex<known::Sight>,
+    /// The last round of each source that was taken.
+    orders: Mutex<HashMap<String, u64>>,
     /// What the next transactions end with instead, for tests.
     #[cfg(test)]
     faults: Mutex<std::collections::VecDeque<StoreError>>,
@@ -156,7 +165,8 @@ impl AlertDesk {
             not_stored: AtomicU64::new(0),
             letters: AtomicU64::new(0),
             returns: Arc::default(),
-            started,
+            sight: Mutex::new(known::Sight::new(started)),
+            orders: Mutex::default(),
             #[cfg(test)]
             faults: Mutex::default(),
         }
@@ -192,17 +202,22 @@ impl AlertDesk {
         self.shown().alerts.get(&id)?.muted.as_ref().map(|why| why.to_string())
     }
 
-    /// The sources of which something fires: those that are no more want an empty whole round.
-    pub(crate) fn sources(&self) -> Vec<String> {
-        self.shown().sources()
+    /// What fires by source, from the store where it was not read yet: a source that is no more wants
+    /// an empty whole round, and one that has forgotten something is told.
+    ///
+    /// # Errors
+    /// [`TakeError`] when the store cannot be read.
+    pub(crate) async fn by_source(
+        self: &Arc<Self>,
+    ) -> Result<BTreeMap<String, Vec<Firing>>, TakeError> {
+        let desk = self.clone();
+        let work = task::blocking("alerts by source", move || desk.by_source_now());
+        Ok(work.await.map_err(|failed| TakeError::Failed(failed.to_string()))??)
     }
 
-    /// Whether an alert with these labels would be found if it were there: not so while its
-    /// server is away, or came back just now.
-    pub(crate) fn knows_of(&self, labels: &LabelSet) -> bool {
-        let fleet = &self.tools.fleet;
-        let Some(server) = server_of(fleet, labels) else { return true };
-        self.returns.unsettled(fleet, &server, fleet.now()).is_none()
+    fn by_source_now(&self) -> Result<BTreeMap<String, Vec<Firing>>, StoreError> {
+        let mut slot = self.lock();
+        Ok(self.loaded(&mut slot)?.firing_by_source())
     }
 
     /// How the desk does.

@@ -61,6 +61,8 @@ struct Try {
     notification: NotificationId,
     channel: Channel,
     first: bool,
+    /// It ends what the channel keeps no incident of.
+    unopened: bool,
     merges: Vec<NotificationId>,
     /// The letter again, to those who are to have it besides once it is taken.
     also: Vec<NewNotification>,
@@ -249,13 +251,14 @@ impl Courier {
                 }
                 Step::Send { notification, channel, first, merges } => {
                     let others = watchfire_notify::owed(&lane, notification, &channel);
+                    let unopened = watchfire_notify::ends_unopened(&lane, notification, &channel);
                     let found = lane.into_iter().map(|(n, _)| n).find(|n| n.id == notification);
                     let found = found.ok_or("the schedule named a notification of another lane")?;
                     if let Err(until) = self.spent.take(&channel, found.kind, self.clock.now()) {
                         return ended(Some(until));
                     }
                     let also = others.iter().map(|other| owed::copy(&found, other)).collect();
-                    let this = Try { notification, channel, first, merges, also, begun };
+                    let this = Try { notification, channel, first, unopened, merges, also, begun };
                     self.try_once(&found, this).await?;
                     tries += 1;
                 }
@@ -348,7 +351,8 @@ impl Courier {
             tracing::warn!(why, "a letter goes out without its server's name");
             About { server: None, is_over: true, severity: Severity::Critical }
         });
-        let references: &[String] = if this.first { &[] } else { &what.references };
+        let is_alone = this.first || this.unopened;
+        let references: &[String] = if is_alone { &[] } else { &what.references };
         let outgoing = Outgoing {
             content,
             message_id: &what.message_id,

@@ -244,7 +244,7 @@ impl Hub {
         let disk = keep_house(&ground, &config, &streams, &telling, &mut tasks);
         let asking = Asking::open(&ground, &config, &streams, self.open_on_loopback);
         tasks.push(asking.look_around(&ground, &telling));
-        let answering = asking.start(&ground, &telling, config.rules, self.hangups);
+        let (answering, made) = asking.start(&ground, &telling, config.rules, self.hangups);
         let (hand_overs, handing_over) = asking.hand_over(&ground, config.remote_writes);
         tasks.extend(handing_over);
         let tls = self.tls.clone();
@@ -293,7 +293,7 @@ impl Hub {
             open_on_loopback: self.open_on_loopback,
             disk,
             rules: asking.board,
-            made: answering.made.clone(),
+            made,
             public_url: config.public_url,
         });
         let answer = http::answer(app);

@@ -4,6 +4,7 @@ use watchfire_alert::for_reader;
 use watchfire_model::{Incident, Scope, ServerName, TimelineEntry};
 
 use crate::fleet::Fleet;
+use crate::foreign::Foreign;
 
 /// Somebody who reads what is stored of incidents. It names the servers that looked at
 /// the one in trouble, and those may be others' servers.
@@ -20,7 +21,8 @@ impl<'a> Reader<'a> {
 
     /// The stored words `text` as the reader may read them.
     pub(crate) fn words(&self, text: &str) -> String {
-        for_reader(text, |name| self.knows(name))
+        let words = for_reader(text, |name| self.knows(name));
+        Foreign::new(self.fleet, self.scope).redact(&words).into_owned()
     }
 
     /// True when nothing of `text` is hidden from the reader.

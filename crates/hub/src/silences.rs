@@ -11,6 +11,7 @@
 
 mod keep;
 mod reach;
+mod wide;
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,7 @@ use watchfire_alert::told::{Silence, SilenceError, SilenceState, WIDEST_MS};
 use watchfire_identity::random_hex;
 use watchfire_model::{Labels, MatchOp, Matcher, Moment, Scope, Selector};
 use watchfire_runtime::{Clock, task};
-use watchfire_store::{Batch, Store, StoreError, StoredSilence};
+use watchfire_store::{Batch, NewNotification, Store, StoreError, StoredSilence};
 
 use crate::accounts::Account;
 use crate::alerts::AlertDesk;
@@ -27,6 +28,7 @@ use crate::muting::{Muting, Standing};
 use keep::moment_text;
 pub(crate) use reach::Condition;
 use reach::{share, stays_within};
+pub(crate) use wide::Watchers;
 
 /// How long a label's name or a value may be, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -86,6 +88,8 @@ pub(crate) struct Silences {
     known: Mutex<Vec<Arc<Standing>>>,
     /// What fires, to say on its incidents that it is silenced.
     alerts: Option<Arc<AlertDesk>>,
+    /// Who hears of those that mute much.
+    watchers: Option<Watchers>,
 }
 
 impl Silences {
@@ -100,6 +104,7 @@ impl Silences {
             turn: Default::default(),
             known: Mutex::default(),
             alerts: None,
+            watchers: None,
         };
         let now = silences.clock.now();
         match silences.store.silences() {
@@ -117,6 +122,12 @@ impl Silences {
     /// The same, that say on the incidents of alerts too that these are silenced.
     pub(crate) fn with_alerts(mut self, alerts: Arc<AlertDesk>) -> Self {
         self.alerts = Some(alerts);
+        self
+    }
+
+    /// The same, of which others hear when one mutes much.
+    pub(crate) fn with_watchers(mut self, watchers: Watchers) -> Self {
+        self.watchers = Some(watchers);
         self
     }
 
@@ -146,15 +157,23 @@ impl Silences {
         }
         silence.check(self.share(&silence, old.as_ref(), &account.scope, now), now.unix_ms)?;
         let stored = stored_of(&wish, &silence, old.as_ref(), account, now);
+        self.check_time(&stored, old.as_ref(), now).await?;
+        let letters = self.letters(&stored, now);
+        let is_told = !letters.is_empty();
         let replaced = old.filter(|old| old.id != stored.id);
         let ended = replaced.map(|old| ended(old, now));
         let standing = self.standing_with(&stored, silence, ended.as_ref(), account, now)?;
         let (kept, over) = (stored.clone(), ended.clone());
         let write = move |batch: &Batch<'_>| {
-            over.iter().chain([&kept]).try_for_each(|one| batch.put_silence(one, now.unix_ms))
+            let mut silences = over.iter().chain([&kept]);
+            silences.try_for_each(|one| batch.put_silence(one, now.unix_ms))?;
+            letters.iter().try_for_each(|letter| batch.enqueue(letter).map(|_| ()))
         };
         self.blocking(move |store| store.write(write)).await?;
         self.muting.hold(standing);
+        if let Some(watchers) = self.watchers.as_ref().filter(|_| is_told) {
+            watchers.courier.notify_one();
+        }
         let StoredSilence { id, comment, to_unix_ms, .. } = &stored;
         let (user, matchers) = (&account.name, text_of(&stored));
         let until = moment_text(*to_unix_ms);
@@ -202,6 +221,44 @@ impl Silences {
     ) -> Result<StoredSilence, NoSilence> {
         let all = self.of(account).await?;
         all.into_iter().find(|one| one.id == id).ok_or(NoSilence::Unknown)
+    }
+
+    /// Refuses what would mute much of the fleet for longer than a day together with those before
+    /// it: not from now on, for then each could follow the one before for ever.
+    async fn check_time(
+        &self,
+        made: &StoredSilence,
+        old: Option<&StoredSilence>,
+        now: Moment,
+    ) -> Result<(), NoSilence> {
+        let (made, fleet) = (made.clone(), self.fleet.clone());
+        // It ends now, where another one takes its place.
+        let replaced = old.filter(|old| old.id != made.id).map(|old| ended(old.clone(), now));
+        let work = move |store: &Store| {
+            let Some(standing) = standing_of(&made, now) else { return Ok(0) };
+            let mut all = store.silences()?;
+            for one in &mut all {
+                if let Some(ended) = replaced.as_ref().filter(|ended| ended.id == one.id) {
+                    one.clone_from(ended);
+                }
+            }
+            Ok(wide::time_muted(&standing, &all, &fleet, now))
+        };
+        match self.blocking(work).await? {
+            time if time > WIDEST_MS => Err(SilenceError::TooWide.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the other administrators are told of it.
+    fn letters(&self, made: &StoredSilence, now: Moment) -> Vec<NewNotification> {
+        let letters = self.watchers.as_ref().and_then(|watchers| {
+            let standing = standing_of(made, now)?;
+            // Alone: what others mute was told when it was made.
+            let alone = share(&standing.silence.matchers, &standing.scope, &[], &self.fleet);
+            Some(watchers.letters(made, alone, &self.fleet, now))
+        });
+        letters.unwrap_or_default()
     }
 
     /// What share of the fleet is muted for as long as the silence lasts, when it is made.

@@ -7,6 +7,7 @@
 //! a [`watchfire_model::Moment`], and every function that needs randomness can
 //! be given it by [`Randomness`], so that tests are repeatable.
 
+pub mod audit;
 pub mod certificate;
 pub mod command;
 mod digest;
@@ -28,6 +29,8 @@ pub use digest::{sha256, sha256_hex};
 pub use link::{LinkClaims, LinkError, LinkKey, MAX_MARK_BYTES};
 pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};
-pub use role::{Action, Role, RoleError, authorize, may_change};
+pub use role::{
+    Action, Object, Role, RoleError, Subject, Verdict, authorize, may_change, role_allows,
+};
 pub use scope::{Scope, ScopeError};
 pub use seal::{NotOpened, SEAL_ADDS_BYTES, SEAL_KEY_BYTES, SealKey};

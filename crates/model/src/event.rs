@@ -1,6 +1,6 @@
 use crate::Moment;
 
-/// What an event of the kernel is about.
+/// What an event of the kernel, or of what starts the programs, is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventKind {
     /// A process was killed, because there was no memory left.
@@ -35,11 +35,13 @@ pub enum EventKind {
     ThermalThrottle,
     /// A network device hung and was started anew.
     NicReset,
+    /// A unit of systemd failed. The kernel knows nothing of it: the agent saw it.
+    UnitFailed,
 }
 
 impl EventKind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OomKill,
         Self::HardwareError,
         Self::DiskError,
@@ -56,6 +58,7 @@ impl EventKind {
         Self::LinkUp,
         Self::ThermalThrottle,
         Self::NicReset,
+        Self::UnitFailed,
     ];
 
     /// The name in series and messages: `oom_kill` for example.
@@ -78,18 +81,20 @@ impl EventKind {
             Self::LinkUp => "link_up",
             Self::ThermalThrottle => "thermal_throttle",
             Self::NicReset => "nic_reset",
+            Self::UnitFailed => "unit_failed",
         }
     }
 }
 
-/// Something that the kernel of a server told.
+/// Something that the kernel of a server told, or a unit of it that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// When the kernel told it.
     pub at: Moment,
     /// What it is about.
     pub kind: EventKind,
-    /// The kernel's words, printable, bounded, with secrets masked.
+    /// The kernel's words, printable, bounded, with secrets masked. Of a unit its name and
+    /// `failed`, and then its last lines, each in a line.
     pub text: String,
     /// Who was killed, when it is an [`EventKind::OomKill`].
     pub victim: Option<OomVictim>,

@@ -33,6 +33,8 @@ pub use channel::list::{is_text_message, schemes};
 pub use error::ChannelError;
 pub use notifier::Notifier;
 pub use outgoing::Outgoing;
-pub use schedule::{GIVE_UP_AFTER, LEAST_TRIES, NEXT_CHANNEL_AFTER, Step, next_step, owed};
+pub use schedule::{
+    GIVE_UP_AFTER, LEAST_TRIES, NEXT_CHANNEL_AFTER, Step, ends_unopened, next_step, owed,
+};
 pub use settings::{MAILGUN_BASE, MailServer, MailSettings, Timeouts};
 pub use smtp::SmtpServer;

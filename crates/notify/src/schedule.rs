@@ -16,7 +16,7 @@ use crate::channel::list::is_text_message;
 
 mod owed;
 
-pub use owed::owed;
+pub use owed::{ends_unopened, owed};
 
 /// When a channel has not taken a notification for this long since its first
 /// try, the next channel is tried as well. While one rests, the next one is tried at once.

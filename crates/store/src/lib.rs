@@ -26,6 +26,7 @@
 
 mod agents;
 mod alerts;
+mod audit;
 mod backup;
 mod batch;
 pub mod block;
@@ -60,6 +61,7 @@ mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
 pub use alerts::{AlertNews, AlertRow, AlertTold, MAX_ALERTS_SHOWN, StoredAlert};
+pub use audit::{MAX_AUDIT_PAGE, MAX_AUDIT_ROWS, audit_in};
 pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
 pub use doctor::{examine_history, examine_store};

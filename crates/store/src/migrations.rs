@@ -26,6 +26,7 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0009.sql"),
         include_str!("migrations/0010.sql"),
         include_str!("migrations/0011.sql"),
+        include_str!("migrations/0012.sql"),
     ],
     application_id: 0x5746_6972,
 };

@@ -52,9 +52,9 @@ impl Store {
         self.read(|connection| {
             let mut query = connection.prepare_cached(sql)?;
             let tries = query.query_map(params![user, most], |row| {
-                let url: String = row.get(0)?;
+                let mark: String = row.get(0)?;
                 let (unix_ms, outcome, words) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok(LastTry { channel: Channel::new(&url), unix_ms, outcome, words })
+                Ok(LastTry { channel: self.channels().of(&mark), unix_ms, outcome, words })
             })?;
             Ok(tries.collect::<Result<_, _>>()?)
         })

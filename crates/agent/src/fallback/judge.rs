@@ -19,7 +19,7 @@ use super::turns::Turns;
 /// An agent that heard the hub so lately hears it.
 const HEARS: Duration = Duration::from_secs(10);
 /// How long what another one said holds.
-const FRESH: Duration = Duration::from_secs(40);
+pub(super) const FRESH: Duration = Duration::from_secs(40);
 /// How often the others are asked at first, and once it goes on for long.
 const ASK: Duration = Duration::from_secs(5);
 const ASK_LATER: Duration = Duration::from_secs(30);
@@ -108,7 +108,7 @@ struct Said {
 pub(crate) struct Judge {
     terms: Terms,
     said: Vec<Option<Said>>,
-    /// Who says that it is about to tell.
+    /// How long each says that it is about to tell, or telling.
     turns: Turns,
     gone_since: Option<Moment>,
     agreed_since: Option<Moment>,

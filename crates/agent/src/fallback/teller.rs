@@ -14,8 +14,8 @@ use super::{Letter, NotSent, Post};
 
 /// How long one target may take.
 const TARGET_TIME: Duration = Duration::from_secs(30);
-/// How long new tries are begun. With the last one's time it is less than the two minutes for
-/// which others wait for one that is telling.
+/// How long new tries are begun. With the last one's time it is less than two minutes:
+/// others wait for one that is telling, and not for ever.
 const TELL_TIME: Duration = Duration::from_secs(85);
 /// The pause before those that did not take it are tried again.
 const TELL_AGAIN: Duration = Duration::from_secs(5);

@@ -3,24 +3,23 @@ use std::time::Duration;
 use watchfire_api::fallback::View;
 use watchfire_model::Moment;
 
-/// One that says that it is telling is waited for so long, once.
-const TELLING: Duration = Duration::from_secs(120);
-/// One that says that it is about to tell is waited for so long. An honest one tells within the
-/// pause between two questions, or finds that it cannot.
-const READY: Duration = Duration::from_secs(60);
-/// How often that is begun anew for one that told nobody and tries again. Without these limits
-/// one broken-into agent could hold the message up for as long as it likes.
-const MOST_READY: u32 = 3;
+use super::judge::FRESH;
 
-/// Who said when that it is about to tell, or telling, in one outage.
+/// One that says that it is about to tell, or telling, is waited for so long in one outage, in
+/// all. An honest one that fails tries again now and then, and is over with each try in two
+/// minutes; without a limit one broken-into agent could hold the message up for as long as it
+/// likes.
+const MOST: Duration = Duration::from_secs(300);
+
+/// For how long each member said in one outage that it is about to tell, or telling.
 #[derive(Debug)]
 pub(super) struct Turns(Vec<Turn>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Turn {
-    ready: Option<Moment>,
-    times: u32,
-    telling: Option<Moment>,
+    /// When it said so, if that was the last it said.
+    said: Option<Moment>,
+    spent: Duration,
 }
 
 impl Turns {
@@ -31,17 +30,8 @@ impl Turns {
     /// What a member says now.
     pub(super) fn heard(&mut self, member: usize, view: View, now: Moment) {
         let Some(turn) = self.0.get_mut(member) else { return };
-        match view {
-            View::Ready if turn.ready.is_none() && turn.times < MOST_READY => {
-                turn.ready = Some(now);
-                turn.times += 1;
-            }
-            View::Telling => {
-                turn.ready = None;
-                turn.telling.get_or_insert(now);
-            }
-            _ => {}
-        }
+        turn.spent = turn.spent_at(now);
+        turn.said = matches!(view, View::Ready | View::Telling).then_some(now);
     }
 
     /// True while a member that says this is to be waited for. One that is about to tell goes
@@ -53,13 +43,15 @@ impl Turns {
         is_first: bool,
         now: Moment,
     ) -> bool {
-        let Some(turn) = self.0.get(member) else { return false };
-        let within = |since: Option<Moment>, limit| since.is_some_and(|at| now.since(at) < limit);
-        match view {
-            View::Ready => is_first && within(turn.ready, READY),
-            View::Telling => within(turn.telling, TELLING),
-            _ => false,
-        }
+        let has_time = self.0.get(member).is_some_and(|turn| turn.spent_at(now) < MOST);
+        has_time && (view == View::Telling || (view == View::Ready && is_first))
+    }
+}
+
+impl Turn {
+    /// Its word holds for so long, also when nothing more comes of it.
+    fn spent_at(&self, now: Moment) -> Duration {
+        self.spent + self.said.map_or(Duration::ZERO, |said| now.since(said).min(FRESH))
     }
 }
 
@@ -68,25 +60,38 @@ mod tests {
     use super::*;
 
     /// For how many of so many seconds one that says this is waited for.
-    fn awaited(says: impl Fn(u64) -> View, seconds: u64) -> usize {
-        let (mut turns, mut awaited) = (Turns::of(2), 0);
+    fn awaited(says: impl Fn(u64) -> Option<View>, seconds: u64) -> usize {
+        let (mut turns, mut awaited, mut last) = (Turns::of(2), 0, View::Gone);
         for at in 0..seconds {
-            let (view, now) = (says(at), Moment::default().after(Duration::from_secs(at)));
-            turns.heard(0, view, now);
-            awaited += usize::from(turns.is_awaited(0, view, true, now));
+            let now = Moment::default().after(Duration::from_secs(at));
+            if let Some(view) = says(at) {
+                turns.heard(0, view, now);
+                last = view;
+            }
+            awaited += usize::from(turns.is_awaited(0, last, true, now));
         }
         awaited
     }
 
     #[test]
-    fn one_that_never_comes_to_tell_is_waited_for_only_so_long() {
-        assert_eq!(awaited(|_| View::Ready, 10_000), 60);
-        assert_eq!(awaited(|_| View::Telling, 10_000), 120);
-        let turned = |at| if at % 2 == 0 { View::Ready } else { View::Telling };
-        assert!(awaited(turned, 10_000) <= 3 * 60 + 120);
-        let slow = |at| if at % 61 == 60 { View::Telling } else { View::Ready };
-        assert!(awaited(slow, 10_000) <= 3 * 60 + 120);
-        assert_eq!(awaited(|_| View::Gone, 100), 0);
+    fn one_that_never_comes_to_an_end_is_waited_for_only_so_long() {
+        assert_eq!(awaited(|_| Some(View::Ready), 10_000), 300);
+        assert_eq!(awaited(|_| Some(View::Telling), 10_000), 300);
+        let turned = |at| Some(if at % 2 == 0 { View::Ready } else { View::Telling });
+        assert_eq!(awaited(turned, 10_000), 300);
+        let seldom = |at| match at % 40 {
+            0 => Some(View::Ready),
+            39 => Some(View::Gone),
+            _ => None,
+        };
+        assert!(awaited(seldom, 10_000) <= 320);
+        assert_eq!(awaited(|_| Some(View::Gone), 100), 0);
+    }
+
+    #[test]
+    fn one_that_fails_for_a_while_is_waited_for_another_time() {
+        let tries = |at| Some(if at % 150 < 90 { View::Telling } else { View::Gone });
+        assert_eq!(awaited(tries, 400), 90 + 90 + 90);
     }
 
     #[test]

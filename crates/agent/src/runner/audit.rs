@@ -176,6 +176,15 @@ pub enum AuditFault {
     },
 }
 
+/// True when a file begins as that of a runner does.
+#[must_use]
+pub fn is_audit(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut line = Vec::new();
+    let read = BufReader::new(file).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+    read.is_ok() && serde_json::from_slice::<Line>(&line).is_ok()
+}
+
 /// Checks that each line holds the hash of the one before, and, where a head was kept elsewhere,
 /// that its line is still there.
 ///
@@ -241,6 +250,7 @@ mod tests {
     fn each_line_holds_the_one_before_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = written(folder.path());
+        assert!(is_audit(&path) && !is_audit(folder.path()));
         let found = verify_audit(&path, None).expect("whole");
         assert_eq!((found.lines, found.last), (3, 3), "what is quoted makes no line");
         assert!(verify_audit(&path, Some(&found.head)).is_ok());

@@ -28,7 +28,7 @@ mod users;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub use self::audit::{AuditFault, Verified, verify_audit};
+pub use self::audit::{AuditFault, Verified, is_audit, verify_audit};
 pub use self::client::{Runner, Running, RunningControl, RunningEvents, StartRunner};
 pub use self::server::serve;
 pub use self::supervise::supervise;

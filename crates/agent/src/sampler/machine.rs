@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use watchfire_collect::{EventSampler, Fault, ProcessSummary, Root, TickSampler};
+use watchfire_collect::{EventSampler, Fault, ProcessSummary, Root, TickSampler, unit_failed};
 use watchfire_model::{Event, Metric, Moment, Schema, Status, StatusView, Tick};
 use watchfire_runtime::Clock;
 use watchfire_runtime::task;
@@ -59,6 +59,7 @@ impl Shared {
 /// thread that reads and back.
 pub(super) struct Machine {
     clock: Clock,
+    root: Root,
     sampler: TickSampler,
     view: StatusView,
     events: EventSampler,
@@ -103,6 +104,7 @@ impl Machine {
         let stopwatch = Box::new(move || stopwatch.now().monotonic);
         Self {
             clock: clock.clone(),
+            root: root.clone(),
             sampler: TickSampler::new(root.clone(), &config.without, stopwatch)
                 .with_generation(generation),
             view: StatusView::new(),
@@ -128,9 +130,10 @@ impl Machine {
         shared.measure(&clock, || {
             let now = clock.now();
             self.ease(late, now.monotonic);
-            let (events, memory) = self.hear(now);
+            let (mut events, memory) = self.hear(now);
             self.tell_own();
             self.sampler.sample(now);
+            events.extend(self.failed_unit(now));
             let (schema, tick) = (self.sampler.schema(), self.sampler.tick());
             let status = self.view.read(schema, tick);
             let snapshot = self.snapshot();
@@ -176,6 +179,13 @@ impl Machine {
         }
         let position = self.events.position();
         (events, due.then(|| self.boot.memory(now.unix_ms, position)))
+    }
+
+    /// A unit that failed, one a second: its last lines are read from the journal's files.
+    fn failed_unit(&mut self, now: Moment) -> Option<Event> {
+        let unit = self.sampler.failed_unit()?;
+        tracing::info!(?unit, "a unit failed");
+        Some(unit_failed(&self.root, &unit, now))
     }
 
     fn tell_own(&mut self) {

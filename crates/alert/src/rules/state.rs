@@ -120,6 +120,13 @@ impl GroupState {
         self
     }
 
+    /// For a group that is not evaluated yet: why.
+    #[must_use]
+    pub fn waiting(mut self, why: &str) -> Self {
+        self.rules.iter_mut().for_each(|rule| rule.health = Health::Bad(why.to_owned()));
+        self
+    }
+
     /// The group.
     #[must_use]
     pub fn group(&self) -> &Arc<Group> {

@@ -51,7 +51,10 @@ pub enum SilenceError {
     #[error("a silence lasts a year at the most")]
     TooLong,
     /// It lasts too long for what it mutes.
-    #[error("a silence of half of the fleet or more lasts a day at the most")]
+    #[error(
+        "a silence of half of the fleet or more lasts a day at the most, with those that ended \
+             less than an hour before it"
+    )]
     TooWide,
     /// More matchers or words than there may be.
     #[error("a silence has {MAX_MATCHERS} matchers and {MAX_COMMENT} bytes of comment at the most")]

@@ -143,6 +143,11 @@ pub(crate) trait Collector: std::fmt::Debug + Send {
     /// The files it reads, for `xtask record-root`.
     fn paths(&self) -> &'static [RecordedPath];
 
+    /// A unit that it saw to have failed, each once: only one collector knows of units.
+    fn failed_unit(&mut self) -> Option<String> {
+        None
+    }
+
     /// Gives its series to `reading`, in the same order each time as far as
     /// that is possible. An error ends its work; what it gave before stays, and
     /// all else is gone. What harms one series only goes to [`Reading::note`].

@@ -134,6 +134,9 @@ impl EventSampler {
             return;
         }
         for (kind, &count) in EventKind::ALL.iter().zip(&self.heard.counts) {
+            if *kind == EventKind::UnitFailed {
+                continue;
+            }
             let label = Some(kind.name());
             own.push(OwnSample { family: &EVENTS, label, value: as_f64(count) });
         }

@@ -1,6 +1,6 @@
 //! What the alert desk knows of the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, HashTrieSetSync};
@@ -54,7 +54,7 @@ pub(super) struct Open {
 pub(crate) struct Alert {
     pub(crate) id: i64,
     pub(crate) incident: IncidentId,
-    pub(super) source: Arc<str>,
+    pub(crate) source: Arc<str>,
     pub(crate) labels: LabelSet,
     pub(crate) annotations: Vec<(String, String)>,
     pub(crate) generator_url: String,
@@ -276,11 +276,18 @@ impl Book {
         }
     }
 
-    pub(super) fn sources(&self) -> Vec<String> {
-        let fires = |id: &i64| self.alerts.get(id).is_some_and(|alert| alert.fires());
-        let firing = self.by_source.iter().filter(|(_, of_source)| of_source.values().any(fires));
-        let mut sources: Vec<String> = firing.map(|(source, _)| source.to_string()).collect();
-        sources.sort_unstable();
-        sources
+    pub(super) fn firing_by_source(&self) -> BTreeMap<String, Vec<Firing>> {
+        let mut by_source: BTreeMap<String, Vec<Firing>> = BTreeMap::new();
+        for alert in self.alerts.values().filter(|alert| alert.fires()) {
+            by_source.entry(alert.source.to_string()).or_default().push(Firing {
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                value: alert.value,
+                starts_ms: alert.starts_ms,
+                ends_ms: alert.ends_ms,
+                generator_url: alert.generator_url.clone(),
+            });
+        }
+        by_source
     }
 }

@@ -1,12 +1,13 @@
 //! An alert fires, or is over: what that makes of its incident, and who is to be told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use watchfire_alert::clean;
 use watchfire_model::{
-    Incident, IncidentId, IncidentKind, IncidentState, Moment, Presence, Severity, TimelineEntry,
-    TimelineKind,
+    Incident, IncidentId, IncidentKind, IncidentState, Moment, Notification, Presence, Severity,
+    TimelineEntry, TimelineKind,
 };
 use watchfire_store::{AlertRow, Batch, NewIncidentRow, StoreError, StoredAlert};
 
@@ -37,6 +38,8 @@ pub(super) struct Work<'t> {
     pub(super) now: Moment,
     /// Something was put into the outbox.
     pub(super) is_told: bool,
+    /// Whom escalations called, by incident, as far as that was asked.
+    pub(super) called: HashMap<IncidentId, Vec<Notification>>,
     /// Something fired.
     has_fires: bool,
     touched: Touched,
@@ -46,7 +49,8 @@ impl<'t> Work<'t> {
     pub(super) fn new(desk: &'t AlertDesk, book: Book) -> Self {
         let (tools, now) = (&desk.tools, desk.tools.fleet.now());
         let touched = Touched::new();
-        Self { desk, tools, book, now, is_told: false, has_fires: false, touched }
+        let (is_told, has_fires, called) = (false, false, HashMap::new());
+        Self { desk, tools, book, now, is_told, called, has_fires, touched }
     }
 
     /// An alert fires that was not in any open incident.
@@ -120,19 +124,36 @@ impl<'t> Work<'t> {
         self.has_fired(batch, alert)
     }
 
-    /// Its source says that an alert is over. Of a server that is not up, nothing that is missing
-    /// means anything: it is looked at again later.
-    pub(super) fn end(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+    /// Its source does not name an alert any more, or calls it over. Of a server that is not up, and
+    /// while the hub does not see well, nothing that is missing means anything: it is looked at again
+    /// later.
+    pub(super) fn end(
+        &mut self,
+        batch: &Batch<'_>,
+        id: i64,
+        is_said: bool,
+    ) -> Result<(), StoreError> {
         let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
             return Ok(());
         };
         let mut alert = (*known).clone();
-        if !self.is_settled(&alert) {
+        let is_final = is_said && alert.server.is_none();
+        if !is_final && !self.is_settled(&alert) {
             alert.is_missing = true;
             self.book.alerts.insert_mut(id, Arc::new(alert));
             return Ok(());
         }
         self.is_over(batch, alert)
+    }
+
+    /// The rule of an alert was removed: nobody looks for it any more, whoever is away.
+    pub(super) fn removed(&mut self, batch: &Batch<'_>, id: i64) -> Result<(), StoreError> {
+        let Some(known) = self.book.alerts.get(&id).filter(|alert| alert.fires()).cloned() else {
+            return Ok(());
+        };
+        let text = format!("{}: its rule was removed", name_of(&known));
+        self.line(batch, known.incident, TimelineKind::Resolved, text)?;
+        self.is_over(batch, (*known).clone())
     }
 
     /// An alert is over.
@@ -143,6 +164,7 @@ impl<'t> Work<'t> {
     ) -> Result<(), StoreError> {
         (alert.over_ms, alert.is_missing, alert.muted) = (Some(self.now.unix_ms), false, None);
         batch.change_alert(&row(&alert, self.fired_ms(&alert)))?;
+        self.note_called(batch, &mut alert)?;
         if !self.flaps(&alert) {
             let text = format!("{} is over", name_of(&alert));
             self.line(batch, alert.incident, TimelineKind::Resolved, text)?;

@@ -17,10 +17,6 @@ use super::take::PART;
 const LOOK: Duration = Duration::from_secs(10);
 /// The pause after the store could not be written.
 const RETRY: Duration = Duration::from_secs(1);
-/// For how long after a start nothing that is not named counts as over: rules that look at rates
-/// need some samples first.
-const SETTLE: Duration = Duration::from_secs(60);
-
 /// What a look changes of an alert.
 #[derive(Debug, Clone, Copy)]
 enum Due {
@@ -42,6 +38,7 @@ impl AlertDesk {
         loop {
             let desk = self.clone();
             let work = move || {
+                desk.notice_pause(desk.tools.fleet.now());
                 if is_changed {
                     desk.hurry_muted();
                 }
@@ -167,13 +164,6 @@ impl AlertDesk {
         let ends = alert.ends_ms.is_some_and(|end| end <= now.unix_ms);
         let over = (ends || alert.is_missing) && self.is_settled(alert, now);
         over.then_some(if ends { Due::Ends(id) } else { Due::Over(id) })
-    }
-
-    /// Whether it means something that an alert is not named any more.
-    pub(super) fn is_settled(&self, alert: &Alert, now: Moment) -> bool {
-        let Some(server) = &alert.server else { return true };
-        now.since(self.started) >= SETTLE
-            && self.returns.unsettled(&self.tools.fleet, server, now).is_none()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Who is to be told of an alert.
 
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use watchfire_alert::Recipient;
-use watchfire_model::{NotificationKind, Severity};
-use watchfire_store::{AlertNews, Batch, StoreError};
+use watchfire_model::{NotificationKind, NotificationState, Severity};
+use watchfire_store::{AlertNews, AlertTold, Batch, StoreError};
 
-use super::book::{Alert, Item};
+use super::book::{Alert, Item, Told};
 use super::change::Work;
 use super::tell::REPEAT;
 use super::{Tools, subject};
@@ -50,6 +51,42 @@ impl Work<'_> {
             } else if !self.flaps(alert) {
                 self.end_news(batch, alert.id, &user.name)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Whom an escalation called knows that the alert fires, and is told that it is over as all are
+    /// who know: in the thread of what they got.
+    pub(super) fn note_called(
+        &mut self,
+        batch: &Batch<'_>,
+        alert: &mut Alert,
+    ) -> Result<(), StoreError> {
+        if let Entry::Vacant(unasked) = self.called.entry(alert.incident) {
+            let letters = batch.notifications_of(alert.incident)?.into_iter();
+            let calls = letters.filter(|letter| {
+                letter.kind == NotificationKind::Escalated
+                    && letter.thread.is_some()
+                    && letter.state != NotificationState::Dead
+            });
+            unasked.insert(calls.collect());
+        }
+        for letter in self.called.get(&alert.incident).into_iter().flatten() {
+            let knows = alert.told_to(&letter.user).is_some_and(|told| told.is_firing);
+            if knows || alert.starts_ms > letter.created.unix_ms {
+                continue;
+            }
+            let told = Told { is_firing: true, at: letter.created, thread: letter.thread };
+            let row = AlertTold {
+                alert: alert.id,
+                user: letter.user.clone(),
+                is_firing: true,
+                unix_ms: letter.created.unix_ms,
+                thread: letter.thread,
+            };
+            batch.put_alert_told(&row, letter.id)?;
+            alert.told.retain(|(user, _)| **user != *letter.user);
+            alert.told.push((letter.user.as_str().into(), told));
         }
         Ok(())
     }

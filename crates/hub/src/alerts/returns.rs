@@ -13,6 +13,11 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// How often it is looked whether a server is up.
 const LOOK: Duration = Duration::from_secs(10);
 
+/// A server that has been away for longer is missed by nobody.
+const LONG: Duration = Duration::from_secs(60 * 60);
+/// One of so many servers is many.
+const MANY: usize = 20;
+
 /// When servers came back. The desk of presence writes it down, because nobody else sees each
 /// short trouble.
 #[derive(Debug, Default)]
@@ -65,6 +70,20 @@ impl Returns {
             }
         };
         Some(Unsettled { why, until: now.after(LOOK) })
+    }
+
+    /// Whether so many servers went away or came back of late that what is worked out of many
+    /// of them says little. Who has been away for long is missed by nobody.
+    pub(super) fn many_unsettled(&self, fleet: &Fleet, now: Moment) -> bool {
+        let indices = fleet.indices();
+        let is_away = |index: &usize| {
+            let (presence, since) = fleet.presence_since(*index);
+            presence != Presence::Up && now.since(since) < LONG
+        };
+        let all = indices.len();
+        let away = indices.into_iter().filter(is_away).count();
+        let back = self.lock().values().filter(|back| now.since(**back) < SETTLE).count();
+        away + back > 0 && (away + back) * MANY >= all
     }
 
     /// A panic elsewhere leaves whole values here, so a poisoned lock is used on.

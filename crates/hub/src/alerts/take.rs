@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError};
 use watchfire_model::{Incident, IncidentId, IncidentState, LabelSet};
 use watchfire_store::{Batch, StoreError};
 
-use super::book::{Book, OfSource};
+use super::book::{Alert, Book, OfSource};
 use super::change::Work;
 use super::share::{Poster, Room, Taken};
 use super::{AlertDesk, Firing, Round};
 use crate::events::Event;
 
+/// Of so many sources it is known which round was the last.
+const MAX_SOURCES: usize = 20_000;
 /// How many changes share one transaction. A round of thousands goes in parts: what is to be said
 /// of a server that is down must not wait for all of them at the database. A part is whole in
 /// itself, and the round that comes again makes up for those that failed.
@@ -23,7 +25,12 @@ pub(super) const PART: usize = 500;
 enum Change<'a> {
     New(&'a Firing),
     Again(i64, &'a Firing),
+    /// Its source says so.
     Over(i64),
+    /// Its source does not name it any more.
+    Missing(i64),
+    /// Its source has no such rule any more.
+    Removed(i64),
 }
 
 /// Where a round comes from.
@@ -37,6 +44,9 @@ impl AlertDesk {
     /// Takes over what a source says. It blocks.
     pub(crate) fn take_now(&self, round: &Round) -> Result<Taken, StoreError> {
         let mut slot = self.lock();
+        if self.is_late(round) {
+            return Ok(Taken::default());
+        }
         let mut book = self.loaded(&mut slot)?.clone();
         let now = self.tools.fleet.now();
         let source: Arc<str> = round.source.as_str().into();
@@ -56,6 +66,23 @@ impl AlertDesk {
         Ok(taken)
     }
 
+    /// Whether a later round of the source was taken already: a group that is read anew does not
+    /// wait for ever for what it still had to say before.
+    fn is_late(&self, round: &Round) -> bool {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        match orders.get_mut(&round.source) {
+            Some(last) if *last > round.order => return true,
+            Some(last) => *last = round.order,
+            None => {
+                if orders.len() >= MAX_SOURCES {
+                    orders.clear();
+                }
+                orders.insert(round.source.clone(), round.order);
+            }
+        }
+        false
+    }
+
     fn store_part(
         &self,
         slot: &mut Option<Book>,
@@ -66,7 +93,9 @@ impl AlertDesk {
             part.iter().try_for_each(|change| match *change {
                 Change::New(firing) => work.fire(batch, of, firing),
                 Change::Again(id, firing) => work.fire_again(batch, id, firing),
-                Change::Over(id) => work.end(batch, id),
+                Change::Over(id) => work.end(batch, id, true),
+                Change::Missing(id) => work.end(batch, id, false),
+                Change::Removed(id) => work.removed(batch, id),
             })
         })
     }
@@ -140,13 +169,18 @@ impl AlertDesk {
             let in_all = self.left_out.fetch_add(left_out, Ordering::Relaxed) + left_out;
             tracing::warn!(%source, left_out, in_all, "alerts are left out: too many or too large");
         }
-        if round.is_whole {
-            let gone = known.iter().filter(|(labels, _)| !named.contains(labels));
-            // What is missing already is looked at when its server is back.
-            let gone = gone.filter_map(|(_, id)| book.alerts.get(id));
-            let gone = gone.filter(|alert| alert.fires() && !alert.is_missing);
-            changes.extend(gone.map(|alert| Change::Over(alert.id)));
-        }
+        let unnamed = known.iter().filter(|(labels, _)| !named.contains(labels));
+        let unnamed = unnamed.filter_map(|(_, id)| book.alerts.get(id));
+        let is_removed =
+            |alert: &Alert| round.rules.as_ref().is_some_and(|rules| !rules.contains(alert.name()));
+        changes.extend(unnamed.filter(|alert| alert.fires()).filter_map(
+            |alert| match round.is_whole {
+                true if is_removed(alert) => Some(Change::Removed(alert.id)),
+                // What is missing already is looked at when its server is back.
+                true if !alert.is_missing => Some(Change::Missing(alert.id)),
+                _ => None,
+            },
+        ));
         (changes, taken)
     }
 

@@ -9,12 +9,10 @@ use watchfire_store::{StoreError, StoredAlert};
 
 use super::book::{Alert, Book, Flap, Item, Told};
 use super::change::FLAP_WINDOW;
+use super::known::GRACE;
 use super::tell::REPEAT;
 use super::{AlertDesk, subject};
 
-/// How long an alert that an outside source must name again goes on after a start, whatever was
-/// said of its end: while the hub was away, nobody could name it.
-const GRACE: Duration = Duration::from_secs(5 * 60);
 /// How long what was to be told waits after a start, for what comes meanwhile.
 const WAIT: Duration = Duration::from_secs(10);
 

@@ -1,4 +1,5 @@
 mod flapping;
+mod known;
 mod muting;
 mod order;
 mod restart;
@@ -113,6 +114,34 @@ fn that_an_alert_is_over_is_told_in_its_thread() {
     let fourth = room.told("ann").remove(3);
     assert_eq!((fourth.kind, fourth.thread), (FIRING, Some(fourth.id)));
     assert_eq!(room.incidents().len(), 3);
+}
+
+#[test]
+fn whom_an_escalation_called_is_told_the_end_in_that_thread() {
+    let call = watchfire_model::Channel::new("terminal:call");
+    let bob = watchfire_alert::Recipient {
+        channels: Vec::new(),
+        escalated: vec![call.clone()],
+        ..crate::testing::recipient("bob", Scope::everything())
+    };
+    let room = Room::with(&["a-1"], vec![bob], Muting::default());
+    room.rules(&[critical("OnFire", "a-1"), about("DiskFull", "a-1")]);
+    room.advance(MINUTE);
+    assert_eq!(room.told("bob"), [], "no way of his leads to it");
+    let incident = Some(room.incidents()[0].id);
+    let kind = NotificationKind::Escalated;
+    let mut letter = crate::testing::letter(incident, "bob", kind, &["terminal:call"], "1");
+    (letter.thread, letter.created) = (watchfire_store::Thread::Own, room.fleet.now());
+    let first = room.store.write(|batch| batch.enqueue(&letter)).expect("the store works");
+    // What the hub knows by itself, it knows after a restart.
+    room.rules(&[about("DiskFull", "a-1")]);
+    let room = room.restart(Duration::ZERO);
+    room.store.know_channels(std::slice::from_ref(&call));
+    room.advance(MINUTE);
+    let told = room.told("bob");
+    assert_eq!(room.kinds("bob"), [kind, RESOLVED]);
+    assert_eq!((told[1].thread, &told[1].channels), (Some(first), &vec![call]));
+    assert_eq!(told[1].references, std::slice::from_ref(&told[0].message_id));
 }
 
 #[test]
@@ -231,7 +260,15 @@ fn what_an_outside_sender_does_not_name_again_ends() {
     let until = |minutes: i64| {
         let ends_ms = Some(room.fleet.now().unix_ms + minutes * 60_000);
         let alerts = vec![Firing { ends_ms, ..about("DiskFull", "a-1") }];
-        Round { source: "api".to_owned(), alerts, is_whole: false, at_ms: 0, poster: None }
+        Round {
+            source: "api".to_owned(),
+            alerts,
+            is_whole: false,
+            at_ms: 0,
+            poster: None,
+            rules: None,
+            order: 0,
+        }
     };
     room.take(&until(5)).expect("the store works");
     room.advance(4 * MINUTE);
@@ -256,11 +293,14 @@ fn a_source_that_is_no_more_says_so_with_an_empty_round() {
     room.rules(&[about("DiskFull", "a-1")]);
     room.take(&round("rules/y.yaml/h", &[about("Swap", "a-1")])).expect("the store works");
     room.advance(MINUTE);
-    assert_eq!(room.desk.sources(), ["rules/x.yaml/g", "rules/y.yaml/h"]);
+    let sources = || -> Vec<String> {
+        room.desk.by_source_now().expect("the store works").into_keys().collect()
+    };
+    assert_eq!(sources(), ["rules/x.yaml/g", "rules/y.yaml/h"]);
     room.take(&round("rules/y.yaml/h", &[])).expect("the store works");
     room.advance(MINUTE);
     assert_eq!(room.kinds("ann"), [FIRING, RESOLVED]);
-    assert_eq!(room.desk.sources(), ["rules/x.yaml/g"]);
+    assert_eq!(sources(), ["rules/x.yaml/g"]);
 }
 
 #[test]
@@ -274,4 +314,23 @@ fn a_server_that_is_watched_no_more_ends_its_alerts_and_nobody_is_told() {
     assert_eq!(room.kinds("ann"), [FIRING]);
     assert!(matches!(room.incidents()[0].state, IncidentState::Closed(_)));
     assert_eq!(room.desk.counts().untold, 0);
+}
+
+#[test]
+fn no_letter_names_servers_that_its_reader_may_not_see() {
+    let room = Room::new(&["a-1", "b-1"], &[("ann", team("a")), ("eve", Scope::everything())]);
+    let words = |text: &str| vec![("summary".to_owned(), text.to_owned())];
+    let generator_url = "https://hub.test/api/v1/query?query=x%7Binstance%3D%22b-1%22%7D";
+    let named = Firing {
+        annotations: words("a-1 is slower than b-1"),
+        generator_url: generator_url.to_owned(),
+        ..about("Slow", "a-1")
+    };
+    room.rules(&[named]);
+    room.advance(MINUTE);
+    let text = |user: &str| format!("{:?}", room.told(user)[0].content);
+    assert!(text("ann").contains("a-1 is slower than another server"), "{}", text("ann"));
+    assert!(!text("ann").contains("b-1"), "{}", text("ann"));
+    assert!(text("eve").contains("a-1 is slower than b-1"), "{}", text("eve"));
+    assert!(text("eve").contains("query=x"), "{}", text("eve"));
 }

@@ -323,6 +323,8 @@ fn with_alert(labels: &[(&str, &str)]) -> (House, IncidentId) {
         is_whole: true,
         at_ms: moment(0).unix_ms,
         poster: None,
+        rules: None,
+        order: 0,
     };
     desk.take_now(&round).expect("the store works");
     let id = desk.active().all()[0].incident;

@@ -16,8 +16,10 @@ use watchfire_alert::clean;
 use watchfire_model::{Incident, IncidentId, IncidentState};
 use watchfire_runtime::http::Peer;
 
+use super::reply::Refusal;
 use super::{App, AppState, client};
 use crate::acks::AckError;
+use crate::audit::AuditEntry;
 pub(super) use pace::Pace;
 
 /// The end of the line in the timeline.
@@ -68,6 +70,17 @@ pub(super) async fn press(
         Err(page) => return page,
     };
     let id = linked.incident.id;
+    let entry = AuditEntry {
+        who: linked.user.clone(),
+        action: "change".to_owned(),
+        object: format!("incident {} acknowledged", id.0),
+        from: client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies).to_string(),
+        outcome: "begun".to_owned(),
+        detail: HOW.to_owned(),
+    };
+    if let Err(error) = app.audit.record(entry).await {
+        return Refusal::fault(error).into_response();
+    }
     let done = app.tend(linked.user, HOW, move |acks, actor| acks.acknowledge(id, actor, None));
     let name = name(&linked.incident);
     match done.await {

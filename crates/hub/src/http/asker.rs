@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use watchfire_api::agent::LoginRequest;
 use watchfire_identity::token::Audience;
-use watchfire_identity::{Action, Scope as TokenScope, authorize};
+use watchfire_identity::{Action, Object, Scope as TokenScope, Verdict};
 use watchfire_model::Labels;
 use watchfire_runtime::http::Peer;
 
@@ -39,12 +39,12 @@ pub(super) struct Asker {
 impl Asker {
     /// True when the asker's role allows it.
     pub(super) fn may(&self, action: Action) -> bool {
-        authorize(self.account.role, action)
+        self.account.may(action, &Object::Any) == Verdict::Yes
     }
 
     /// True when the asker may know of a server with these labels.
     pub(super) fn sees(&self, labels: &Labels) -> bool {
-        self.account.scope.holds(labels)
+        self.account.sees(labels)
     }
 }
 

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use watchfire_identity::{Action, Scope as TokenScope, authorize};
+use watchfire_identity::{Action, Object, Scope as TokenScope};
 use watchfire_model::Labels;
 
 use super::asker::challenged;
@@ -29,15 +28,12 @@ pub(super) struct Changer {
 impl Changer {
     /// Refuses what the role does not allow.
     pub(super) fn may(&self, action: Action) -> Result<(), Refusal> {
-        if authorize(self.account.role, action) {
-            return Ok(());
-        }
-        Err(Refusal::new(StatusCode::FORBIDDEN, "your role does not allow that"))
+        Refusal::unless(self.account.may(action, &Object::Any), "thing")
     }
 
     /// True when the changer may know of a server with these labels.
     pub(super) fn sees(&self, labels: &Labels) -> bool {
-        self.account.scope.holds(labels)
+        self.account.sees(labels)
     }
 }
 
@@ -46,6 +42,10 @@ impl FromRequestParts<AppState> for Changer {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
         let account = app.changing(parts).await;
+        let account = match account {
+            Ok(account) => app.record_change(parts, &account).await.map(|()| account),
+            refused => refused,
+        };
         let account = account.map_err(|refusal| challenged(refusal, &parts.headers))?;
         Ok(Self { account })
     }

@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use watchfire_identity::{Action, authorize};
+use watchfire_identity::{Action, Object};
 use watchfire_model::Labels;
 
 use super::reply::Refusal;
@@ -25,16 +25,12 @@ pub(super) struct Caller {
 impl Caller {
     /// Refuses what the caller's role does not allow.
     pub(super) fn may(&self, action: Action) -> Result<(), Refusal> {
-        if authorize(self.session.account.role, action) {
-            Ok(())
-        } else {
-            Err(Refusal::new(StatusCode::FORBIDDEN, "your role does not allow that"))
-        }
+        Refusal::unless(self.session.account.may(action, &Object::Any), "thing")
     }
 
     /// True when the caller may know of a server with these labels.
     pub(super) fn sees(&self, labels: &Labels) -> bool {
-        self.session.account.scope.holds(labels)
+        self.session.account.sees(labels)
     }
 
     /// Makes words that the caller may read.
@@ -50,6 +46,7 @@ impl FromRequestParts<AppState> for Caller {
         let (session_id, session) = app.session_of(parts).ok_or_else(Refusal::log_in_first)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             of_our_page(&parts.headers, &session)?;
+            app.record_change(parts, &session.account).await?;
         }
         Ok(Self { session, session_id })
     }

@@ -18,6 +18,7 @@ use watchfire_store::{IncidentFilter, MAX_ALERTS_SHOWN, Store, StoreError, Store
 use super::guard::Caller;
 use super::reply::Refusal;
 use super::{App, AppState};
+use crate::foreign::Foreign;
 
 /// How many incidents are listed when the caller does not say, and at most.
 const USUAL_LIMIT: usize = 100;
@@ -95,10 +96,11 @@ pub(super) async fn one(
         .filter(|(is_shared, _)| !knows_all || *is_shared && !sees_all)
         .for_each(|(_, one)| one.subject = NOT_SHOWN.to_owned());
     let row = |incident: &Incident| IncidentRow::from(&reader.incident(incident));
+    let foreign = Foreign::new(&app.parts.fleet, &caller.session.account.scope);
     Ok(Json(IncidentDetail {
         row: row(&incident),
         family: family.iter().map(row).collect(),
-        alerts: told.alerts.iter().map(|alert| alert_row(&app, alert)).collect(),
+        alerts: told.alerts.iter().map(|alert| alert_row(&app, &foreign, alert)).collect(),
         timeline: reader.timeline(told.timeline).iter().map(TimelineRow::from).collect(),
         notifications: notifications.into_iter().map(|(_, one)| one).collect(),
     }))
@@ -142,20 +144,21 @@ impl Told {
     }
 }
 
-fn alert_row(app: &App, alert: &StoredAlert) -> AlertRow {
+fn alert_row(app: &App, foreign: &Foreign<'_>, alert: &StoredAlert) -> AlertRow {
     let facts = &alert.facts;
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let told = facts.annotations.iter();
     AlertRow {
         id: alert.id,
         incident: facts.incident.0,
         source: facts.source.clone(),
         labels: facts.labels.iter().map(pair).collect(),
-        annotations: facts.annotations.iter().cloned().collect(),
+        annotations: told.map(|(name, text)| (name.clone(), foreign.redact(text).into())).collect(),
         value: facts.value.filter(|value| value.is_finite()),
         severity: Severity::of_label(facts.labels.get("severity")).as_str().to_owned(),
         starts_unix_ms: facts.starts_unix_ms,
         over_unix_ms: alert.over_unix_ms,
-        generator_url: facts.generator_url.clone(),
+        generator_url: foreign.generator_url(&facts.source, &facts.generator_url),
         muted: app.parts.alerts.muted(alert.id),
     }
 }

@@ -21,6 +21,7 @@ use super::reply::Refusal;
 use super::session::{LIFE, Session};
 use super::{App, AppState, client};
 use crate::accounts::Account;
+use crate::audit::AuditEntry;
 
 /// `POST /api/login`: takes a password, gives a session in a cookie.
 pub(super) async fn log_in(
@@ -33,7 +34,7 @@ pub(super) async fn log_in(
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let address = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
     let (account, now) = app.check(address, asked, None).await?;
-    let (id, session) = app.sessions.begin(account, now);
+    let (id, session) = app.sessions.begin(account, address.to_string(), now);
     let secure = headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
     let secure = if secure { "; Secure" } else { "" };
     let life = LIFE.as_secs();
@@ -112,6 +113,7 @@ impl App {
             Some(known) if right => {
                 if !remembered {
                     tracing::info!(user = ?known.name, %address, "logged in");
+                    self.audit.note(of_login(&known.name, address, "ok")).await;
                 }
                 Ok((known.clone(), now))
             }
@@ -127,10 +129,15 @@ impl App {
         came: Moment,
         admission: Admission,
     ) -> Refusal {
+        // A name that nobody has may be a password typed into the wrong field.
+        let user = known.map_or("(unknown)", |known| known.name.as_str());
+        let outcome = match admission {
+            Admission::Open => "refused",
+            Admission::Quiet(_) | Admission::Refused(_) => "refused: too many tries",
+        };
+        self.audit.note_refused(of_login(user, address, outcome)).await;
         match admission {
             Admission::Open => {
-                // A name that nobody has may be a password typed into the wrong field.
-                let user = known.map_or("(unknown)", |known| known.name.as_str());
                 tracing::warn!(?user, %address, "a login was refused");
                 Refusal::new(StatusCode::UNAUTHORIZED, "the user or the password is wrong")
             }
@@ -165,6 +172,16 @@ impl App {
 
     fn limiter(&self) -> MutexGuard<'_, LoginLimiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_login(user: &str, address: IpAddr, outcome: &str) -> AuditEntry {
+    AuditEntry {
+        who: user.to_owned(),
+        action: "login".to_owned(),
+        from: address.to_string(),
+        outcome: outcome.to_owned(),
+        ..AuditEntry::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod ack;
 mod acknowledge;
 mod alertmanager;
 mod asker;
+mod audit;
 mod changer;
 mod channels;
 mod client;
@@ -27,6 +28,7 @@ mod rows;
 mod rule_files;
 mod servers;
 mod session;
+mod sessions;
 mod silences;
 mod stream;
 mod token;
@@ -37,7 +39,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -59,6 +61,7 @@ use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
+use crate::audit::Audit;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
@@ -95,7 +98,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 32] = [
+const ROUTES: [Route; 35] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -135,6 +138,9 @@ const ROUTES: [Route; 32] = [
     ("/api/rules/check", || {
         post(rule_files::check).layer(DefaultBodyLimit::max(rule_files::MAX_BODY_BYTES))
     }),
+    ("/api/sessions", || get(sessions::list)),
+    ("/api/sessions/{id}", || delete(sessions::end)),
+    ("/api/audit", || get(audit::list)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
     ("/install", || get(install::script)),
@@ -217,6 +223,7 @@ struct App {
     posting: Posting,
     open: OpenDoor,
     ack_pace: ack::Pace,
+    audit: Audit,
 }
 
 type AppState = Arc<App>;
@@ -253,6 +260,7 @@ pub(crate) fn router(parts: Parts) -> Router {
 
 fn state(parts: Parts) -> AppState {
     let started = parts.clock.now();
+    let audit = Audit::new(parts.store.clone(), parts.clock.clone());
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
     Arc::new(App {
         parts,
@@ -270,6 +278,7 @@ fn state(parts: Parts) -> AppState {
         posting: Posting::default(),
         open: OpenDoor::default(),
         ack_pace: ack::Pace::default(),
+        audit,
     })
 }
 
@@ -281,6 +290,7 @@ fn routes(app: AppState) -> Router {
         .fallback(reply::no_such_path)
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::outcome))
         .layer(middleware::from_fn_with_state(app.clone(), headers::guard))
         .with_state(app)
 }

@@ -39,7 +39,7 @@ impl App {
         let mut id = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive = id.clone().and_then(|id| Some((id.clone(), self.sessions.find(&id, now)?)));
         alive.or_else(|| {
-            let (begun, session) = self.sessions.begin(anybody(), now);
+            let (begun, session) = self.sessions.begin(anybody(), "this machine".to_owned(), now);
             *id = Some(begun.clone());
             Some((begun, session))
         })

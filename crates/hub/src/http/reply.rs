@@ -2,6 +2,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use watchfire_api::agent::Message;
+use watchfire_identity::Verdict;
 use watchfire_runtime::http::HostError;
 
 /// An answer that is no success: a status and one sentence.
@@ -20,6 +21,17 @@ impl Refusal {
     /// For what does not exist and for what the user may not know of alike.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+
+    /// Nothing when the verdict is yes; `what` is the kind of thing that is asked for.
+    pub(super) fn unless(verdict: Verdict, what: &str) -> Result<(), Self> {
+        match verdict {
+            Verdict::Yes => Ok(()),
+            Verdict::Forbidden => {
+                Err(Self::new(StatusCode::FORBIDDEN, "your role does not allow that"))
+            }
+            Verdict::NotFound => Err(Self::not_found(what)),
+        }
     }
 
     pub(super) fn log_in_first() -> Self {

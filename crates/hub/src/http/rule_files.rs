@@ -14,7 +14,7 @@ use watchfire_alert::rules::{BUILT_IN_FILE, RuleError, RuleFile};
 use watchfire_api::rule_files::{
     CheckedGroup, RuleCheck, RuleFault, RuleFileList, RuleFileRow, RuleFileText, RuleRefusal,
 };
-use watchfire_identity::{Action, authorize};
+use watchfire_identity::{Action, Object, Verdict};
 use watchfire_runtime::task;
 use watchfire_store::MAX_RULE_FILE_BYTES;
 
@@ -176,7 +176,7 @@ fn sees(account: &Account, file: &RuleFile) -> bool {
 }
 
 fn may_edit(account: &Account) -> bool {
-    sees_all(account) && authorize(account.role, Action::EditRules)
+    account.may(Action::EditRules, &Object::Whole) == Verdict::Yes
 }
 
 /// What a change says of what it changes (RFC 9110 section 13.1).

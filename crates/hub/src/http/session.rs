@@ -16,13 +16,19 @@ const MAX_SESSIONS: usize = 1000;
 const MAX_STREAMS: usize = 10;
 /// Random bytes of a session's id.
 const ID_BYTES: usize = 32;
+/// Random bytes of what it is called in lists.
+const MARK_BYTES: usize = 8;
 
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) account: Arc<Account>,
     pub(super) csrf: String,
-    began: Moment,
+    /// What it is called in lists. It opens nothing.
+    pub(super) mark: String,
+    /// Where it was begun from.
+    pub(super) from: String,
+    pub(super) began: Moment,
     streams: Arc<AtomicUsize>,
 }
 
@@ -43,11 +49,13 @@ impl Drop for StreamPlace {
 
 impl Sessions {
     /// Begins a session and gives its id, which only the cookie holds.
-    pub(super) fn begin(&self, account: Account, now: Moment) -> (String, Session) {
+    pub(super) fn begin(&self, account: Account, from: String, now: Moment) -> (String, Session) {
         let id = random_hex(ID_BYTES);
         let session = Session {
             account: Arc::new(account),
             csrf: random_hex(16),
+            mark: random_hex(MARK_BYTES),
+            from,
             began: now,
             streams: Arc::default(),
         };
@@ -66,6 +74,19 @@ impl Sessions {
     /// The session of that id, if it is alive.
     pub(super) fn find(&self, id: &str, now: Moment) -> Option<Session> {
         self.lock().get(id).filter(|session| session.is_alive(now)).cloned()
+    }
+
+    /// All that are alive, the newest first.
+    pub(super) fn all(&self, now: Moment) -> Vec<Session> {
+        let alive = |session: &&Session| session.is_alive(now);
+        let mut all: Vec<_> = self.lock().values().filter(alive).cloned().collect();
+        all.sort_by_key(|session| std::cmp::Reverse(session.began.monotonic));
+        all
+    }
+
+    /// Ends the session that is called so in lists.
+    pub(super) fn end_marked(&self, mark: &str) {
+        self.lock().retain(|_, session| session.mark != mark);
     }
 
     /// Ends a session; its live streams end with it.
@@ -116,8 +137,8 @@ mod tests {
     fn a_session_ends_by_time_or_by_hand() {
         let sessions = Sessions::default();
         let start = Moment::default();
-        let (first, session) = sessions.begin(account(), start);
-        let (second, _) = sessions.begin(account(), start);
+        let (first, session) = sessions.begin(account(), String::new(), start);
+        let (second, _) = sessions.begin(account(), String::new(), start);
         assert!(session.has_csrf(&session.csrf) && !session.has_csrf(""));
         assert!(sessions.find(&first, start).is_some());
         assert!(sessions.find("", start).is_none());
@@ -129,14 +150,14 @@ mod tests {
     #[test]
     fn sessions_and_streams_are_limited() {
         let sessions = Sessions::default();
-        let (first, session) = sessions.begin(account(), Moment::default());
+        let (first, session) = sessions.begin(account(), String::new(), Moment::default());
         let places: Vec<_> = std::iter::from_fn(|| session.stream_place()).take(99).collect();
         assert_eq!(places.len(), MAX_STREAMS);
         drop(places);
         assert!(session.stream_place().is_some(), "a closed stream makes room");
         let later = Moment::default().after(Duration::from_secs(1));
         for _ in 0..MAX_SESSIONS {
-            sessions.begin(account(), later);
+            sessions.begin(account(), String::new(), later);
         }
         assert!(sessions.find(&first, later).is_none(), "the oldest makes room");
     }

@@ -4,6 +4,7 @@ mod access;
 mod acknowledge;
 mod alertmanager;
 mod alerts;
+mod audit;
 mod bombs;
 mod changer;
 mod channels;
@@ -16,6 +17,7 @@ mod others;
 mod past;
 mod prometheus;
 mod rule_files;
+mod sessions;
 mod silences;
 mod stream;
 

@@ -15,7 +15,7 @@ use crate::config::{HubConfig, RemoteWrite, RuleFiles};
 use crate::http;
 use crate::outgoing::{self, HandOvers};
 use crate::pushed::{Pushes, Senders};
-use crate::rules::{self, Board};
+use crate::rules::{self, Board, Made};
 use crate::streams::Streams;
 
 /// What questions go to.
@@ -29,8 +29,6 @@ pub(super) struct Asking {
 
 /// What is to be waited for at the end.
 pub(super) struct Running {
-    /// The files of rules that are made while it runs.
-    pub(super) made: rules::Made,
     rules: Task<()>,
     sealing: Task<()>,
     pushing: Task<()>,
@@ -54,14 +52,14 @@ impl Asking {
     }
 
     /// Starts the rules, what seals, and what takes in pushes. Rules are read again at each
-    /// hangup.
+    /// hangup, and others are made by what is returned beside it.
     pub(super) fn start(
         &self,
         ground: &Ground,
         telling: &Telling,
         files: RuleFiles,
         hangups: Option<Hangups>,
-    ) -> Running {
+    ) -> (Running, Made) {
         let parts = rules::Parts {
             source: of_everything(self.sources.clone()),
             pushes: self.pushes.clone(),
@@ -70,17 +68,19 @@ impl Asking {
             clock: ground.clock.clone(),
             external_labels: LabelSet::empty(),
             public_url: ground.public_url.clone(),
+            #[cfg(test)]
+            unreadable: std::sync::Mutex::default(),
         };
         let (store, clock) = (ground.store.clone(), ground.clock.clone());
-        let (made, nudges) = rules::Made::open(store, self.board.clone(), clock);
+        let (made, nudges) = Made::open(store, self.board.clone(), clock);
         let engine = rules::Engine::new(files, parts, self.board.clone(), made.clone());
         let shutdown = || ground.shutdown.clone();
-        Running {
-            made,
+        let running = Running {
             rules: task::spawn("rules", engine.run(hangups, nudges, shutdown())),
             sealing: task::spawn("seal", self.archive.clone().seal_loop(shutdown())),
             pushing: task::spawn("pushes", self.pushes.clone().run(shutdown())),
-        }
+        };
+        (running, made)
     }
 
     /// Keeps what letters say of the servers around.

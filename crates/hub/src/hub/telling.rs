@@ -23,7 +23,7 @@ use crate::escalate::{self, Escalator};
 use crate::events::{Event, Events};
 use crate::muting::Muting;
 use crate::self_test::SelfTests;
-use crate::silences::Silences;
+use crate::silences::{Silences, Watchers};
 use crate::wording::Wording;
 
 /// What others ask and give something to.
@@ -110,12 +110,20 @@ impl Telling {
             muting.clone(),
             ground.clock.clone(),
         );
+        let silences = silences.with_alerts(alerts.clone()).with_watchers(Watchers {
+            admins: admins.clone(),
+            public_url: ground.public_url.clone(),
+            hub_id: ground.hub_id.clone(),
+            courier: arrived.clone(),
+            told: Mutex::default(),
+        });
         let self_tests = SelfTests::new(
             ground.store.clone(),
             config.users.clone(),
             (ground.public_url.clone(), ground.hub_id.clone()),
             arrived.clone(),
         );
+        let self_tests = self_tests.with_budget(config.budget);
         let daily = Daily {
             fleet: ground.fleet.clone(),
             store: ground.store.clone(),
@@ -134,7 +142,7 @@ impl Telling {
             Courier::new(ground.store.clone(), notifier, ground.clock.clone(), arrived, begun);
         let courier = courier.with_budget(config.budget).telling(undelivered);
         Self {
-            silences: Arc::new(silences.with_alerts(alerts.clone())),
+            silences: Arc::new(silences),
             acks: Acks::new(ground.store.clone(), on_change),
             self_tests: Arc::new(self_tests.with_budget(config.budget)),
             escalator: Arc::new(escalator),

@@ -46,6 +46,9 @@ pub(crate) struct Watched {
     pub(crate) counts: Counts,
     /// Whether the store has something of it.
     pub(super) is_kept: AtomicBool,
+    /// Of which turn what came of it was kept, for tests.
+    #[cfg(test)]
+    pub(super) kept_of: std::sync::atomic::AtomicI64,
     snapshot: Mutex<Snapshot>,
 }
 
@@ -134,6 +137,8 @@ impl Watched {
             interval_ms,
             counts: Counts::default(),
             is_kept: AtomicBool::new(false),
+            #[cfg(test)]
+            kept_of: std::sync::atomic::AtomicI64::new(0),
             snapshot: Mutex::new(snapshot),
         }
     }

@@ -8,6 +8,7 @@ use watchfire_alert::rules::{
     AlertRow, Group, GroupState, Outage, USUAL_INTERVAL_MS, usual_grace_ms,
 };
 use watchfire_model::ABSENT;
+use watchfire_runtime::backoff::Backoff;
 use watchfire_runtime::config::Problem;
 use watchfire_runtime::task::Task;
 use watchfire_runtime::{Hangups, Shutdown, ShutdownHandle, task};
@@ -19,13 +20,19 @@ use super::made::{Made, Nudges};
 use super::runner::{Common, Parts, Runner};
 use super::schedule::Schedule;
 use super::sink::{SOURCES, source};
-use crate::alerts::Round;
+use crate::alerts::{Firing, Round};
 use crate::config::{Locked, RuleFiles};
+use crate::dial::Rarely;
 
 /// How long a group is waited for that is to stop. Its evaluation notices in a moment.
 const END: Duration = Duration::from_secs(2);
 /// For how long it is tried to say that nothing of a group fires any more that is gone.
 const FAREWELL: Duration = Duration::from_secs(30);
+/// When it is tried again after that.
+const FAREWELL_AGAIN: Duration = Duration::from_secs(60);
+/// What the last run left is asked for again so soon, and later each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// The most mistakes of a bad file that the log is told.
 const MAX_TOLD: usize = 20;
 
@@ -38,6 +45,15 @@ pub(crate) struct Engine {
     locked: Arc<[Locked]>,
     made: Made,
     running: BTreeMap<Key, Running>,
+    /// Sources that are gone, of which nobody took yet that nothing of them fires, with their names
+    /// in the store.
+    owed: BTreeMap<String, Option<String>>,
+}
+
+/// What the last run of the hub left: rows by the group's name, and what fires by source.
+struct Left {
+    stored: BTreeMap<String, StoredRuleState>,
+    firing: BTreeMap<String, Vec<Firing>>,
 }
 
 struct Running {
@@ -51,7 +67,8 @@ impl Engine {
         board.note_reload(Some(parts.clock.now().unix_ms));
         let common = Arc::new(Common::new(parts));
         let locked = files.all().into();
-        let engine = Self { common, board, files, locked, made, running: BTreeMap::new() };
+        let (running, owed) = (BTreeMap::new(), BTreeMap::new());
+        let engine = Self { common, board, files, locked, made, running, owed };
         engine.show_files();
         engine
     }
@@ -60,17 +77,34 @@ impl Engine {
     /// what is made when it is nudged.
     pub(crate) async fn run(
         mut self,
+        hangups: Option<Hangups>,
+        nudges: Nudges,
+        shutdown: Shutdown,
+    ) {
+        self.begin(&shutdown).await;
+        self.run_on(hangups, nudges, shutdown).await;
+    }
+
+    /// The same, once everything is taken up.
+    pub(super) async fn run_on(
+        mut self,
         mut hangups: Option<Hangups>,
         mut nudges: Nudges,
         shutdown: Shutdown,
     ) {
-        self.begin(&shutdown).await;
+        let clock = self.common.parts.clock.clone();
         loop {
             let hangup = async {
                 match &mut hangups {
                     Some(hangups) => hangups.next().await,
                     None => std::future::pending().await,
                 }
+            };
+            let again = async {
+                if self.owed.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+                clock.sleep(FAREWELL_AGAIN).await;
             };
             tokio::select! {
                 biased;
@@ -82,6 +116,7 @@ impl Engine {
                     let _ = done.send(());
                     self.end_all(gone, &shutdown).await;
                 }
+                () = again => self.say_goodbyes(&shutdown).await,
             }
         }
         self.stop().await;
@@ -89,54 +124,95 @@ impl Engine {
 
     /// Takes up what the last run of the hub left, and starts all groups.
     pub(super) async fn begin(&mut self, shutdown: &Shutdown) {
-        let store = self.common.parts.store.clone();
-        let stored = match task::blocking("read alerts of rules", move || store.rule_states()).await
-        {
-            Ok(Ok(stored)) => stored,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "alerts of rules are not taken over from the last run");
-                Vec::new()
-            }
-            Err(failed) => {
-                tracing::error!(%failed, "alerts of rules are not taken over from the last run");
-                Vec::new()
-            }
-        };
-        let mut stored: BTreeMap<String, StoredRuleState> =
-            stored.into_iter().map(|one| (one.group.clone(), one)).collect();
+        let Some(Left { mut stored, mut firing }) = self.left(shutdown).await else { return };
         let now_ms = self.common.parts.clock.now().unix_ms;
         let groups = self.groups().into_iter().map(|group| {
             let interval_ms = interval_ms(&group);
-            Arc::new(match stored.remove(&keep::name(&group)) {
-                None => Watched::new(GroupState::new(group), interval_ms),
-                Some(kept) => {
-                    let rows = keep::rows(&kept);
-                    let state = restored(&group, rows, kept.evaluated_unix_ms, now_ms);
-                    Watched::new(state, interval_ms).kept()
+            let heard = firing.remove(&source(&group.file, &group.name)).unwrap_or_default();
+            let kept = stored.remove(&keep::name(&group));
+            let rows = kept.as_ref().map(keep::rows).unwrap_or_default();
+            let rows = keep::with_firing(&group, rows, &heard);
+            Arc::new(match kept {
+                None if rows.is_empty() => Watched::new(GroupState::new(group), interval_ms),
+                kept => {
+                    let evaluated_ms = kept.as_ref().map_or(now_ms, |kept| kept.evaluated_unix_ms);
+                    let state = restored(&group, rows, evaluated_ms, now_ms);
+                    let watched = Watched::new(state, interval_ms);
+                    if kept.is_some() { watched.kept() } else { watched }
                 }
             })
         });
         let groups = groups.collect();
         self.start(groups);
-        for gone in stored.into_keys() {
-            let (file, group) = keep::parts(&gone);
-            self.say_goodbye(file, group, shutdown).await;
-        }
+        let gone = stored.into_keys().map(|name| {
+            let (file, group) = keep::parts(&name);
+            (source(file, group), Some(name))
+        });
+        self.owed.extend(gone);
         // Those that were kept no more, and were not heard either.
-        let known: BTreeSet<String> =
-            self.running.keys().map(|(file, group)| source(file, group)).collect();
-        for gone in self.common.parts.sink.sources() {
-            if gone.starts_with(SOURCES) && !known.contains(&gone) {
-                self.nothing_of(gone, shutdown).await;
+        for source in firing.into_keys().filter(|source| source.starts_with(SOURCES)) {
+            self.owed.entry(source).or_default();
+        }
+        self.say_goodbyes(shutdown).await;
+    }
+
+    /// What the last run left, asked for until it is there: without it alerts would be told twice,
+    /// or never. `None` when the end is asked for.
+    async fn left(&self, shutdown: &Shutdown) -> Option<Left> {
+        let clock = &self.common.parts.clock;
+        let (mut backoff, told) = (Backoff::new(FIRST_PAUSE, LAST_PAUSE), Rarely::default());
+        loop {
+            let why = match self.try_left().await {
+                Ok(left) => return Some(left),
+                Err(why) => why,
+            };
+            let now = clock.now();
+            if let Some(times) = told.note(now) {
+                tracing::error!(times, why, "rules wait for what the last run left of alerts");
+            }
+            self.show_waiting(&format!("what the last run left cannot be read: {why}"));
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => return None,
+                () = clock.sleep(backoff.next_pause()) => {}
             }
         }
+    }
+
+    async fn try_left(&self) -> Result<Left, String> {
+        let store = self.common.parts.store.clone();
+        #[cfg(test)]
+        if let Some(why) = self.common.parts.unreadable.lock().expect("whole").pop() {
+            return Err(why);
+        }
+        let read = task::blocking("read alerts of rules", move || store.rule_states()).await;
+        let stored = read.map_err(|failed| failed.to_string())?;
+        let stored = stored.map_err(|error| error.to_string())?;
+        let stored = stored.into_iter().map(|one| (one.group.clone(), one)).collect();
+        Ok(Left { stored, firing: self.common.parts.sink.by_source().await? })
+    }
+
+    /// Shows the groups that wait, and why.
+    fn show_waiting(&self, why: &str) {
+        let waiting = self.groups().into_iter().map(|group| {
+            let (key, interval_ms) = (key(&group), interval_ms(&group));
+            (key, Arc::new(Watched::new(GroupState::new(group).waiting(why), interval_ms)))
+        });
+        self.board.show(waiting.collect());
     }
 
     /// Says that nothing of a source fires any more. True when it was heard.
     async fn nothing_of(&self, source: String, shutdown: &Shutdown) -> bool {
         let now = self.common.parts.clock.now();
-        let at_ms = now.unix_ms;
-        let round = Round { source, alerts: Vec::new(), is_whole: true, at_ms, poster: None };
+        let round = Round {
+            source,
+            alerts: Vec::new(),
+            is_whole: true,
+            at_ms: now.unix_ms,
+            rules: Some(BTreeSet::new()),
+            poster: None,
+            order: self.common.next_round(),
+        };
         self.common.hand_on(&round, now.after(FAREWELL), shutdown).await
     }
 
@@ -190,11 +266,12 @@ impl Engine {
     }
 
     /// Ends what groups gave that are gone.
-    async fn end_all(&self, gone: Vec<(Key, Arc<Watched>)>, shutdown: &Shutdown) {
+    async fn end_all(&mut self, gone: Vec<(Key, Arc<Watched>)>, shutdown: &Shutdown) {
         for ((file, name), gone) in gone {
             self.end_series(&gone);
-            self.say_goodbye(&file, &name, shutdown).await;
+            self.owed.insert(source(&file, &name), Some(keep::name(&gone.group())));
         }
+        self.say_goodbyes(shutdown).await;
     }
 
     fn refuse(&self, problems: &[Problem]) {
@@ -273,17 +350,31 @@ impl Engine {
         }
     }
 
-    /// Nothing of a group fires any more that is gone. Until that is taken the store keeps its
-    /// name, so that the next start says it again.
-    async fn say_goodbye(&self, file: &str, group: &str, shutdown: &Shutdown) {
-        let parts = &self.common.parts;
-        if !self.nothing_of(source(file, group), shutdown).await {
-            return;
+    /// Nothing fires any more of groups that are gone. Until that is taken the store keeps their
+    /// names, so that the next start says it again, as this one does now and then.
+    async fn say_goodbyes(&mut self, shutdown: &Shutdown) {
+        // One that came back speaks for itself.
+        let here: BTreeSet<String> =
+            self.running.keys().map(|(file, group)| source(file, group)).collect();
+        self.owed.retain(|source, _| !here.contains(source));
+        for (source, name) in self.owed.clone() {
+            if !self.nothing_of(source.clone(), shutdown).await {
+                // Whoever does not listen to one does not to the others.
+                return;
+            }
+            self.owed.remove(&source);
+            if let Some(name) = name {
+                self.forget(name).await;
+            }
         }
-        let (store, name) = (parts.store.clone(), format!("{file}\n{group}"));
+    }
+
+    async fn forget(&self, name: String) {
+        let (store, gone) = (self.common.parts.store.clone(), name.clone());
         let removing = task::blocking("forget alerts of rules", move || {
-            store.write(|batch| batch.remove_rule_state(&name))
+            store.write(|batch| batch.remove_rule_state(&gone))
         });
+        let (file, group) = keep::parts(&name);
         match removing.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, file, group, "a group that is gone is kept"),

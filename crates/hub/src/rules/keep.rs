@@ -1,8 +1,11 @@
 //! The alerts of a group as the store keeps them, and back.
 
 use serde::{Deserialize, Serialize};
-use watchfire_alert::rules::{AlertRow, AlertState, Group};
+use watchfire_alert::rules::{ALERT_NAME_LABEL, AlertRow, AlertState, Group, Rule, RuleKind};
+use watchfire_model::LabelSet;
 use watchfire_store::{MAX_RULE_STATE_BYTES, StoredRuleState};
+
+use crate::alerts::Firing;
 
 /// One alert, as it stands in the store.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,6 +78,63 @@ pub(super) fn rows(stored: &StoredRuleState) -> Vec<AlertRow> {
         tracing::error!(lost, file, group, "some alerts are not kept over this start");
     }
     rows
+}
+
+/// The rows of a group, and with them what fires of it though none of them says so: what was handed
+/// on is on the disk, also where its row was not written, or could not be read.
+pub(super) fn with_firing(
+    group: &Group,
+    mut rows: Vec<AlertRow>,
+    firing: &[Firing],
+) -> Vec<AlertRow> {
+    let identities = group.identities();
+    for one in firing {
+        let is_same = |row: &AlertRow| same_labels(row, &one.labels);
+        let known = rows.iter().position(is_same);
+        let says_so = |row: &AlertRow| match row.state {
+            AlertState::Firing => true,
+            // It was over after that, and the desk has not heard of it.
+            AlertState::Resolved => row.resolved_at_ms.is_some_and(|over| over >= one.starts_ms),
+            AlertState::Pending => false,
+        };
+        if known.is_some_and(|at| says_so(&rows[at])) {
+            continue;
+        }
+        let rules = group.rules.iter().zip(&identities);
+        let Some((_, rule)) = rules.into_iter().find(|(rule, _)| may_give(rule, &one.labels))
+        else {
+            continue;
+        };
+        let row = AlertRow {
+            rule: rule.clone(),
+            labels: one.labels.iter().map(|(name, text)| (name.into(), text.into())).collect(),
+            annotations: one.annotations.clone(),
+            value: one.value.unwrap_or(f64::NAN),
+            state: AlertState::Firing,
+            since_ms: known.map_or(one.starts_ms, |at| rows[at].since_ms.min(one.starts_ms)),
+            fired_at_ms: Some(one.starts_ms),
+            keep_since_ms: None,
+            resolved_at_ms: None,
+        };
+        match known {
+            Some(at) => rows[at] = row,
+            None => rows.push(row),
+        }
+    }
+    rows
+}
+
+fn same_labels(row: &AlertRow, labels: &LabelSet) -> bool {
+    let pairs = row.labels.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    labels.iter().eq(pairs)
+}
+
+/// Whether a rule may have given an alert: by its name, and the labels that are no templates.
+fn may_give(rule: &Rule, labels: &LabelSet) -> bool {
+    let is_plain = |(_, text): &(&str, &str)| !text.contains("{{");
+    matches!(rule.kind, RuleKind::Alerting(_))
+        && *rule.name == *labels.get(ALERT_NAME_LABEL)
+        && rule.labels().filter(is_plain).all(|(name, text)| labels.get(name) == text)
 }
 
 fn row(kept: serde_json::Value) -> Option<AlertRow> {

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -43,12 +43,17 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) external_labels: LabelSet,
     pub(crate) public_url: String,
+    /// What the next reads of what the last run left end with instead, for tests.
+    #[cfg(test)]
+    pub(crate) unreadable: std::sync::Mutex<Vec<String>>,
 }
 
 /// The same, with what is theirs together.
 pub(super) struct Common {
     pub(super) parts: Parts,
     turns: Arc<Semaphore>,
+    /// How many rounds there were.
+    rounds: AtomicU64,
     told: Told,
 }
 
@@ -75,6 +80,8 @@ pub(super) struct Runner {
 struct Memory {
     /// When its alerts were last stored.
     kept: Option<Moment>,
+    /// Whether what is stored is not what is.
+    is_behind: bool,
     /// Whether the last round that was taken named nothing.
     said_nothing: bool,
 }
@@ -82,7 +89,12 @@ struct Memory {
 impl Common {
     pub(super) fn new(parts: Parts) -> Self {
         let turns = Arc::new(Semaphore::new(AT_A_TIME));
-        Self { parts, turns, told: Told::default() }
+        Self { parts, turns, rounds: AtomicU64::new(0), told: Told::default() }
+    }
+
+    /// The order of a round: each has a higher one than those that were made before it.
+    pub(super) fn next_round(&self) -> u64 {
+        self.rounds.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Hands on what fires, again and again until it is taken, `until` is reached or the end is
@@ -189,12 +201,16 @@ impl Runner {
         let until = now.after(Duration::from_millis(left.unwrap_or(0)));
         let samples = evaluation.series.len();
         let waiting = self.push(evaluation);
-        self.hand_on(at_ms, until, memory).await;
         let clock = &self.common.parts.clock;
         let is_due = memory.kept.is_none_or(|kept| clock.now().since(kept) >= KEEP_EVERY);
-        if changed || is_due {
+        // Before it is handed on: a crash between the two leaves what is said again, and nothing that
+        // was taken back.
+        if changed || is_due || memory.is_behind {
             self.keep(memory).await;
         }
+        #[cfg(test)]
+        self.watched.kept_of.store(at_ms, Ordering::Relaxed);
+        self.hand_on(at_ms, until, memory).await;
         self.hear(waiting, samples, until).await;
     }
 
@@ -303,12 +319,15 @@ impl Runner {
     }
 
     async fn hand_on(&self, at_ms: i64, until: Moment, memory: &mut Memory) {
-        let round = round(&self.watched.snapshot().state, &self.common.parts.public_url, at_ms);
+        let (public_url, order) = (&self.common.parts.public_url, self.common.next_round());
+        let mut round = round(&self.watched.snapshot().state, public_url, at_ms, order);
+        // After a crash now, the next start would let what is over fire again.
+        round.is_whole = !memory.is_behind;
         if round.alerts.is_empty() && memory.said_nothing {
             return;
         }
         let taken = self.common.hand_on(&round, until, &self.stop).await;
-        memory.said_nothing = taken && round.alerts.is_empty();
+        memory.said_nothing = taken && round.alerts.is_empty() && round.is_whole;
         if !taken {
             add(&self.watched.counts.unheard, 1);
         }
@@ -322,6 +341,7 @@ impl Runner {
         let (state, left_out) = keep::stored(&group, snapshot.state.rows(), evaluated);
         memory.kept = Some(self.common.parts.clock.now());
         if state.is_none() && !self.watched.is_kept.load(Ordering::Relaxed) {
+            memory.is_behind = false;
             return;
         }
         let (store, name, has_some) =
@@ -332,7 +352,9 @@ impl Runner {
                 None => batch.remove_rule_state(&name),
             })
         });
-        let why = match keeping.await {
+        let kept = keeping.await;
+        let is_behind = !matches!(kept, Ok(Ok(())));
+        let why = match kept {
             Ok(Ok(())) if left_out == 0 => None,
             Ok(Ok(())) => Some(format!("{left_out} of them have no room")),
             Ok(Err(error)) => Some(error.to_string()),
@@ -340,6 +362,7 @@ impl Runner {
         };
         // After a failure it may have something.
         self.watched.is_kept.store(has_some || why.is_some(), Ordering::Relaxed);
+        memory.is_behind = is_behind;
         let Some(why) = why else { return };
         add(&self.watched.counts.unheard, 1);
         if let Some(times) = self.common.told.unkept.note(self.common.parts.clock.now()) {

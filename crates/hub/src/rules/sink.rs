@@ -1,9 +1,10 @@
 //! What fires, as it is handed on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use watchfire_alert::rules::{Alert, AlertState, GroupState, Rule};
+use watchfire_alert::rules::{Alert, AlertState, GroupState, Rule, RuleKind};
 use watchfire_model::LabelSet;
 
 use crate::alerts::{AlertDesk, Firing, Round};
@@ -13,8 +14,8 @@ pub(crate) trait AlertSink: Send + Sync {
     /// What it said `Ok` to is durable.
     fn take(&self, round: Round) -> BoxFuture<'_, Result<(), String>>;
 
-    /// The sources of which something fires.
-    fn sources(&self) -> Vec<String>;
+    /// What fires by source, as the taker has it on the disk.
+    fn by_source(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Firing>>, String>>;
 
     /// Whether an alert with these labels would be found if it were there.
     fn is_known(&self, labels: &LabelSet) -> bool;
@@ -29,8 +30,8 @@ impl AlertSink for Arc<AlertDesk> {
         })
     }
 
-    fn sources(&self) -> Vec<String> {
-        AlertDesk::sources(self)
+    fn by_source(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Firing>>, String>> {
+        Box::pin(async { AlertDesk::by_source(self).await.map_err(|error| error.to_string()) })
     }
 
     fn is_known(&self, labels: &LabelSet) -> bool {
@@ -41,14 +42,15 @@ impl AlertSink for Arc<AlertDesk> {
 /// What the names of groups as sources of alerts begin with.
 pub(super) const SOURCES: &str = "rules/";
 
-/// The name of a group as a source of alerts.
+/// The name of a group as a source of alerts. No two groups have one, whatever signs are in theirs.
 pub(super) fn source(file: &str, group: &str) -> String {
+    let group = group.replace('%', "%25").replace('/', "%2F");
     format!("{SOURCES}{file}/{group}")
 }
 
-/// What fires of a group. Its alerts have no end of their own: they go on until a round does not
+/// What fires of a group. Its alerts have no end of their own: they go on until a whole round does not
 /// name them, so that a hub that has no time for its rules resolves nothing.
-pub(super) fn round(state: &GroupState, public_url: &str, at_ms: i64) -> Round {
+pub(super) fn round(state: &GroupState, public_url: &str, at_ms: i64, order: u64) -> Round {
     let group = state.group();
     let rules = group.rules.iter().enumerate();
     let alerts = rules.flat_map(|(number, rule)| {
@@ -57,8 +59,10 @@ pub(super) fn round(state: &GroupState, public_url: &str, at_ms: i64) -> Round {
         fires.map(move |alert| firing(alert, url.clone()))
     });
     let alerts = alerts.collect();
+    let names = group.rules.iter().filter(|rule| matches!(rule.kind, RuleKind::Alerting(_)));
+    let rules: BTreeSet<String> = names.map(|rule| rule.name.to_string()).collect();
     let source = source(&group.file, &group.name);
-    Round { source, alerts, is_whole: true, at_ms, poster: None }
+    Round { source, alerts, is_whole: true, at_ms, rules: Some(rules), order, poster: None }
 }
 
 fn firing(alert: &Alert, generator_url: String) -> Firing {

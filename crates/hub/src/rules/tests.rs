@@ -68,8 +68,16 @@ impl AlertSink for Ears {
         Box::pin(std::future::ready(answer))
     }
 
-    fn sources(&self) -> Vec<String> {
-        Vec::new()
+    /// What a desk would have: each source's last whole round.
+    fn by_source(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Firing>>, String>> {
+        let mut by_source = BTreeMap::new();
+        for round in &*self.heard.lock().expect("nobody panicked") {
+            if round.is_whole {
+                by_source.insert(round.source.clone(), round.alerts.clone());
+            }
+        }
+        by_source.retain(|_, alerts: &mut Vec<Firing>| !alerts.is_empty());
+        Box::pin(std::future::ready(Ok(by_source)))
     }
 
     fn is_known(&self, _: &LabelSet) -> bool {
@@ -118,6 +126,7 @@ struct Rig {
     nudges: Option<Nudges>,
     shutdown: Shutdown,
     end: ShutdownHandle,
+    unreadable: Mutex<Vec<String>>,
     _writer: Task<()>,
     folder: tempfile::TempDir,
 }
@@ -148,6 +157,7 @@ impl Rig {
             board,
             shutdown,
             end,
+            unreadable: Mutex::default(),
             _writer,
             folder,
         };
@@ -195,6 +205,7 @@ impl Rig {
             clock: self.clock.clone(),
             external_labels: LabelSet::empty(),
             public_url: "https://hub.test".to_owned(),
+            unreadable: Mutex::new(std::mem::take(&mut self.unreadable.lock().expect("whole"))),
         };
         Engine::new(self.files(), parts, self.board.clone(), self.made.clone())
     }
@@ -214,7 +225,10 @@ impl Rig {
     /// The group of that name in `rules.yml`.
     fn group(&self, name: &str) -> Arc<Watched> {
         let groups = self.board.groups();
-        let found = groups.into_iter().find(|watched| watched.group().name == name);
+        let found = groups.into_iter().find(|watched| {
+            let group = watched.group();
+            group.name == name && *group.file == *"rules.yml"
+        });
         found.expect("there is such a group")
     }
 
@@ -231,8 +245,7 @@ impl Rig {
         let next = schedule.next(now_ms);
         self.hand.advance(Duration::from_millis(u64::try_from(next - now_ms).expect("later")));
         until("the group is evaluated", || {
-            let state = self.group(name).snapshot().state;
-            (state.evaluated_at_ms() == Some(next)).then_some(())
+            (self.group(name).kept_of.load(Ordering::Relaxed) == next).then_some(())
         })
         .await;
         settle().await;

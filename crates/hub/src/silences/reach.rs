@@ -57,6 +57,14 @@ pub(super) fn share(
     share
 }
 
+/// Of each server of the fleet, whether such matchers by an author of this scope may mute it.
+pub(super) fn muted(matchers: &[Matcher], scope: &Scope, fleet: &Fleet) -> Vec<bool> {
+    let indices = fleet.indices().into_iter();
+    let all: Vec<Labels> = indices.map(|index| fleet.config(index).server.labels.clone()).collect();
+    let mutes = |labels: &Labels| scope.holds(labels) && may_mute(matchers, labels, &all);
+    all.iter().map(mutes).collect()
+}
+
 /// Whether matchers may mute a server with `labels`, of a fleet with the labels `all`. A label
 /// that no server has is one that alerts may bring, with any value.
 fn may_mute(matchers: &[Matcher], labels: &Labels, all: &[Labels]) -> bool {

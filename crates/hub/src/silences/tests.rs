@@ -187,6 +187,74 @@ async fn several_narrow_ones_do_not_mute_the_fleet_for_longer_than_a_wide_one() 
 }
 
 #[tokio::test]
+async fn wide_ones_that_follow_each_other_last_a_day_together() {
+    let room = Room::new(&["a-1", "a-2", "b-1"]);
+    let (hour, silences) = (Duration::from_secs(3600), room.silences.clone());
+    let silences = &silences;
+    let make = |text: &str, from: i64, to: i64| {
+        let mut wish = wish(text, to);
+        wish.from_ms = Some(moment(0).unix_ms + from * HOUR);
+        async move { silences.make(&root(), wish).await }
+    };
+    let is_wide = |made: &Result<StoredSilence, NoSilence>| {
+        matches!(made, Err(NoSilence::Refused(SilenceError::TooWide)))
+    };
+    let first = make(r#"team="a""#, 0, 20).await.expect("it is less than a day");
+    room.hand.advance(19 * hour);
+    // None of these is longer than a day from now on.
+    let longer = Wish { id: Some(first.id.clone()), ..wish(r#"team="a""#, 30) };
+    assert!(is_wide(&room.silences.make(&root(), longer).await), "the same for longer");
+    assert!(is_wide(&make(r#"team=~".+""#, 20, 30).await), "another after it");
+    make(r#"name="a-1""#, 19, 43).await.expect("it is one server");
+    assert!(is_wide(&make(r#"name="a-2""#, 20, 30).await), "half of it by two");
+    make(r#"name="a-2""#, 20, 24).await.expect("it is a day in all");
+    // After a pause in which people are told, it is another one.
+    room.hand.advance(6 * hour);
+    make(r#"team=~".+""#, 25, 43).await.expect("there was a pause");
+}
+
+#[tokio::test]
+async fn the_other_administrators_hear_of_a_silence_that_mutes_much() {
+    let room = Room::new(&["a-1", "b-1", "b-2"]);
+    let admins = [("root", Scope::everything()), ("ada", Scope::everything()), ("ann", team("a"))];
+    let admins = admins.map(|(name, scope)| crate::testing::recipient(name, scope)).to_vec();
+    let silences = Silences::open(
+        room.store.clone(),
+        room.fleet.clone(),
+        room.muting.clone(),
+        room.clock.clone(),
+    )
+    .with_watchers(Watchers {
+        admins,
+        public_url: "https://hub.test".to_owned(),
+        hub_id: "hub".to_owned(),
+        courier: Arc::default(),
+        told: Mutex::default(),
+    });
+    let told = || {
+        let all = room.store.pending_after(watchfire_model::NotificationId(0), 100);
+        all.expect("readable")
+    };
+    silences.make(&root(), wish(r#"name="a-1""#, 100)).await.expect("is made");
+    assert_eq!(told(), [], "it is a small one");
+    silences.make(&root(), wish(r#"team="b""#, 2)).await.expect("is made");
+    let letters = told();
+    let users: Vec<&str> = letters.iter().map(|one| one.user.as_str()).collect();
+    assert_eq!(users, ["ada", "ann"], "not its author");
+    let until = "[SILENCE] root mutes half of the fleet or more until 2023-11-15 00:13:20 UTC";
+    assert_eq!(letters[0].content.subject, until);
+    assert!(letters[0].content.text.contains("team=\"b\""), "{}", letters[0].content.text);
+    assert!(letters[0].content.text.contains("new disks"));
+    assert!(!letters[1].content.text.contains("team="), "{}", letters[1].content.text);
+    silences.make(&root(), wish(r#"name="a-1",alertname="x""#, 200)).await.expect("is made");
+    assert_eq!(told().len(), 4, "it is a long one");
+    for _ in 0..30 {
+        silences.make(&root(), wish(r#"team="b""#, 1)).await.expect("is made");
+    }
+    assert_eq!(told().len(), 40, "there is a limit to letters");
+}
+
+#[tokio::test]
 async fn expressions_and_texts_have_a_limit() {
     let room = Room::new(&["a-1", "b-1", "b-2"]);
     let many = (0..32).map(|n| format!("l{n}=~\"x.*\"")).collect::<Vec<_>>().join(",");

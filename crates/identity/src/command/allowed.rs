@@ -100,8 +100,11 @@ impl Line {
         let (names, rest) = word(line);
         let principals = principals(names)?;
         let (first, _) = word(rest);
-        let (options, rest) =
-            if is_key_kind(first) { (Options::default(), rest) } else { Options::parse(rest)? };
+        let (options, rest) = if first.is_empty() || is_key_kind(first) {
+            (Options::default(), rest)
+        } else {
+            Options::parse(rest)?
+        };
         let (kind, rest) = word(rest);
         let (key, _comment) = word(rest);
         Ok(Self { principals, options, key: read_key(kind, key)? })

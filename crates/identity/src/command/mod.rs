@@ -21,6 +21,9 @@ mod target;
 mod verify;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use allowed::{AllowedSigners, AllowedSignersError, MAX_ALLOWED_SIGNERS_BYTES};
 pub use envelope::{
     Envelope, EnvelopeError, MAX_ARGV_BYTES, MAX_ENVELOPE_BYTES, MAX_PURPOSE_BYTES, What,

@@ -1,6 +1,6 @@
 //! Who keeps an incident that somebody else was told the news of.
 
-use watchfire_model::{Channel, Delivery, Notification, NotificationId};
+use watchfire_model::{Channel, Delivery, Notification, NotificationId, NotificationKind};
 
 use super::took;
 use crate::channel::list;
@@ -31,11 +31,31 @@ pub fn owed(
         .collect()
 }
 
+/// Whether a notification is the end of what the channel it goes by keeps no incident of: another
+/// one took all that was told before, perhaps because the user is reached otherwise since. There
+/// is nothing to close there, and who is asked to close what was never opened drops the word.
+#[must_use]
+pub fn ends_unopened(
+    lane: &[(Notification, Vec<Delivery>)],
+    notification: NotificationId,
+    channel: &Channel,
+) -> bool {
+    let Some(at) = lane.iter().position(|(one, _)| one.id == notification) else { return false };
+    let is_end = matches!(
+        lane[at].0.kind,
+        NotificationKind::Recovered
+            | NotificationKind::Resolved
+            | NotificationKind::HubBack
+            | NotificationKind::DiskRoom
+    );
+    let took = |one: &Delivery| one.channel == *channel && took(&one.outcome);
+    let mut earlier = lane[..at].iter().flat_map(|(_, tries)| tries);
+    is_end && list::keeps_incidents(channel) && !earlier.any(took)
+}
+
 #[cfg(test)]
 mod tests {
-    use watchfire_model::{
-        Content, DeliveryOutcome, IncidentId, Moment, NotificationKind, NotificationState,
-    };
+    use watchfire_model::{Content, DeliveryOutcome, IncidentId, Moment, NotificationState};
 
     use super::*;
 
@@ -73,6 +93,23 @@ mod tests {
     fn told(earlier: &[(&str, DeliveryOutcome)], taken_by: &str) -> Vec<Channel> {
         let lane = [entry(1, earlier), entry(2, &[])];
         owed(&lane, NotificationId(2), &Channel::new(taken_by))
+    }
+
+    #[test]
+    fn an_end_closes_only_what_the_same_channel_opened() {
+        let accepted = || DeliveryOutcome::Accepted { reply: String::new() };
+        let ends = |earlier: &[(&str, DeliveryOutcome)], kind, by: &str| {
+            let mut end = entry(2, &[]);
+            end.0.kind = kind;
+            let lane = [entry(1, earlier), end];
+            ends_unopened(&lane, NotificationId(2), &Channel::new(by))
+        };
+        let back = NotificationKind::Recovered;
+        assert!(ends(&[(MAIL, accepted())], back, PAGER), "only the mail knows of it");
+        assert!(!ends(&[(PAGER, accepted())], back, PAGER));
+        assert!(!ends(&[(PAGER, DeliveryOutcome::Unknown)], back, PAGER), "it may have it");
+        assert!(!ends(&[(MAIL, accepted())], back, MAIL), "a mail closes nothing");
+        assert!(!ends(&[(MAIL, accepted())], NotificationKind::Changed, PAGER), "it goes on");
     }
 
     #[test]

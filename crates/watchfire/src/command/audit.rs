@@ -1,55 +1,41 @@
-use std::path::PathBuf;
+//! `watchfire audit`: who did what, and whether somebody changed that.
 
-use watchfire_agent::runner::verify_audit;
+mod hub;
 
-use crate::screen;
+use clap::{Args, Subcommand};
 
-#[derive(clap::Args)]
+#[derive(Args)]
+#[command(
+    after_help = "The hub is asked at which `watchfire login` was last done, as an administrator \
+    who sees every server; --data reads its database, whether it runs or not. Who takes away \
+    the last rows is found out by a head that was kept elsewhere:\n  watchfire audit head > \
+    /elsewhere/head\n  watchfire audit verify --head \"$(cat /elsewhere/head)\"\nThe runner of a server writes what it ran itself; \
+     verify FILE takes that as well."
+)]
 pub(super) struct Audit {
     #[command(subcommand)]
-    what: What,
+    act: Act,
 }
 
-#[derive(clap::Subcommand)]
-enum What {
-    /// Check that each line of a runner's audit file holds the hash of the one before it
-    Verify(Verify),
-}
-
-#[derive(clap::Args)]
-#[command(
-    after_help = "The last line's hash is the head. Kept elsewhere and given with --head, it \
-    shows later that no line was taken off the end. It ends with 1 when a line is not as it was \
-    written."
-)]
-struct Verify {
-    /// The file: audit.jsonl in the runner's data folder, or audit.old.jsonl before it
-    file: PathBuf,
-    /// A head that was printed before
-    #[arg(long, value_name = "HASH")]
-    head: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// What `--json` prints.
-#[derive(serde::Serialize)]
-struct Shown {
-    lines: u64,
-    last: u64,
-    head: String,
+#[derive(Subcommand)]
+enum Act {
+    /// List the newest rows
+    Ls(hub::Ls),
+    /// Verify every row and that none is missing; exits with 1 and names the row otherwise
+    Verify(hub::Verify),
+    /// Print every row as a line of JSON, as it was written
+    Export(hub::Export),
+    /// Print the number and the hash of the newest row, to keep elsewhere
+    Head(hub::HeadOf),
 }
 
 impl Audit {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let What::Verify(verify) = self.what;
-        let found = verify_audit(&verify.file, verify.head.as_deref())?;
-        let shown = Shown { lines: found.lines, last: found.last, head: found.head };
-        if verify.json {
-            return screen::print_json(&shown);
+        match self.act {
+            Act::Ls(ls) => ls.run(),
+            Act::Verify(verify) => verify.run(),
+            Act::Export(export) => export.run(),
+            Act::Head(head) => head.run(),
         }
-        let Shown { lines, last, head } = shown;
-        screen::print(&format!("{lines} lines, the last is number {last}: whole\nhead {head}\n"))
     }
 }

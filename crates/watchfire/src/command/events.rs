@@ -10,6 +10,8 @@ use watchfire_runtime::Clock;
 use super::past::{local, open, rfc3339, tell_damage};
 use crate::{screen, when};
 
+/// The kind whose text has the last lines of the unit behind its first line.
+const UNIT_FAILED: &str = "unit_failed";
 /// What is shown unless a begin is named.
 const USUAL: SignedDuration = SignedDuration::from_hours(24);
 
@@ -79,8 +81,15 @@ fn json(event: &RecordedEvent) -> serde_json::Value {
 fn text(events: &[RecordedEvent]) -> String {
     let mut out = String::new();
     for event in events {
-        let (kind, words) = (screen::line(&event.kind), screen::line(&event.text));
+        let (first, lines) = match event.text.split_once('\n') {
+            Some(parts) if event.kind == UNIT_FAILED => parts,
+            _ => (event.text.as_str(), ""),
+        };
+        let (kind, words) = (screen::line(&event.kind), screen::line(first));
         let _ = writeln!(out, "{}  {kind:<16}  {words}", local(event.unix_ms));
+        for line in lines.lines() {
+            let _ = writeln!(out, "    {}", screen::line(line));
+        }
     }
     out
 }
@@ -99,6 +108,19 @@ mod tests {
         assert_eq!(read(Some("-2h"), None), (ms - 2 * hour, ms));
         assert_eq!(read(None, Some("-2d")), (ms - 72 * hour, ms - 48 * hour));
         assert!(times(Some("-1h"), Some("-2h"), now).is_err());
+    }
+
+    #[test]
+    fn a_failed_unit_has_its_last_lines_below_it() {
+        let event = RecordedEvent {
+            unix_ms: 0,
+            kind: UNIT_FAILED.to_owned(),
+            text: "web.service failed\nno\u{1b} port\nbye".to_owned(),
+            pid: None,
+            name: None,
+        };
+        let shown = text(&[event]);
+        assert!(shown.ends_with("  unit_failed       web.service failed\n    no? port\n    bye\n"));
     }
 
     #[test]

@@ -126,6 +126,8 @@ enum Command {
     Incidents(incidents::Incidents),
     /// Check and test files of rules
     Rule(rule::Rule),
+    /// Show who did what on a hub, and verify that nobody changed it
+    Audit(audit::Audit),
     /// Mute servers and alerts of a hub for a while
     Silence(silence::Silence),
     /// Show the processes of this machine, or of a hub's server, now or at a past moment
@@ -179,6 +181,7 @@ impl Arguments {
             Command::Route(route) => route.run(),
             Command::Incidents(incidents) => incidents.run(),
             Command::Rule(rule) => rule.run(),
+            Command::Audit(audit) => audit.run(),
             Command::Silence(silence) => silence.run(),
             Command::Ps(ps) => ps.run(),
             Command::Stats(stats) => stats.run(),

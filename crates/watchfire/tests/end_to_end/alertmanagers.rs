@@ -194,7 +194,7 @@ fn a_real_prometheus_sends_its_alerts_and_their_end() {
         })
     };
     told("firing");
-    sink.wait_for_mails(LONG, |mails| {
+    let _ = sink.wait_for_mails(LONG, |mails| {
         mails.iter().any(|mail| mail.subject() == "[critical] from outside: it is 7")
     });
     lab.write("outside.yml", &rule("vector(7) > 8"));

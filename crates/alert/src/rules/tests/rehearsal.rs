@@ -209,3 +209,24 @@ fn two_rules_may_give_one_series() {
     let told = rehearsed(&group, &source, stage(6));
     assert_eq!(fired(&told), [vec![(0, Some(5)), (6, None)]]);
 }
+
+#[test]
+fn the_built_in_rule_that_goes_on_by_its_own_alerts_is_rehearsed_right() {
+    let labels = "device=\"sda\",fstype=\"ext4\",instance=\"a\",mountpoint=\"/\"";
+    // Read-only for nine hours, from the second hour on; by the rules before, all the time.
+    let values = "0x119 1x539 0x60";
+    let series = [
+        format!("node_filesystem_readonly{{{labels}}} {values}"),
+        format!("filesystem:node_filesystem_readonly{{{labels}}} {values}"),
+        format!(
+            "ALERTS{{alertname=\"FilesystemReadOnly\",alertstate=\"firing\",severity=\"critical\",{labels}}} 1x720"
+        ),
+    ];
+    let source = source(MINUTE, &series.each_ref().map(String::as_str));
+    let group = built_in().groups.into_iter().find(|group| group.name == "disks").unwrap();
+    let told = rehearsed(&group, &source, stage(720));
+    let of = |one: &&Rehearsal| &*group.rules[one.rule].name == "FilesystemReadOnly";
+    let told: Vec<Rehearsal> = told.iter().filter(of).cloned().collect();
+    assert_eq!(told[0].failed, None);
+    assert_eq!(fired(&told), [vec![(121, Some(660))]]);
+}

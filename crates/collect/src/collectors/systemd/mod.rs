@@ -8,6 +8,7 @@ mod recorded;
 mod tests;
 mod units;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -79,6 +80,10 @@ pub(super) struct SystemdCollector {
     recorded: Source,
     manager: Manager,
     units: Units,
+    /// The units that were seen to have failed at the last reading.
+    failed: BTreeSet<String>,
+    /// Those among them that nobody has asked for yet.
+    newly_failed: VecDeque<String>,
 }
 
 impl SystemdCollector {
@@ -87,6 +92,8 @@ impl SystemdCollector {
             recorded: Source::new(SYSTEMD_PATH),
             manager: Manager::default(),
             units: Units::default(),
+            failed: BTreeSet::new(),
+            newly_failed: VecDeque::new(),
         }
     }
 
@@ -114,6 +121,15 @@ impl SystemdCollector {
             reading.note(&unreadable(error));
         }
         Ok(())
+    }
+
+    /// At the first reading all are new: what fails while the machine starts is often seen then.
+    fn note_failed(&mut self) {
+        let failed = self.units.told().filter(|(_, unit)| unit.active == "failed");
+        let failed: BTreeSet<String> = failed.map(|(name, _)| name.to_owned()).collect();
+        self.newly_failed.retain(|name| failed.contains(name));
+        self.newly_failed.extend(failed.difference(&self.failed).cloned());
+        self.failed = failed;
     }
 
     fn put(&self, reading: &mut Reading<'_>) {
@@ -164,6 +180,10 @@ impl Collector for SystemdCollector {
         &[]
     }
 
+    fn failed_unit(&mut self) -> Option<String> {
+        self.newly_failed.pop_front()
+    }
+
     fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
         if reading.root.is_live() {
             if !reading.root.join(BOOTED).is_dir() {
@@ -176,6 +196,7 @@ impl Collector for SystemdCollector {
             };
             recorded::read(table, &mut self.manager, &mut self.units);
         }
+        self.note_failed();
         self.put(reading);
         Ok(Outcome::Read)
     }

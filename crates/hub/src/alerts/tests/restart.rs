@@ -68,8 +68,15 @@ fn nobody_could_name_an_alert_again_while_the_hub_was_away() {
     let room = Room::new(&["a-1"], &[("ann", team("a"))]);
     let ends_ms = Some(room.fleet.now().unix_ms + 300_000);
     let alerts = vec![Firing { ends_ms, ..about("DiskFull", "a-1") }];
-    let outside =
-        Round { source: "api".to_owned(), alerts, is_whole: false, at_ms: 0, poster: None };
+    let outside = Round {
+        source: "api".to_owned(),
+        alerts,
+        is_whole: false,
+        at_ms: 0,
+        poster: None,
+        rules: None,
+        order: 0,
+    };
     room.take(&outside).expect("the store works");
     let room = room.restart(HOUR);
     room.hear_all();

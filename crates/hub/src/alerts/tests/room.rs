@@ -1,7 +1,7 @@
 //! A desk of alerts beside one of presence, with a clock that a hand moves.
 
 use watchfire_alert::Recipient;
-use watchfire_model::{Incident, Notification, NotificationId, Presence, Scope};
+use watchfire_model::{Incident, Moment, Notification, NotificationId, Presence, Scope};
 use watchfire_runtime::{Clock, ManualClock};
 use watchfire_store::IncidentFilter;
 
@@ -173,6 +173,8 @@ pub(super) fn round(source: &str, alerts: &[Firing]) -> Round {
         alerts: alerts.to_vec(),
         is_whole: true,
         at_ms: 0,
+        rules: None,
+        order: 0,
         poster: None,
     }
 }

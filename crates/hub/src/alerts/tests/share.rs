@@ -10,7 +10,15 @@ fn posted(poster: Poster, names: std::ops::Range<usize>, text: &str) -> Round {
     };
     let poster = Some(poster);
     let alerts = names.map(one).collect();
-    Round { source: "api".to_owned(), alerts, is_whole: false, at_ms: 0, poster }
+    Round {
+        source: "api".to_owned(),
+        alerts,
+        is_whole: false,
+        at_ms: 0,
+        poster,
+        rules: None,
+        order: 0,
+    }
 }
 
 #[test]

@@ -80,8 +80,15 @@ async fn a_round_comes_and_the_desk_tells_it_in_its_own_time() {
     let running = room.desk.clone().run(room.clock.clone(), shutdown);
     let running = task::spawn("alerts", running);
     let alerts = vec![critical("OnFire", "a-1")];
-    let whole =
-        Round { source: "rules".to_owned(), alerts, is_whole: true, at_ms: 0, poster: None };
+    let whole = Round {
+        source: "rules".to_owned(),
+        alerts,
+        is_whole: true,
+        at_ms: 0,
+        poster: None,
+        rules: None,
+        order: 0,
+    };
     room.desk.take(whole).await.expect("the store works");
     room.hand.advance(10 * SECOND);
     let told = crate::testing::until("the letter", || room.letters().pop()).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use watchfire_alert::told::{Escalation, Stage};
-use watchfire_identity::{Action, authorize};
+use watchfire_identity::{Action, role_allows};
 use watchfire_model::Severity;
 use watchfire_runtime::config::{Located, Place, Problem, Spanned, closest, duration};
 
@@ -83,7 +83,7 @@ impl Checker<'_> {
             }
         }
         for (user, place) in users {
-            let may = authorize(user.role, Action::Acknowledge);
+            let may = role_allows(user.role, Action::Acknowledge);
             if !may && !user.escalation.stages.is_empty() {
                 let what = format!(
                     "user {:?} cannot acknowledge, so others are told of all that is not over by \

@@ -116,7 +116,8 @@ pub(super) async fn post(
     let mut taken = Taken::default();
     if !alerts.is_empty() {
         let (source, poster) = (SOURCE.to_owned(), Some(sent_by));
-        let round = Round { source, alerts, is_whole: false, at_ms: now_ms, poster };
+        let round =
+            Round { source, alerts, is_whole: false, at_ms: now_ms, poster, rules: None, order: 0 };
         taken = app.take_alerts(round).await?;
     }
     // What is right is taken over, as Alertmanager does.

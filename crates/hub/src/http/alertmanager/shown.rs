@@ -11,6 +11,7 @@ use super::shapes::{AlertStatus, GettableAlert, Pairs, Receiver, moment};
 use crate::alerts::{ActiveAlert, labels_of};
 use crate::desk::severity;
 use crate::fleet::Fleet;
+use crate::foreign::Foreign;
 use crate::http::AppState;
 use crate::http::asker::Asker;
 use crate::muting::labels_of_trouble;
@@ -115,17 +116,21 @@ fn of_alert(
         (Some(_), Some(down)) => (vec![down], Vec::new()),
         (Some(why), None) => (Vec::new(), vec![why.to_string()]),
     };
+    let foreign = Foreign::new(fleet, &asker.account.scope);
+    let told = alert.annotations.iter();
     let ends_ms = alert.ends_ms.unwrap_or(now.unix_ms.saturating_add(USUAL_END_MS));
     let shown = pairs(alert.labels.iter());
     Some(GettableAlert {
-        annotations: alert.annotations.iter().cloned().collect(),
+        annotations: told
+            .map(|(name, text)| (name.clone(), foreign.redact(text).into_owned()))
+            .collect(),
         ends_at: moment(ends_ms),
         fingerprint: fingerprint(&shown),
         receivers: receivers(app, asker, &labels, theirs, alert.severity, now),
         starts_at: moment(alert.starts_ms),
         status: status(silenced_by, inhibited_by, muted_by),
         updated_at: moment(alert.updated_ms),
-        generator_url: alert.generator_url.clone(),
+        generator_url: foreign.generator_url(&alert.source, &alert.generator_url),
         labels: shown,
     })
 }

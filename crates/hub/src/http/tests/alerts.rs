@@ -31,6 +31,8 @@ impl House {
             alerts: alerts.to_vec(),
             is_whole: true,
             at_ms: 2,
+            rules: None,
+            order: 0,
             poster: None,
         };
         self.state.parts.alerts.take(round).await.expect("the store works");

@@ -76,3 +76,88 @@ async fn a_group_that_goes_says_goodbye() {
     engine.stop().await;
     rig.end.request();
 }
+
+#[tokio::test]
+async fn groups_of_one_name_in_two_files_have_nothing_in_common() {
+    let rig = Rig::new(RULES);
+    rig.write("other.yml", &RULES.replace("> 90", "> 99"));
+    let mut engine = rig.engine().await;
+    rig.fill("web-1", 95.0);
+    rig.turns("g", 8).await;
+    let heard = |file: &str| rig.heard(&format!("rules/{file}/g"));
+    assert_eq!(heard("rules.yml").last(), Some(&vec!["web-1".to_owned()]));
+    assert!(heard("other.yml").iter().all(Vec::is_empty), "{:?}", heard("other.yml"));
+    assert_ne!(sink::source("a", "b/c"), sink::source("a/b", "c"));
+    std::fs::remove_file(rig.folder.path().join("other.yml")).expect("it is there");
+    rig.reload(&mut engine).await;
+    rig.turn("g").await;
+    assert_eq!(heard("rules.yml").last(), Some(&vec!["web-1".to_owned()]));
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_runs_while_the_files_are_read_changes_nothing_afterwards() {
+    let rig = Rig::new(&RULES.replace("for: 30s", "for: 0s"));
+    let mut engine = rig.engine().await;
+    rig.fill("web-1", 95.0);
+    rig.turn("g").await;
+    // The next turn stands before a gate.
+    rig.gate.set(true);
+    rig.hand.advance(Duration::from_secs(10));
+    until("it evaluates", || (rig.gate.waiting() == 1).then_some(())).await;
+    rig.write("rules.yml", &RULES.replace("for: 30s", "for: 0s").replace("Full", "Fuller"));
+    let mut reading = std::pin::pin!(engine.reload(&rig.shutdown));
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut reading => break,
+            () = settle() => rig.hand.advance(Duration::from_millis(100)),
+        }
+    }
+    let rounds = rig.heard(SOURCE).len();
+    rig.gate.set(false);
+    settle().await;
+    rig.turn("g").await;
+    let heard = rig.ears.heard.lock().expect("nobody panicked").clone();
+    let later: Vec<_> = heard[rounds..].iter().filter(|round| round.source == SOURCE).collect();
+    let orders: Vec<u64> = heard.iter().map(|round| round.order).collect();
+    assert!(orders.is_sorted(), "{orders:?}");
+    for round in later {
+        let names: Vec<&str> = round.alerts.iter().map(|one| one.labels.get("alertname")).collect();
+        assert_eq!(names, ["Fuller"]);
+        let rules = round.rules.clone().expect("a group has rules");
+        assert_eq!(rules.into_iter().collect::<Vec<_>>(), ["Fuller"]);
+    }
+}
+
+#[tokio::test]
+async fn a_goodbye_that_nobody_takes_is_said_again() {
+    let mut rig = Rig::new(RULES);
+    rig.write("other.yml", &RULES.replace("name: g", "name: h"));
+    let mut engine = rig.engine().await;
+    rig.fill("web-1", 95.0);
+    rig.turns("g", 4).await;
+    std::fs::remove_file(rig.folder.path().join("rules.yml")).expect("it is there");
+    let before = rig.heard(SOURCE).len();
+    *rig.ears.refusals.lock().expect("nobody panicked") = 100_000;
+    {
+        let mut reading = std::pin::pin!(engine.reload(&rig.shutdown));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut reading => break,
+                () = settle() => rig.hand.advance(Duration::from_secs(1)),
+            }
+        }
+    }
+    assert_eq!(rig.heard(SOURCE).len(), before);
+    *rig.ears.refusals.lock().expect("nobody panicked") = 0;
+    let nudges = rig.nudges.take().expect("once");
+    let running = task::spawn("rules", engine.run_on(None, nudges, rig.shutdown.clone()));
+    settle().await;
+    rig.hand.advance(Duration::from_secs(61));
+    until("it is taken", || (rig.heard(SOURCE).len() > before).then_some(())).await;
+    assert_eq!(rig.heard(SOURCE)[before..], [vec![""; 0]]);
+    rig.end.request();
+    let _ = running.join().await;
+}

@@ -133,9 +133,9 @@ impl Put {
             return screen::print_json(&file.row);
         }
         let (rules, groups) = (counted(file.row.rules, "rule"), counted(file.row.groups, "group"));
-        let since = if answer.status == 202 { "will be" } else { "are" };
+        let since = if answer.status == 202 { "soon" } else { "from now on" };
         let name = screen::line(&file.row.name);
-        screen::print(&format!("{name}: {rules} in {groups} {since} evaluated\n"))
+        screen::print(&format!("{name}: {rules} in {groups}, evaluated {since}\n"))
     }
 }
 

@@ -169,6 +169,21 @@ fn while_others_hear_the_hub_nobody_is_told() {
 }
 
 #[test]
+fn those_who_hear_the_hub_hold_the_others_also_after_the_keys_were_dealt_anew_without_them() {
+    in_simulated_time(async {
+        let mut world = world(8, 6, &[]).await;
+        let blocked = Conditions { blocked: true, ..Conditions::clear() };
+        for server in 0..3 {
+            let name = world.machines[server].name.clone();
+            world.network.set_between("hub", &name, blocked);
+        }
+        // Longer than a member may be away, and than the limit for those who are no majority.
+        world.pass(30 * MINUTE).await;
+        assert_eq!(tellers(&world), [""; 0], "as many hear it as do not");
+    });
+}
+
+#[test]
 fn a_hub_that_was_stopped_is_missed_later_and_a_frozen_one_like_a_dead_one() {
     in_simulated_time(async {
         let mut world = world(3, 3, &[]).await;
@@ -216,6 +231,11 @@ fn the_next_one_tells_it_when_the_first_is_dead_or_cannot() {
         world.kill_hub().await;
         world.pass(AFTER + TURNS).await;
         assert_eq!(tellers(&world), [world.machines[order[1]].name.clone()]);
+        let cries = world.machines[order[1]].cries.lock().expect("whole").clone();
+        let (.., letter) = &cries[0];
+        // The dead one may be beyond the same broken link as the hub, for all they know.
+        assert!(letter.subject.starts_with("[HUB UNREACHABLE]"), "{}", letter.subject);
+        assert!(letter.text.contains(&world.machines[order[0]].name), "{}", letter.text);
         // Started anew, it learns that it was told, and so does one that was just restarted.
         world.machines[order[0]].start();
         world.machines[order[1]].kill();

@@ -1,5 +1,6 @@
 //! Groups, rules and alerts as Prometheus writes them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::super::json::scientific;
 use super::wanted::Wanted;
 use crate::alerts::{labels_of, server_of};
 use crate::fleet::Fleet;
+use crate::foreign::Foreign;
 use crate::http::asker::Asker;
 use crate::rules::{Snapshot, Timed, Watched};
 
@@ -22,9 +24,10 @@ use crate::rules::{Snapshot, Timed, Watched};
 pub(super) struct Eyes<'a> {
     scope: &'a Scope,
     fleet: &'a Fleet,
+    foreign: Foreign<'a>,
 }
 
-type Texts<'a> = BTreeMap<&'a str, &'a str>;
+type Texts<'a> = BTreeMap<&'a str, Cow<'a, str>>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,7 +92,8 @@ struct AlertText<'a> {
 
 impl<'a> Eyes<'a> {
     pub(super) fn of(asker: &'a Asker, fleet: &'a Fleet) -> Self {
-        Self { scope: &asker.account.scope, fleet }
+        let scope = &asker.account.scope;
+        Self { scope, fleet, foreign: Foreign::new(fleet, scope) }
     }
 
     fn see_all(&self) -> bool {
@@ -143,7 +147,7 @@ pub(super) fn alerts(watched: &Watched, eyes: &Eyes<'_>) -> Vec<Vec<u8>> {
     let snapshot = watched.snapshot();
     let numbers = 0..snapshot.state.group().rules.len();
     let seen = numbers.flat_map(|number| active(&snapshot, number, eyes));
-    seen.filter_map(|alert| serde_json::to_vec(&alert_text(alert)).ok()).collect()
+    seen.filter_map(|alert| serde_json::to_vec(&alert_text(alert, eyes)).ok()).collect()
 }
 
 fn active<'a>(
@@ -163,14 +167,19 @@ fn rule_text(
     eyes: &Eyes<'_>,
 ) -> Option<Value> {
     let is_open = eyes.see_rule(snapshot.state.group());
-    let (name, query) = (&*rule.name, rule.expr.to_string());
+    // What a rule asks and is made of is shown as a whole or not at all.
+    let is_read = eyes.foreign.may_read_rule(snapshot.state.group(), rule);
+    let name = &*rule.name;
+    let query = if is_read { rule.expr.to_string() } else { String::new() };
+    let labels =
+        || rule.labels().filter(|_| is_read).map(|(name, text)| (name, Cow::Borrowed(text)));
     let text = match &rule.kind {
         RuleKind::Alerting(alerting) => {
             let seen: Vec<&Alert> = active(snapshot, number, eyes).collect();
             if seen.is_empty() && !is_open {
                 return None;
             }
-            let told = alerting.annotations.iter();
+            let told = alerting.annotations.iter().filter(|_| is_read);
             let alerts = seen.iter().filter(|_| wanted.with_alerts);
             serde_json::to_value(AlertingText {
                 state: state(&seen),
@@ -178,9 +187,9 @@ fn rule_text(
                 query,
                 duration: seconds(alerting.for_ms),
                 keep_firing_for: seconds(alerting.keep_firing_for_ms),
-                labels: rule.labels().collect(),
-                annotations: told.map(|(name, text)| (&**name, text.text.as_str())).collect(),
-                alerts: alerts.map(|alert| alert_text(alert)).collect(),
+                labels: labels().collect(),
+                annotations: told.map(|(name, one)| (&**name, one.text.as_str().into())).collect(),
+                alerts: alerts.map(|alert| alert_text(alert, eyes)).collect(),
                 health: health(snapshot, number, "alerting", eyes),
             })
         }
@@ -188,7 +197,7 @@ fn rule_text(
         RuleKind::Recording(_) => serde_json::to_value(RecordingText {
             name,
             query,
-            labels: rule.labels().collect(),
+            labels: labels().collect(),
             health: health(snapshot, number, "recording", eyes),
         }),
     };
@@ -218,11 +227,12 @@ fn health(snapshot: &Snapshot, number: usize, kind: &'static str, eyes: &Eyes<'_
     }
 }
 
-fn alert_text(alert: &Alert) -> AlertText<'_> {
+fn alert_text<'a>(alert: &'a Alert, eyes: &Eyes<'_>) -> AlertText<'a> {
     debug_assert!(!alert.labels.get(ALERT_NAME_LABEL).is_empty(), "an alert has a name");
+    let told = alert.annotations.iter();
     AlertText {
-        labels: alert.labels.iter().collect(),
-        annotations: alert.annotations.iter().map(|(name, text)| (&**name, &**text)).collect(),
+        labels: alert.labels.iter().map(|(name, text)| (name, Cow::Borrowed(text))).collect(),
+        annotations: told.map(|(name, text)| (&**name, eyes.foreign.redact(text))).collect(),
         state: alert.state.as_str(),
         active_at: moment(alert.since_ms),
         keep_firing_since: alert.keep_since_ms.map(moment),

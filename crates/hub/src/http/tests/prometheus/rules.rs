@@ -29,7 +29,11 @@ const RULES: &str = "groups:
 
 /// A board on which the rules of a file were evaluated three times, 10 s apart.
 fn board() -> Board {
-    let file = RuleFile::parse("rules/a.yml", RULES).expect("good rules");
+    board_of(RULES)
+}
+
+fn board_of(rules: &str) -> Board {
+    let file = RuleFile::parse("rules/a.yml", rules).expect("good rules");
     let (source, none) = (memory(&Scope::everything()), LabelSet::empty());
     let scene = Scene {
         source: &source,
@@ -295,4 +299,33 @@ async fn figures_of_rules_have_prometheus_names() {
     ] {
         assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
     }
+}
+
+#[tokio::test]
+async fn no_rule_tells_of_servers_that_its_reader_may_not_see() {
+    let rules = "groups:
+- name: g
+  rules:
+  - alert: Named
+    expr: up{instance=~\"a-1|b-1\"} == 1
+    labels: { to: b-1-team }
+    annotations: { summary: 'as are {{ range query \"up\" }}{{ .Labels.instance }} {{ end }}' }
+  - alert: Plain
+    expr: up == 1
+    annotations: { summary: '{{ $labels.instance }} is up' }
+";
+    let house = House::with(|parts| parts.rules = board_of(rules));
+    let own = [("file[]", "rules/a.yml")];
+    let ann = house.ask("/api/v1/rules", &own, &house.log_in("ann").await).await;
+    let found = json(&ann)["data"]["groups"][0]["rules"].clone();
+    assert_eq!((&found[0]["name"], &found[0]["query"]), (&"Named".into(), &"".into()));
+    assert_eq!(found[0]["annotations"], serde_json::json!({}));
+    let told = &found[0]["alerts"][0]["annotations"]["summary"];
+    assert_eq!(told.as_str().expect("it is told").trim_end(), "as are a-1 another server");
+    assert_eq!((&found[1]["name"], &found[1]["query"]), (&"Plain".into(), &"up == 1".into()));
+    assert_eq!(found[1]["alerts"][0]["annotations"]["summary"], "a-1 is up");
+    let root = house.ask("/api/v1/rules", &own, &house.log_in("root").await).await;
+    let found = json(&root)["data"]["groups"][0]["rules"].clone();
+    assert_eq!(found[0]["query"], "up{instance=~\"a-1|b-1\"} == 1");
+    assert_eq!(found[0]["alerts"].as_array().expect("alerts").len(), 2);
 }
