@@ -19,6 +19,7 @@ use crate::fallback::{Desk, Messenger};
 use crate::http::{App, HostNames, Parts};
 use crate::identity::Identity;
 use crate::recorder::RecorderError;
+use crate::runner::Runner;
 use crate::sampler::{Keeper, Recording, Samplers};
 use crate::server::serve;
 use crate::uplink::goodbye::Goodbye;
@@ -48,6 +49,7 @@ pub struct Agent {
     identity: Arc<Identity>,
     counters: Arc<Counters>,
     messenger: Option<Arc<dyn Messenger>>,
+    runner: Option<Runner>,
 }
 
 impl Agent {
@@ -91,6 +93,7 @@ impl Agent {
             identity,
             counters: Arc::default(),
             messenger: None,
+            runner: None,
         })
     }
 
@@ -140,6 +143,13 @@ impl Agent {
         self
     }
 
+    /// Lets commands be run, by `runner` and as the policy of this server lets.
+    #[must_use]
+    pub fn with_runner(mut self, runner: Runner) -> Self {
+        self.runner = Some(runner);
+        self
+    }
+
     /// Answers until the shutdown is asked for. Streams get a goodbye.
     ///
     /// # Errors
@@ -159,6 +169,7 @@ impl Agent {
             identity,
             counters,
             messenger,
+            runner,
         } = self;
         let fallback = open_fallback(messenger, &config.data, &identity).await?;
         let feed = keeper.feed().clone();
@@ -190,6 +201,7 @@ impl Agent {
             goodbye,
             identity: Some(Arc::clone(&identity)),
             fallback,
+            runner: runner.clone(),
         });
         let app = App::new(Parts {
             clock: clock.clone(),
@@ -203,6 +215,7 @@ impl Agent {
             users: data.users,
             token_lives: config.token_lives,
             metrics: config.metrics,
+            runner,
         });
         // The shown password is wiped from memory now.
         drop(data.first as Option<(String, Secret)>);

@@ -22,6 +22,7 @@ use self::collect::FileCollect;
 use self::metrics::FileMetrics;
 use self::record::FileRecord;
 use self::transport::{plain, the_hub};
+use crate::policy::USUAL_POLICY;
 
 pub use self::collect::CollectConfig;
 pub use self::metrics::MetricsConfig;
@@ -39,8 +40,8 @@ const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_SCOPES: [Scope; 2] = [Scope::Read, Scope::Stream];
 /// The longest user name, in bytes.
 const MAX_USER_BYTES: usize = 128;
-/// Policies that the design has and this version does not.
-const LATER_POLICIES: [&str; 3] = ["runbooks", "signed", "open"];
+/// Where the service manager listens for a runner that it starts.
+const USUAL_RUNNER_SOCKET: &str = "/run/watchfire-runner.sock";
 
 /// Everything that an agent is told.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct AgentConfig {
     pub record: RecordConfig,
     /// Who gets the metrics.
     pub metrics: MetricsConfig,
+    /// What may be run, and by whom.
+    pub run: RunConfig,
     /// What is read of the machine.
     pub collect: CollectConfig,
     /// Where it is read: this machine, or a recorded folder.
@@ -85,6 +88,21 @@ pub struct User {
     pub password_hash: PasswordHash,
     /// What a login opens.
     pub scopes: Vec<Scope>,
+}
+
+/// Where what may be run is written, and who runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunConfig {
+    /// The policy file.
+    pub policy_file: PathBuf,
+    /// Where a runner listens that the service manager starts.
+    pub runner_socket: PathBuf,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self { policy_file: USUAL_POLICY.into(), runner_socket: USUAL_RUNNER_SOCKET.into() }
+    }
 }
 
 /// `agent.toml`.
@@ -125,7 +143,10 @@ struct FileUser {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRun {
+    /// Where it stood once.
     policy: Option<Spanned<String>>,
+    policy_file: Option<Spanned<String>>,
+    runner_socket: Option<Spanned<String>>,
 }
 
 /// The users file in the data folder, which the agent writes itself.
@@ -154,6 +175,7 @@ impl AgentConfig {
             hosts: Vec::new(),
             token_lives: DEFAULT_TOKEN_LIVES,
             record: RecordConfig::default(),
+            run: RunConfig::default(),
             collect: CollectConfig::default(),
             metrics: MetricsConfig::default(),
             root: Root::live(),
@@ -196,7 +218,7 @@ impl AgentConfig {
         config.labels = reader.labels(file.labels, &mut problems);
         config.hosts = reader.hosts(file.hosts, &mut problems);
         config.users = users(source, file.user, &mut problems);
-        reader.policy(file.run, &mut problems);
+        config.run = reader.run(file.run, &mut problems);
         config.record = file.record.read(source, &mut problems);
         config.collect = file.collect.read(source, &mut problems);
         config.metrics = file.metrics.read();
@@ -293,20 +315,24 @@ impl Reader<'_> {
         hosts
     }
 
-    fn policy(&self, file: FileRun, problems: &mut Problems) {
-        let Some(policy) = file.policy.map(|policy| self.source.locate(policy)) else { return };
-        if policy.value == "off" {
-            return;
+    fn run(&self, file: FileRun, problems: &mut Problems) -> RunConfig {
+        if let Some(policy) = file.policy.map(|policy| self.source.locate(policy)) {
+            let what = "the policy does not stand here, but in a file of root's own";
+            let hint = format!("write it into {USUAL_POLICY}, or name another with policy_file");
+            problems.push(policy.problem(what).hint(hint));
         }
-        let what = if LATER_POLICIES.contains(&policy.value.as_str()) {
-            format!(
-                "this version does not run commands, so the policy {:?} cannot hold",
-                policy.value
-            )
-        } else {
-            format!("{:?} is no policy", policy.value)
+        let mut path = |key: &str, file: Option<Spanned<String>>, usual: &str| {
+            let Some(path) = self.pick(key, file) else { return PathBuf::from(usual) };
+            if !path.value.starts_with('/') {
+                let what = format!("{:?} is no absolute path", path.value);
+                problems.push(path.problem(what).hint(usual));
+            }
+            PathBuf::from(path.value)
         };
-        problems.push(policy.problem(what).hint("write policy = \"off\" or leave it out"));
+        RunConfig {
+            policy_file: path("run.policy_file", file.policy_file, USUAL_POLICY),
+            runner_socket: path("run.runner_socket", file.runner_socket, USUAL_RUNNER_SOCKET),
+        }
     }
 }
 

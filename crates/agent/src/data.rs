@@ -21,6 +21,14 @@ const USERS_FILE: &str = "users.toml";
 const FIRST_USER: &str = "admin";
 const ID_BYTES: usize = 16;
 
+/// Makes the data folder where it is missing, for whoever needs it before the agent does.
+///
+/// # Errors
+/// Where others can write to it, or it cannot be made.
+pub fn prepare_data(config: &AgentConfig) -> Result<(), AgentError> {
+    private::folder(geteuid().as_raw(), &config.data)
+}
+
 /// What the data folder holds.
 #[derive(Debug)]
 pub(crate) struct Data {

@@ -197,7 +197,7 @@ async fn commands_are_off() {
         let bearer = format!("Authorization: Bearer {}\r\n", agent.token(user).await);
         let answer = agent.ask("POST", "/run", &bearer, r#"{"argv": ["true"]}"#).await;
         assert_eq!(answer.status, 403, "{user}");
-        assert!(answer.message().contains("policy in its agent.toml is off"), "{answer:?}");
+        assert!(answer.message().contains("its policy is off"), "{answer:?}");
         assert_eq!(agent.ask("GET", "/run", &bearer, "").await.status, 405);
     }
 }

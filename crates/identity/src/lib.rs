@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod certificate;
 pub mod command;
+mod digest;
 pub mod enrol;
 pub mod limit;
 mod link;
@@ -24,6 +25,7 @@ mod seal;
 pub mod token;
 pub mod totp;
 
+pub use digest::{sha256, sha256_hex};
 pub use link::{LinkClaims, LinkError, LinkKey, MAX_MARK_BYTES};
 pub use mac::hmac_sha256_hex;
 pub use random::{Randomness, SystemRandomness, constant_time_eq, random_hex};

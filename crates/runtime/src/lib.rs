@@ -7,6 +7,7 @@
 //! still and no failure of a task goes unseen.
 
 pub mod backoff;
+pub mod child;
 mod clock;
 pub mod config;
 pub mod datagram;

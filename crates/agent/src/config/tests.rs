@@ -32,7 +32,7 @@ hosts = ["web-1.example.org"]
 labels = {{ role = "web", site = "fra" }}
 
 [run]
-policy = "off"
+policy_file = "/srv/policy.toml"
 
 [[user]]
 name = "hub"
@@ -90,8 +90,8 @@ fn every_mistake_has_a_place_and_a_hint() {
         ("labels = { \"a-b\" = \"x\" }".to_owned(), ":1:20: ", "role"),
         ("labels = { a = 1 }".to_owned(), "a text belongs here", "quotes"),
         ("hosts = [\"http://x\"]".to_owned(), ":1:10: ", "the name alone"),
-        ("[run]\npolicy = \"open\"".to_owned(), ":2:10: this version does not run", "\"off\""),
-        ("[run]\npolicy = \"on\"".to_owned(), "no policy", "\"off\""),
+        ("[run]\npolicy = \"open\"".to_owned(), ":2:10: the policy does not stand", "policy.toml"),
+        ("[run]\npolicy_file = \"x\"".to_owned(), ":2:15: \"x\" is no absolute", "policy.toml"),
         ("[run]\nuser = \"x\"".to_owned(), "no key `user`", "policy"),
         ("[[user]]\nname = \"a\"".to_owned(), "`password_hash` is missing", "password_hash"),
         (

@@ -15,6 +15,7 @@ use super::{HostNames, routes};
 use crate::config::{MetricsConfig, User};
 use crate::counters::Counters;
 use crate::identity::Identity;
+use crate::runner::Runner;
 use crate::sampler::Samples;
 use crate::uplink::{About, Uplink};
 
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(super) hashing: Arc<Semaphore>,
     pub(super) waiting: Arc<Semaphore>,
     pub(super) metrics: MetricsConfig,
+    /// What runs commands; `None` where nothing is run.
+    pub(super) runner: Option<Runner>,
     pub(super) expositions: Expositions,
     pub(super) details: Details,
     streams: Arc<Semaphore>,
@@ -63,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) users: Vec<User>,
     pub(crate) token_lives: Duration,
     pub(crate) metrics: MetricsConfig,
+    pub(crate) runner: Option<Runner>,
 }
 
 impl App {
@@ -83,6 +87,7 @@ impl App {
             waiting: Arc::new(Semaphore::new(MAX_HASHING + MAX_WAITING)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
             metrics: parts.metrics,
+            runner: parts.runner,
             expositions: Expositions::default(),
             details: Details::default(),
             limiter: Mutex::default(),

@@ -12,6 +12,7 @@ mod path;
 mod processes;
 mod reply;
 mod routes;
+mod run;
 mod who;
 
 use std::sync::Arc;
@@ -33,7 +34,12 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Answers one request.
 pub(crate) async fn handle(app: Arc<App>, peer: Peer, request: Request<Body>) -> Response<Body> {
     let method = request.method().clone();
-    let answered = app.clock.within(REQUEST_TIME, answer(&app, peer.clone(), request)).await;
+    let time = if path::normal(request.uri()).path() == routes::RUN_PATH {
+        run::RUN_TIME
+    } else {
+        REQUEST_TIME
+    };
+    let answered = app.clock.within(time, answer(&app, peer.clone(), request)).await;
     let (route, mut response) = answered.unwrap_or_else(|| {
         ("", reply::closing(StatusCode::REQUEST_TIMEOUT, "the request took too long"))
     });

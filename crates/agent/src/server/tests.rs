@@ -56,6 +56,7 @@ async fn start(limits: HttpLimits) -> Server {
         goodbye,
         identity: None,
         fallback: None,
+        runner: None,
     });
     let folder = tempfile::tempdir().expect("a folder");
     let identity = Identity::open(folder.path(), None, clock.clone()).expect("opens");
@@ -70,6 +71,7 @@ async fn start(limits: HttpLimits) -> Server {
         key: TokenKey::from_bytes([1; 32]),
         users: Vec::new(),
         token_lives: Duration::from_secs(60),
+        runner: None,
         metrics: crate::config::MetricsConfig::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

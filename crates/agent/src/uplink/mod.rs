@@ -13,6 +13,7 @@ pub(crate) mod feed;
 pub(crate) mod goodbye;
 pub(crate) mod probe;
 pub(crate) mod pulse;
+mod relay;
 pub(crate) mod session;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -35,15 +36,17 @@ use self::feed::Feed;
 use self::goodbye::Goodbye;
 use self::probe::Prober;
 use self::pulse::{PulseDesk, Pulses};
+use self::relay::Relay;
 use crate::boot::Boot;
 use crate::counters::Counters;
 use crate::fallback::{Desk, Watcher};
 use crate::identity::Identity;
+use crate::runner::Runner;
 use crate::sampler::Samples;
 
-/// The largest frame that a hub may send, in bytes. A renewed certificate is
-/// the longest thing it has to say.
-const MAX_INCOMING_BYTES: usize = 64 << 10;
+/// The largest frame that a hub may send, in bytes. A command with its input is the
+/// longest thing it has to say.
+const MAX_INCOMING_BYTES: usize = wire::MAX_FRAME_BYTES;
 /// How long one frame may take to leave.
 const SEND_TIME: Duration = Duration::from_secs(10);
 /// The pulses of a stream that ended are answered for as long as they come, with no
@@ -94,6 +97,8 @@ pub(crate) struct Uplink {
     identity: Option<Arc<Identity>>,
     /// For the day without a hub; `None` where this agent could tell nobody.
     pub(crate) fallback: Option<Arc<Desk>>,
+    /// The commands that the hub hands over.
+    relay: Arc<Relay>,
 }
 
 /// What an [`Uplink`] is made of.
@@ -113,6 +118,8 @@ pub(crate) struct Parts {
     /// Who the agent is; `None` in tests that need nobody.
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) fallback: Option<Arc<Desk>>,
+    /// What runs commands; `None` where nothing is run.
+    pub(crate) runner: Option<Runner>,
 }
 
 impl Uplink {
@@ -124,6 +131,7 @@ impl Uplink {
         Arc::new(Self {
             pulses: Arc::new(PulseDesk::new(Arc::clone(&counters))),
             old_pulses: Mutex::default(),
+            relay: Relay::new(parts.runner, parts.clock.clone()),
             clock: parts.clock,
             net: parts.net,
             shutdown: parts.shutdown,

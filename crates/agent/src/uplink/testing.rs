@@ -98,6 +98,7 @@ pub(crate) fn agent_at(now: Moment) -> Agent {
         goodbye: Goodbye::new(folder.path(), &root),
         identity: None,
         fallback: None,
+        runner: None,
     });
     Agent { up, feed, hand, end, _samplers: samplers, _folder: folder }
 }

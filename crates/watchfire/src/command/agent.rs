@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use watchfire_agent::{Agent as AgentRole, AgentConfig};
+use watchfire_agent::{Agent as AgentRole, AgentConfig, prepare_data, sandbox};
 use watchfire_runtime::{Clock, Shutdown, oom};
 
 use super::block_on;
@@ -58,6 +58,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Where the agent's files are, as somebody named them.
+    pub(super) fn new(config: Option<PathBuf>, data: Option<String>) -> Self {
+        Self { config, data, without_config: false }
+    }
+
     /// The agent's config, as the agent itself would read it.
     pub(super) fn config(&self) -> anyhow::Result<AgentConfig> {
         if let (true, Some(data)) = (self.without_config, &self.data) {
@@ -92,13 +97,19 @@ impl Agent {
             eprintln!("The config is fine.");
             return Ok(());
         }
+        let runner = super::runner::for_agent(&config)?;
         stay_alive();
+        confine(&config)?;
         block_on(async move {
             let (shutdown, _end) = Shutdown::on_signals()?;
             let clock = Clock::system();
             let supervisor = Supervisor::from_environment();
             let agent = AgentRole::bind(config, clock.clone()).await?;
             let agent = agent.with_messenger(Arc::new(Channels { clock: clock.clone() }));
+            let agent = match runner {
+                Some(runner) => agent.with_runner(runner),
+                None => agent,
+            };
             println!("http://{}", agent.local_addr());
             if let Some((user, password)) = agent.first_password() {
                 show_first(user, password, supervisor.keeps_output());
@@ -109,6 +120,18 @@ impl Agent {
             ended
         })
     }
+}
+
+/// Gives up what only the runner needs, before any thread of the agent's own begins.
+fn confine(config: &AgentConfig) -> anyhow::Result<()> {
+    prepare_data(config)?;
+    for (layer, holds) in sandbox::enter(&config.data).layers {
+        match holds {
+            Ok(()) => tracing::debug!(layer, "the agent is confined"),
+            Err(why) => tracing::warn!(layer, why, "the agent is not confined by this"),
+        }
+    }
+    Ok(())
 }
 
 /// What a journal keeps, others read later.
@@ -128,7 +151,7 @@ fn show_first(user: &str, password: &str, kept: bool) {
 }
 
 /// A machine that runs out of memory needs its watcher most, and the agent is
-/// small. It starts nothing that could inherit the preference.
+/// small. The runner was started before, and whatever it starts gives the preference up.
 fn stay_alive() {
     if let Err(error) = oom::prefer_others(OOM_SCORE) {
         tracing::debug!(%error, "the agent is no better protected from running out of memory");

@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
     after_help = "The hub is asked at which `watchfire login` was last done, as an administrator \
     who sees every server; --data reads its database, whether it runs or not. Who takes away \
     the last rows is found out by a head that was kept elsewhere:\n  watchfire audit head > \
-    /elsewhere/head\n  watchfire audit verify --head \"$(cat /elsewhere/head)\""
+    /elsewhere/head\n  watchfire audit verify --head \"$(cat /elsewhere/head)\"\nThe runner of a server writes what it ran itself; \
+     verify FILE takes that as well."
 )]
 pub(super) struct Audit {
     #[command(subcommand)]

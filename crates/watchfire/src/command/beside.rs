@@ -38,6 +38,11 @@ impl Beside {
         })
     }
 
+    /// What was named for an agent instead: its config file and its data folder.
+    pub(super) fn of_agent(&self) -> (Option<PathBuf>, Option<String>) {
+        (self.config.clone(), self.data.as_ref().map(|data| data.display().to_string()))
+    }
+
     /// The config's file, where there is one.
     pub(super) fn file(&self) -> Option<PathBuf> {
         match (&self.config, &self.data) {

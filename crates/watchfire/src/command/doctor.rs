@@ -1,3 +1,7 @@
+mod agent;
+
+pub(super) use self::agent::SandboxProof;
+
 use std::ffi::OsString;
 use std::fmt::Write;
 
@@ -17,6 +21,10 @@ use crate::screen;
 pub(super) struct Doctor {
     #[command(flatten)]
     beside: Beside,
+    /// Look at the agent of this machine instead: what its policy lets be run, and whether its
+    /// sandbox holds here. --config and --data are the agent's then
+    #[arg(long)]
+    agent: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -39,6 +47,10 @@ struct Part {
 
 impl Doctor {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if self.agent {
+            let found = agent::look(&self.beside)?;
+            return self.tell(found);
+        }
         let data = self.beside.config()?.data;
         if let Some(owner) = other_owner(&data)? {
             let data = std::path::absolute(data)?;
@@ -47,6 +59,10 @@ impl Doctor {
             return Err(relaunch(arguments, None, Some(owner)));
         }
         let found = examine(&data, Clock::system().now(), &mut |next| eprintln!("{next} …"));
+        self.tell(found)
+    }
+
+    fn tell(&self, found: Checkup) -> anyhow::Result<()> {
         let (well, count) = (found.is_well(), wrong(&found));
         if self.json {
             screen::print_json(&json(found))?;

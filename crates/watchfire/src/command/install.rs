@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use self::unit::{USER, unit};
+use self::unit::{RUNNER_SOCKET, USER, runner_units, unit};
 
 /// Where the service runs this program from.
 const PROGRAM: &str = "/usr/local/bin/watchfire";
 const SERVICE: &str = "watchfire-agent.service";
+const UNITS: &str = "/etc/systemd/system";
 const UNIT: &str = "/etc/systemd/system/watchfire-agent.service";
 /// It exists where systemd runs the machine: sd_booted(3).
 const SYSTEMD: &str = "/run/systemd/system";
@@ -37,8 +38,12 @@ pub(super) struct Uninstall {}
 impl Install {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let text = unit(Path::new(PROGRAM), self.config.as_deref(), &self.data)?;
+        let of_runner = runner_units(Path::new(PROGRAM))?;
         if self.print {
             print!("{text}");
+            for (name, text) in of_runner {
+                print!("\n# {UNITS}/{name}\n{text}");
+            }
             return Ok(());
         }
         needs_root("install")?;
@@ -47,8 +52,15 @@ impl Install {
         make_user()?;
         write(Path::new(UNIT), text.as_bytes(), 0o644)
             .with_context(|| format!("{UNIT} cannot be written"))?;
+        for (name, text) in of_runner {
+            let path = Path::new(UNITS).join(name);
+            write(&path, text.as_bytes(), 0o644)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
         systemctl(&["daemon-reload"])?;
-        systemctl(&["enable", SERVICE])?;
+        systemctl(&["enable", SERVICE, RUNNER_SOCKET])?;
+        // Without a policy its condition does not hold, and that is no failure.
+        systemctl(&["restart", RUNNER_SOCKET])?;
         systemctl(&["restart", SERVICE])?;
         println!("installed {SERVICE}");
         eprintln!(
@@ -69,6 +81,18 @@ impl Uninstall {
         }
         if Path::new(SYSTEMD).exists() {
             systemctl(&["disable", "--now", SERVICE])?;
+            // An older version installed none.
+            if Path::new(UNITS).join(RUNNER_SOCKET).exists() {
+                systemctl(&["disable", "--now", RUNNER_SOCKET])?;
+            }
+        }
+        for (name, _) in runner_units(Path::new(PROGRAM))? {
+            match fs::remove_file(Path::new(UNITS).join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).context(format!("{UNITS}/{name} cannot be removed"));
+                }
+                _ => {}
+            }
         }
         fs::remove_file(UNIT).with_context(|| format!("{UNIT} cannot be removed"))?;
         if Path::new(SYSTEMD).exists() {

@@ -29,6 +29,7 @@ mod restore;
 mod route;
 mod rule;
 mod run;
+mod runner;
 mod runs;
 mod server;
 mod silence;
@@ -87,6 +88,17 @@ enum Command {
     Join(join::Join),
     /// Let a hub that can reach this server adopt it: prints the line to run there
     Invite(invite::Invite),
+    /// Run commands for the agent beside it; started by the agent or the service manager
+    #[command(hide = true)]
+    Runner(runner::Runner),
+    /// Supervise one command for the runner
+    #[command(name = "runner-command", hide = true)]
+    Supervise,
+    /// Confine itself as an agent does, and say what holds
+    #[command(hide = true)]
+    SandboxProof(doctor::SandboxProof),
+    /// Check a file of audit: that no line was changed or taken out
+    Audit(audit::Audit),
     /// Run the hub: watches the servers of hub.toml and tells its users
     Hub(hub::Hub),
     /// Take in a server that invited this hub
@@ -157,6 +169,10 @@ impl Arguments {
         match self.command {
             Command::Up(up) => up.run(),
             Command::Agent(agent) => agent.run(),
+            Command::Runner(runner) => runner.run(),
+            Command::Supervise => runner::supervise_one(),
+            Command::SandboxProof(proof) => proof.run(),
+            Command::Audit(audit) => audit.run(),
             Command::Join(join) => join.run(),
             Command::Invite(invite) => invite.run(),
             Command::Hub(hub) => hub.run(),

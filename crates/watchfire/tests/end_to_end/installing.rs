@@ -103,17 +103,20 @@ fn the_printed_line_installs_joins_and_starts_and_uninstalling_undoes_it() {
     let metadata = std::fs::metadata(&program).unwrap();
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (own, 0o755));
     assert!(lab.path("lib/watchfire-agent/identity/hub.json").exists(), "it has its identity");
-    let service = "watchfire-agent.service";
+    let (service, runner) = ("watchfire-agent.service", "watchfire-runner.socket");
     let started = format!(
-        "systemd-sysusers -\nsystemctl daemon-reload\nsystemctl enable {service}\n\
-         systemctl restart {service}\n"
+        "systemd-sysusers -\nsystemctl daemon-reload\nsystemctl enable {service} {runner}\n\
+         systemctl restart {runner}\nsystemctl restart {service}\n"
     );
     assert_eq!(machine.calls(), started);
 
     let removed = machine.run("watchfire agent uninstall");
     assert!(removed.well, "{}", removed.words);
     assert!(!machine.unit().exists() && program.exists());
-    let ended = format!("{started}systemctl disable --now {service}\nsystemctl daemon-reload\n");
+    let ended = format!(
+        "{started}systemctl disable --now {service}\nsystemctl disable --now {runner}\n\
+         systemctl daemon-reload\n"
+    );
     assert_eq!(machine.calls(), ended);
     let again = machine.run("watchfire agent uninstall");
     assert!(!again.well && again.words.contains("nothing is installed"), "{}", again.words);

@@ -12,6 +12,7 @@ mod adoption;
 mod alertmanagers;
 mod asking;
 mod bare;
+mod commanding;
 mod crash;
 mod crowd;
 mod enrolment;

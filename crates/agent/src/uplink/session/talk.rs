@@ -1,3 +1,4 @@
+mod commands;
 mod fallback;
 mod hello;
 mod renewal;
@@ -13,6 +14,7 @@ use watchfire_runtime::socket::{CloseReason, Socket};
 use watchfire_runtime::task;
 use watchfire_wire::{Alive, Backfill, GoodbyeReason, Hello, Message, Probe, ProbeResult};
 
+use self::commands::Commands;
 use self::hello::hello;
 use super::answers::Backfills;
 use super::line::{Heard, Line};
@@ -53,6 +55,7 @@ pub(crate) struct Session {
     old_way: Option<OldWay>,
     backfills: Backfills,
     results: (mpsc::Sender<ProbeResult>, mpsc::Receiver<ProbeResult>),
+    commands: Commands,
     pace: Pace,
     beat: Beat,
     next_beat: Moment,
@@ -74,6 +77,7 @@ enum Event {
     Table(Option<Arc<Sample<ProcessTable>>>),
     Backfill(Box<Message>),
     Probed(ProbeResult),
+    Relayed(Box<Message>),
 }
 
 impl Session {
@@ -95,6 +99,7 @@ impl Session {
             old_way: None,
             backfills,
             results: mpsc::channel(MAX_RESULTS),
+            commands: Commands::default(),
             pace: Pace::default(),
             beat: Beat::new(now),
             next_beat: now,
@@ -177,7 +182,7 @@ impl Session {
 
     async fn next_event(&mut self) -> Event {
         let wake = self.wake();
-        let Self { up, line, live, old_way, backfills, results, pace, .. } = self;
+        let Self { up, line, live, old_way, backfills, results, commands, pace, .. } = self;
         let clock = &up.clock;
         let read_at = pace.next(clock.now());
         if read_at > clock.now() {
@@ -196,6 +201,7 @@ impl Session {
             sample = next_sample(old_way) => sample,
             message = backfills.next() => Event::Backfill(Box::new(message)),
             Some(result) = results.1.recv() => Event::Probed(result),
+            message = commands.next(&up.relay) => Event::Relayed(Box::new(message)),
         }
     }
 
@@ -217,6 +223,7 @@ impl Session {
                 }
                 self.line.send(&message).await
             }
+            Event::Relayed(message) => self.line.send(&message).await,
             Event::Probed(result) => self.line.send(&Message::ProbeResult(result)).await,
         }
     }
@@ -329,6 +336,14 @@ impl Session {
             {
                 self.take_fallback(message);
             }
+            message @ (Message::Command(_)
+            | Message::CancelCommand(_)
+            | Message::OutputAck(_)
+            | Message::Runbooks(_))
+                if self.commands.are_taken() =>
+            {
+                self.take_command(message);
+            }
             Message::Alive(_) => {}
             // Nothing that a hub has to say to an agent, or nothing it was asked for.
             _ => self.up.counters.ignored.add(1),
@@ -350,6 +365,7 @@ impl Session {
             self.old_way = None;
             let follower = self.up.feed.follow(now);
             self.live = Some(Live::new(follower, Arc::clone(&self.up.counters)));
+            self.take_commands();
         } else if self.old_way.is_none() {
             self.old_way = Some(OldWay::new(&self.up.samples));
         }

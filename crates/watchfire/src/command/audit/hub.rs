@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use watchfire_agent::runner::{is_audit, verify_audit};
 use watchfire_api::audit::AuditPage;
 use watchfire_hub::audit_in;
 use watchfire_identity::audit::{AuditLine, AuditVerifier, Head, MAX_AUDIT_LINE_BYTES};
@@ -42,12 +43,13 @@ pub(super) struct Ls {
 
 #[derive(Args)]
 pub(super) struct Verify {
-    /// A file that `watchfire audit export` wrote [default: ask the hub]
+    /// A file that `watchfire audit export` wrote, or audit.jsonl in the data folder of a runner
+    /// [default: ask the hub]
     #[arg(value_name = "FILE", conflicts_with_all = ["hub", "data"])]
     file: Option<PathBuf>,
     /// A head that was kept elsewhere: the rows up to it must still be there
     #[arg(long, value_name = "HEAD")]
-    head: Option<Head>,
+    head: Option<String>,
     #[command(flatten)]
     of: Of,
 }
@@ -78,7 +80,14 @@ impl Ls {
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut verifier = AuditVerifier::new(self.head);
+        if let Some(path) = self.file.as_deref().filter(|path| is_audit(path)) {
+            let found = verify_audit(path, self.head.as_deref())?;
+            let (lines, last, head) = (found.lines, found.last, found.head);
+            let text = format!("{lines} lines, the last is number {last}: whole\nhead {head}\n");
+            return screen::print(&text);
+        }
+        let head = self.head.as_deref().map(str::parse).transpose()?;
+        let mut verifier = AuditVerifier::new(head);
         match &self.file {
             Some(path) => {
                 let file = std::fs::File::open(path);

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::unit::unit;
+use super::unit::{runner_units, unit};
 
 fn usual() -> String {
     unit(Path::new(super::PROGRAM), None, Path::new(super::DATA)).expect("fine")
@@ -27,6 +27,28 @@ fn systemd_has_nothing_against_the_unit() {
     let words = String::from_utf8_lossy(&verified.stderr);
     let about = |line: &&str| line.contains("watchfire-agent.service");
     assert_eq!(words.lines().find(about), None, "{words}");
+}
+
+#[test]
+fn the_runner_is_there_only_with_a_policy_and_only_for_the_agent() {
+    let [(service, runner), (socket, listens)] =
+        runner_units(Path::new(super::PROGRAM)).expect("fine");
+    assert_eq!((service, socket), ("watchfire-runner.service", "watchfire-runner.socket"));
+    assert!(listens.contains("ConditionPathExists=/etc/watchfire/policy.toml\n"), "{listens}");
+    assert!(listens.contains("SocketUser=watchfire\nSocketMode=0600\n"), "{listens}");
+    assert!(runner.contains("--agent-user watchfire") && !runner.contains('{'), "{runner}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = [(service, runner), (socket, listens)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text.replace(super::PROGRAM, "/bin/true")).expect("ours");
+        path
+    });
+    let Ok(verified) = Command::new("systemd-analyze").arg("verify").args(&paths).output() else {
+        eprintln!("left out: there is no systemd-analyze");
+        return;
+    };
+    let words = String::from_utf8_lossy(&verified.stderr);
+    assert_eq!(words.lines().find(|line| line.contains("watchfire-runner.")), None, "{words}");
 }
 
 #[test]

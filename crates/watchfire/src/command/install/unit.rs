@@ -53,4 +53,17 @@ fn in_a_unit(path: &Path) -> anyhow::Result<&str> {
     }
 }
 
+/// The units of the runner: its service, and the socket that starts it.
+pub(super) fn runner_units(program: &Path) -> anyhow::Result<[(&'static str, String); 2]> {
+    let program = in_a_unit(program)?;
+    let fill = |template: &str| template.replace("{PROGRAM}", program).replace("{USER}", USER);
+    Ok([
+        ("watchfire-runner.service", fill(include_str!("watchfire-runner.service"))),
+        (RUNNER_SOCKET, fill(include_str!("watchfire-runner.socket"))),
+    ])
+}
+
+/// The unit that is enabled; where there is no policy it does nothing.
+pub(super) const RUNNER_SOCKET: &str = "watchfire-runner.socket";
+
 const TEMPLATE: &str = include_str!("watchfire-agent.service");
