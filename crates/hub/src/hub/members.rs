@@ -49,7 +49,8 @@ impl Members {
         });
         let (store, clock) = (ground.store.clone(), ground.clock.clone());
         let fleet = ground.fleet.clone();
-        let agents = Arc::new(Agents::new(store.clone(), fleet.clone(), configured, stored, on_gone));
+        let agents =
+            Arc::new(Agents::new(store.clone(), fleet.clone(), configured, stored, on_gone));
         let runs = Arc::new(Runs::open(store.clone(), fleet.clone(), clock.clone()));
         let enrolment = Arc::new(Enrolment::new(identity, store, agents.clone(), clock));
         sessions.set_renewal(Box::new(enrolment.clone()));

@@ -97,8 +97,6 @@ enum Command {
     /// Confine itself as an agent does, and say what holds
     #[command(hide = true)]
     SandboxProof(doctor::SandboxProof),
-    /// Check a file of audit: that no line was changed or taken out
-    Audit(audit::Audit),
     /// Run the hub: watches the servers of hub.toml and tells its users
     Hub(hub::Hub),
     /// Take in a server that invited this hub
@@ -135,7 +133,7 @@ enum Command {
     Runbooks(runs::Runbooks),
     /// Check and test files of rules
     Rule(rule::Rule),
-    /// Show who did what on a hub, and verify that nobody changed it
+    /// Show who did what on a hub or on a server, and verify that nobody changed it
     Audit(audit::Audit),
     /// Mute servers and alerts of a hub for a while
     Silence(silence::Silence),
@@ -172,7 +170,6 @@ impl Arguments {
             Command::Runner(runner) => runner.run(),
             Command::Supervise => runner::supervise_one(),
             Command::SandboxProof(proof) => proof.run(),
-            Command::Audit(audit) => audit.run(),
             Command::Join(join) => join.run(),
             Command::Invite(invite) => invite.run(),
             Command::Hub(hub) => hub.run(),
