@@ -18,6 +18,7 @@ mod crowd;
 mod enrolment;
 mod fallback;
 mod fixture;
+mod fleet_commands;
 mod frozen_hub;
 mod handing_over;
 mod installing;
