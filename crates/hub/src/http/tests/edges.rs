@@ -1,18 +1,16 @@
 use super::*;
 
-/// Who takes a method besides GET, HEAD and POST.
-const TAKES: [(&str, Method); 11] = [
-    ("/api/silences/{id}", Method::DELETE),
-    ("/api/v2/silence/{id}", Method::DELETE),
-    ("/api/incidents/{id}/acknowledge", Method::DELETE),
-    ("/api/runs/{id}", Method::DELETE),
-    ("/api/rules/files/{*file}", Method::PUT),
-    ("/api/rules/files/{*file}", Method::DELETE),
-    ("/api/sessions/{id}", Method::DELETE),
-    ("/api/tokens/{id}", Method::DELETE),
-    ("/api/users/{name}", Method::PATCH),
-    ("/api/users/{name}", Method::DELETE),
-    ("/api/users/{name}/totp", Method::DELETE),
+/// The paths that take more than GET and POST.
+const TAKEN: [(&str, &[Method]); 9] = [
+    ("/api/silences/{id}", &[Method::DELETE]),
+    ("/api/v2/silence/{id}", &[Method::DELETE]),
+    ("/api/incidents/{id}/acknowledge", &[Method::DELETE]),
+    ("/api/rules/files/{*file}", &[Method::PUT, Method::DELETE]),
+    ("/api/sessions/{id}", &[Method::DELETE]),
+    ("/api/runs/{id}", &[Method::DELETE]),
+    ("/api/tokens/{id}", &[Method::DELETE]),
+    ("/api/users/{name}", &[Method::PATCH, Method::DELETE]),
+    ("/api/users/{name}/totp", &[Method::DELETE]),
 ];
 
 #[tokio::test]
@@ -114,11 +112,11 @@ async fn other_methods_are_told_so() {
     let house = House::new();
     let seat = house.log_in("root").await;
     for path in paths().filter(|path| *path != "/api/events") {
-        let takes = |method: &Method| TAKES.contains(&(path, method.clone()));
+        let taken = TAKEN.iter().find(|(row, _)| *row == path).map_or(&[][..], |(_, more)| more);
         let filled = house.of_team_a(path);
         for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::TRACE, Method::OPTIONS] {
             let answer = house.send(asking(method.clone(), &filled, Some(&seat))).await;
-            if takes(&method) {
+            if taken.contains(&method) {
                 // There is a change behind it, and this one is without its CSRF value.
                 assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
                 continue;
