@@ -27,6 +27,7 @@ mod mailgun;
 mod membership;
 mod metrics;
 mod network;
+mod people;
 mod pushing;
 mod rules;
 mod ruling;
