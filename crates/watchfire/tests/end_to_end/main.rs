@@ -11,6 +11,7 @@ mod acknowledging;
 mod adoption;
 mod alertmanagers;
 mod asking;
+mod auditing;
 mod bare;
 mod commanding;
 mod crash;
