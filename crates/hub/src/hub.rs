@@ -258,6 +258,8 @@ impl Hub {
         let standing_in = (fallbacks, &sessions);
         let members = Members::open(&ground, known, self.identity, &telling, standing_in);
         tasks.extend(members.start(&ground, &telling, &sessions));
+        let automatic = (config.schedules, config.remedies);
+        tasks.push(members.run_by_themselves(&ground, &telling, automatic));
         let elsewhere = config.read_from.and_then(|service| elsewhere(service, &ground.clock));
         let transport = Transport { tls: Some(self.tls.server()), plain: config.plain };
         let keeping = self.tls.keep(ground.clock.clone(), ground.shutdown.clone());

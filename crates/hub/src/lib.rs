@@ -30,6 +30,7 @@ mod api_tokens;
 mod archive;
 mod around;
 mod audit;
+mod automatic;
 mod backup;
 mod config;
 mod courier;
@@ -82,8 +83,8 @@ pub use admin::{Admin, AdminError, EnrolledServer, LONGEST_TOKEN, MadeToken, Tok
 pub use adopt::AdoptError;
 pub use backup::{BackedUp, BackupError, BackupWish, Restored, back_up, restore};
 pub use config::{
-    Fallback, Heartbeat, HubConfig, Login, Messages, OVERRIDABLE, RemoteWrite, RuleFiles, Sender,
-    Service, ServiceLogin, User, WatchedServer, show,
+    Fallback, Heartbeat, HubConfig, Login, Messages, OVERRIDABLE, Remedy, RemoteWrite, RuleFiles,
+    Schedule, Sender, Service, ServiceLogin, Task, User, WatchedServer, show,
 };
 pub use courier::Budget;
 pub use doctor::{Checkup, Examination, examine};

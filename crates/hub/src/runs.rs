@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 use watchfire_identity::{Randomness, SystemRandomness, random_hex};
-use watchfire_model::{Moment, Scope, Selector, ServerName};
+use watchfire_model::{Labels, Moment, Scope, Selector, ServerName};
 use watchfire_runtime::{Clock, task};
-use watchfire_store::{Batch, Store, StoreError, StoredRun};
+use watchfire_store::{Batch, Store, StoreError, StoredAutomatic, StoredRun};
 use watchfire_wire::{Message, Runbooks};
 
 use crate::accounts::Account;
@@ -69,6 +69,8 @@ pub(crate) enum Servers {
     Named(Vec<String>),
     /// Those of the asker's that fit.
     Fitting(Selector),
+    /// The same by several matchers.
+    Within(Scope),
 }
 
 /// Why nothing is run.
@@ -144,19 +146,34 @@ impl Runs {
     /// Begins to run something for a user, whose scope counts as it is now. It gives back the
     /// run's name.
     pub(crate) async fn start(&self, account: &Account, wish: Wish) -> Result<String, NoRun> {
+        self.begin((&account.name, &account.scope), wish, None).await
+    }
+
+    /// The same for what the hub begins of its own accord: that it did, and why, is stored with
+    /// the run.
+    pub(crate) async fn begin(
+        &self,
+        (user, scope): (&str, &Scope),
+        wish: Wish,
+        by_itself: Option<(StoredAutomatic, &str)>,
+    ) -> Result<String, NoRun> {
         let now = self.clock.now();
-        let servers = self.resolve(&account.scope, &wish.servers)?;
+        let servers = self.resolve(scope, &wish.servers)?;
         wish.job.check(&wish.stdin, now.unix_ms)?;
         let tree = wish.job.targets(&servers)?;
         if self.state().live.len() >= MAX_LIVE {
             return Err(NoRun::TooMany);
         }
         let command_id = wish.job.command_id().unwrap_or_else(|| random(&mut SystemRandomness));
+        let mut what = wish.job.what();
+        if let Some((_, why)) = &by_itself {
+            (*why).clone_into(&mut what.purpose);
+        }
         let row = StoredRun {
             id: random_hex(8),
             command_id: command_id.iter().map(|byte| format!("{byte:02x}")).collect(),
-            user: account.name.clone(),
-            what: serde_json::to_string(&wish.job.what()).unwrap_or_default(),
+            user: user.to_owned(),
+            what: serde_json::to_string(&what).unwrap_or_default(),
             began_unix_ms: now.unix_ms,
             ended_unix_ms: None,
             output_bytes: 0,
@@ -164,7 +181,7 @@ impl Runs {
         let targets = servers.into_iter().map(|server| Target::new(server, number())).collect();
         let mut run = Run::new(row, targets);
         run.command_id = command_id;
-        run.scope = account.scope.clone();
+        run.scope = scope.clone();
         run.pace = wish.pace;
         run.longest = Duration::from_secs(wish.job.longest_s());
         let life = wish.job.not_after_unix_ms().map(|until| until.saturating_sub(now.unix_ms));
@@ -172,9 +189,10 @@ impl Runs {
         let wait = wish.when_up.map(|wait| wait.min(LONGEST_WAIT).min(life.unwrap_or(wait)));
         run.when_up = wait.map(|wait| now.after(wait));
         run.job = Some((wish.job, tree, wish.stdin));
-        self.put(&mut run, now).await?;
+        let mark = by_itself.map(|(mark, _)| StoredAutomatic { run: run.row.id.clone(), ..mark });
+        self.put(&mut run, mark, now).await?;
         let (id, count) = (run.row.id.clone(), run.targets.len());
-        tracing::info!(run = id, user = account.name, count, "a command is relayed");
+        tracing::info!(run = id, user, count, "a command is relayed");
         self.state().enter(run);
         self.stir.notify_one();
         Ok(id)
@@ -231,15 +249,8 @@ impl Runs {
                 };
                 names.iter().map(find).collect::<Result<_, _>>()?
             }
-            Servers::Fitting(selector) => {
-                let configs =
-                    self.fleet.indices().into_iter().map(|index| self.fleet.config(index));
-                configs
-                    .filter(|one| scope.holds(&one.server.labels))
-                    .filter(|one| selector.selects(&one.server.labels))
-                    .map(|one| one.server.name.clone())
-                    .collect()
-            }
+            Servers::Fitting(selector) => self.all(scope, |labels| selector.selects(labels)),
+            Servers::Within(other) => self.all(scope, |labels| other.holds(labels)),
         };
         match found.len() {
             0 => Err(NoRun::Wrong("it would run on no server: name one of yours".to_owned())),
@@ -248,12 +259,24 @@ impl Runs {
         }
     }
 
+    fn all(&self, scope: &Scope, fits: impl Fn(&Labels) -> bool) -> BTreeSet<ServerName> {
+        let configs = self.fleet.indices().into_iter().map(|index| self.fleet.config(index));
+        let seen = configs.filter(|one| scope.holds(&one.server.labels));
+        seen.filter(|one| fits(&one.server.labels)).map(|one| one.server.name.clone()).collect()
+    }
+
     /// Stores a new run and that somebody began it, or neither.
-    async fn put(&self, run: &mut Run, now: Moment) -> Result<(), StoreError> {
+    async fn put(
+        &self,
+        run: &mut Run,
+        mark: Option<StoredAutomatic>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
         let Some(all) = run.take_unstored(now.unix_ms) else { return Ok(()) };
         let begun = recorded::begun(&run.row, &run.targets);
         let write = move |batch: &Batch<'_>| {
             Audit::add(batch, &begun, now)?;
+            mark.iter().try_for_each(|mark| batch.put_automatic(mark))?;
             batch.put_run(&all.run)?;
             let mut targets = all.places.iter();
             targets.try_for_each(|(target, ..)| batch.put_run_target(&all.run.id, target))

@@ -7,6 +7,7 @@ use watchfire_alert::{OwnWords, Worded};
 use watchfire_model::Content;
 
 use crate::around::Surroundings;
+use crate::automatic::Offers;
 
 /// The same for all letters. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Wording {
     pub(crate) around: Arc<Surroundings>,
     /// The operator's templates.
     pub(crate) own: Arc<OwnWords>,
+    /// What may help against alerts.
+    pub(crate) offers: Offers,
 }
 
 impl Wording {

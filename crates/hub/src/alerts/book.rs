@@ -123,7 +123,7 @@ impl Alert {
         self.told.iter().find(|(name, _)| **name == *user).map(|(_, told)| *told)
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.labels.get("alertname")
     }
 

@@ -122,14 +122,18 @@ fn summary(alert: &Alert, times: usize) -> String {
     format!("{said} (it comes and goes: {times} times within half an hour)")
 }
 
-/// What the rule says about it; of a unit that failed its last lines before that.
+/// What the rule says about it; of a unit that failed its last lines before that, and what may
+/// help behind it.
 fn description(letter: &Letter<'_>, alert: &Alert) -> String {
     let said = alert.annotation(&["description"]);
-    let lines = match letter.kind {
-        NotificationKind::Firing => last_lines(letter.tools, alert),
-        _ => None,
-    };
-    lines.map_or_else(|| said.to_owned(), |lines| format!("{lines} {said}"))
+    if letter.kind != NotificationKind::Firing {
+        return said.to_owned();
+    }
+    let tools = letter.tools;
+    let (lines, offer) = (last_lines(tools, alert), tools.wording.offers.of(alert, &tools.fleet));
+    let parts = [lines.as_deref(), Some(said), offer.as_deref()];
+    let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
 }
 
 /// The last lines that the agent told of the unit that an alert is about, the newest ones that

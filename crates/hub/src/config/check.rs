@@ -1,6 +1,7 @@
 //! From the file's text to a config that holds: every mistake is noted, and
 //! all are told together.
 
+mod automatic;
 mod disk;
 mod escalate;
 mod fallback;
@@ -126,6 +127,12 @@ impl<'a> Checker<'a> {
             .into_iter()
             .filter_map(|table| self.maintenance(table, &time_zone))
             .collect();
+        let known: Vec<&User> = users.iter().map(|(user, _)| user).collect();
+        let schedules = file.schedule.into_iter();
+        let schedules: Vec<_> =
+            schedules.filter_map(|table| self.schedule(table, &known, &time_zone)).collect();
+        let remedies = file.remedy.into_iter();
+        let remedies: Vec<_> = remedies.filter_map(|table| self.remedy(table, &known)).collect();
         if let Ok(notifier) = Notifier::new(mail.clone(), Clock::system()) {
             let own = FromFile::new(self.channels.iter().map(|channel| &channel.value));
             let notifier = notifier.with_own(own).allowing(allowed.clone());
@@ -146,6 +153,8 @@ impl<'a> Checker<'a> {
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
                 senders: senders.into_iter().map(|(sender, _)| sender).collect(),
                 maintenance,
+                schedules,
+                remedies,
                 users: users.into_iter().map(|(user, _)| user).collect(),
                 mail,
                 allowed,

@@ -29,6 +29,10 @@ pub(super) struct HubFile {
     pub(super) user: Vec<Spanned<UserTable>>,
     #[serde(default)]
     pub(super) maintenance: Vec<Spanned<MaintenanceTable>>,
+    #[serde(default)]
+    pub(super) schedule: Vec<ScheduleTable>,
+    #[serde(default)]
+    pub(super) remedy: Vec<RemedyTable>,
     pub(super) mail: Option<Spanned<MailTable>>,
     pub(super) notify: Option<NotifyTable>,
     pub(super) history: Option<HistoryTable>,
@@ -121,6 +125,38 @@ pub(super) struct MaintenanceTable {
     pub(super) from: Option<Spanned<String>>,
     pub(super) to: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
+}
+
+/// `[[schedule]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduleTable {
+    pub(super) name: Spanned<String>,
+    pub(super) runbook: Spanned<String>,
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, Spanned<String>>,
+    pub(super) servers: Vec<Spanned<String>>,
+    pub(super) user: Spanned<String>,
+    pub(super) each: Spanned<String>,
+    pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) at_most: Option<Spanned<u32>>,
+    pub(super) batch_percent: Option<Spanned<u32>>,
+    pub(super) stop_after: Option<Spanned<u32>>,
+}
+
+/// `[[remedy]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemedyTable {
+    pub(super) name: Spanned<String>,
+    pub(super) alert: String,
+    pub(super) runbook: Spanned<String>,
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, Spanned<String>>,
+    pub(super) servers: Option<Vec<Spanned<String>>>,
+    pub(super) user: Spanned<String>,
+    pub(super) start: Option<Spanned<String>>,
+    pub(super) per_hour: Option<Spanned<u32>>,
 }
 
 /// `[mail]`

@@ -1,5 +1,6 @@
 //! `hub.toml`: servers and users in one place, as in the first system.
 
+mod automatic;
 mod check;
 mod fallback;
 mod file;
@@ -29,6 +30,7 @@ use watchfire_runtime::net::Network;
 use crate::courier::Budget;
 use crate::self_test::WeekTime;
 
+pub use automatic::{Remedy, Schedule, Task};
 pub use fallback::Fallback;
 pub use heartbeat::Heartbeat;
 pub use messages::Messages;
@@ -68,6 +70,10 @@ pub struct HubConfig {
     pub senders: Vec<Sender>,
     /// When nobody is told of some servers.
     pub maintenance: Vec<Maintenance>,
+    /// Runbooks that are run again and again.
+    pub schedules: Vec<Schedule>,
+    /// Runbooks for what alerts are about.
+    pub remedies: Vec<Remedy>,
     /// The users, in the file's order.
     pub users: Vec<User>,
     /// How mails leave; `None` when they cannot.

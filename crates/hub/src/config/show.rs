@@ -10,7 +10,7 @@ use watchfire_runtime::net::Network;
 use super::check::WORDS;
 use crate::self_test::DAYS;
 
-use super::{HubConfig, Messages, Service, ServiceLogin, User};
+use super::{HubConfig, Messages, Service, ServiceLogin, Task, User};
 
 /// The effective config as TOML, with every secret hidden.
 #[must_use]
@@ -56,6 +56,7 @@ pub fn show(config: &HubConfig) -> String {
     }
     show_senders(&mut text, config);
     show_maintenance(&mut text, config);
+    show_automatic(&mut text, config);
     show_users(&mut text, config);
     text
 }
@@ -252,6 +253,40 @@ fn shown_channels(channels: &[Channel]) -> Vec<String> {
         scheme => format!("{scheme}://***"),
     };
     channels.iter().map(shown).collect()
+}
+
+fn show_automatic(text: &mut String, config: &HubConfig) {
+    for one in &config.schedules {
+        show_task(text, "schedule", &one.task);
+        let _ = writeln!(text, "each = \"{}\"", one.each);
+        if let Some(zone) = one.time_zone.iana_name() {
+            let _ = writeln!(text, "time_zone = {zone:?}");
+        }
+        let counts = [
+            ("at_most", one.at_most.map(|most| most as u64)),
+            ("batch_percent", one.batch_percent.map(u64::from)),
+            ("stop_after", one.stop_after.map(|most| most as u64)),
+        ];
+        for (key, count) in counts {
+            let _ = count.map_or(Ok(()), |count| writeln!(text, "{key} = {count}"));
+        }
+    }
+    for one in &config.remedies {
+        show_task(text, "remedy", &one.task);
+        let start = if one.is_run { "run" } else { "offer" };
+        let (alert, per_hour) = (&one.alert, one.per_hour);
+        let _ = writeln!(text, "alert = {alert:?}\nstart = {start:?}\nper_hour = {per_hour}");
+    }
+}
+
+fn show_task(text: &mut String, table: &str, task: &Task) {
+    let servers: Vec<&str> = task.servers.selectors().iter().map(|s| s.as_str()).collect();
+    let (name, runbook, user) = (&task.name, &task.runbook, &task.user);
+    let _ = writeln!(text, "\n[[{table}]]\nname = {name:?}\nrunbook = {runbook:?}");
+    for (key, value) in &task.params {
+        let _ = writeln!(text, "params.{key} = {value:?}");
+    }
+    let _ = writeln!(text, "servers = {servers:?}\nuser = {user:?}");
 }
 
 fn show_maintenance(text: &mut String, config: &HubConfig) {

@@ -13,7 +13,8 @@ use watchfire_store::StoredAgent;
 use super::ground::Ground;
 use super::telling::Telling;
 use crate::agents::Agents;
-use crate::config::{Fallback, HubConfig, WatchedServer};
+use crate::automatic::{self, Automatic};
+use crate::config::{Fallback, HubConfig, Remedy, Schedule, WatchedServer};
 use crate::enrolment::Enrolment;
 use crate::fallback::{Fallbacks, Terms};
 use crate::identity::HubIdentity;
@@ -58,6 +59,27 @@ impl Members {
         runs.set_lines(Box::new(BySessions(sessions.weak())));
         sessions.set_commands(Box::new(runs.clone()));
         Self { agents, enrolment, runs, fallbacks }
+    }
+
+    /// Starts what the config has run without anybody asking.
+    pub(super) fn run_by_themselves(
+        &self,
+        ground: &Ground,
+        telling: &Telling,
+        (schedules, remedies): (Vec<Schedule>, Vec<Remedy>),
+    ) -> Task<()> {
+        let tools = automatic::Tools {
+            store: ground.store.clone(),
+            runs: self.runs.clone(),
+            alerts: telling.alerts.clone(),
+            recipients: telling.recipients.clone(),
+            public_url: ground.public_url.clone(),
+            hub_id: ground.hub_id.clone(),
+            courier: telling.arrived.clone(),
+        };
+        let automatic = Arc::new(Automatic::new(tools, schedules, remedies));
+        ground
+            .restarting("automatic", move |clock, shutdown| automatic.clone().run(clock, shutdown))
     }
 
     /// Starts what keeps the agents and hands out what they need when the hub is gone.

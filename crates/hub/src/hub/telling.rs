@@ -15,6 +15,7 @@ use crate::ack_links::AckLinks;
 use crate::acks::Acks;
 use crate::alerts::{AlertDesk, Returns, Tools};
 use crate::around::Surroundings;
+use crate::automatic::Offers;
 use crate::config::HubConfig;
 use crate::courier::{Begun, Courier, Undelivered};
 use crate::daily::Daily;
@@ -38,6 +39,8 @@ pub(super) struct Telling {
     /// What letters say of the servers around.
     pub(super) around: Arc<Surroundings>,
     pub(super) recipients: Vec<Recipient>,
+    /// Wakes the courier.
+    pub(super) arrived: Arc<Notify>,
     /// Who is told of the hub's own troubles.
     pub(super) admins: Vec<Recipient>,
     escalator: Arc<Escalator>,
@@ -63,7 +66,8 @@ impl Telling {
         let ack_links = Arc::new(AckLinks::new(token_key, &ground.public_url, users));
         let around = Arc::new(Surroundings::default());
         let own = Arc::new(config.messages.words.clone());
-        let wording = Wording { around: around.clone(), own };
+        let offers = Offers::new(&config.remedies);
+        let wording = Wording { around: around.clone(), own, offers };
         let returns = Arc::new(Returns::default());
         let alerts = AlertDesk::new(Tools {
             fleet: ground.fleet.clone(),
@@ -138,8 +142,13 @@ impl Telling {
             hub_id: ground.hub_id.clone(),
             public_url: ground.public_url.clone(),
         };
-        let courier =
-            Courier::new(ground.store.clone(), notifier, ground.clock.clone(), arrived, begun);
+        let courier = Courier::new(
+            ground.store.clone(),
+            notifier,
+            ground.clock.clone(),
+            arrived.clone(),
+            begun,
+        );
         let courier = courier.with_budget(config.budget).telling(undelivered);
         Self {
             silences: Arc::new(silences),
@@ -154,6 +163,7 @@ impl Telling {
             ack_links,
             around,
             recipients,
+            arrived,
             admins,
         }
     }

@@ -24,6 +24,8 @@ fn config(folder: &Path) -> HubConfig {
         heartbeat: None,
         fallback: None,
         maintenance: Vec::new(),
+        schedules: Vec::new(),
+        remedies: Vec::new(),
         users: Vec::new(),
         mail: None,
         allowed: watchfire_notify::Allowed::default(),

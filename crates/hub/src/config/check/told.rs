@@ -96,7 +96,7 @@ impl Checker<'_> {
     }
 
     /// No hours are none, and not a mistake.
-    fn hours(&mut self, text: Option<Spanned<String>>) -> Option<Option<Hours>> {
+    pub(super) fn hours(&mut self, text: Option<Spanned<String>>) -> Option<Option<Hours>> {
         let Some(text) = text else { return Some(None) };
         let text = self.source.locate(text);
         let read = Hours::parse(&text.value);
