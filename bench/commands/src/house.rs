@@ -51,7 +51,7 @@ impl House {
         let hash = hash.trim().to_owned();
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()));
         let config = format!(
-            "listen = \"{address}\"\ndata = \"hub\"\n\n[[user]]\nname = \"{USER}\"\n\
+            "listen = \"{address}\"\ndata = \"hub\"\nunsigned_runs = \"login\"\n\n[[user]]\nname = \"{USER}\"\n\
              role = \"operator\"\nservers = [\"*\"]\npassword_hash = \"{hash}\"\n"
         );
         let path = folder.path().join("hub.toml");

@@ -46,7 +46,7 @@ use people::tell_on_terminal;
 use sources::elsewhere;
 use telling::Telling;
 
-pub(crate) use data::kept_join_address;
+pub(crate) use data::{TOKEN_KEY, kept_join_address};
 pub use error::HubError;
 
 pub(crate) use crate::folder_lock::{FolderLock, LOCK, lock};

@@ -115,7 +115,12 @@ impl People {
             return Err(NoUser::Exists(user.name));
         }
         let account = account_of(&user)?;
-        self.write(entry, now, move |batch| batch.put_user(&user)).await?;
+        let put = move |batch: &Batch<'_>| {
+            // One of that name may have been in hub.toml: nothing of theirs is the new one's.
+            batch.remove_user(&user.name)?;
+            batch.put_user(&user)
+        };
+        self.write(entry, now, put).await?;
         Ok(self.put(account))
     }
 

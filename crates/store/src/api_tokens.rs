@@ -106,6 +106,15 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Forgets all tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be written.
+    pub fn remove_api_tokens(&self) -> Result<(), StoreError> {
+        self.connection.prepare_cached("DELETE FROM api_token")?.execute([])?;
+        Ok(())
+    }
+
     /// Forgets the tokens of a user.
     ///
     /// # Errors

@@ -68,3 +68,25 @@ fn what_strangers_do_often_is_counted() {
     assert_eq!(pace.take(moment(60_001)), Some(40));
     assert_eq!(pace.take(moment(60_001)), Some(0));
 }
+
+#[tokio::test]
+async fn nobody_drives_lines_out_by_logging_in_or_changing() {
+    let (_folder, store) = opened();
+    let (clock, hand) = crate::testing::manual_clock();
+    let audit = Audit::new(store.clone(), clock);
+    for _ in 0..LOGINS + 5 {
+        audit.note_login(entry("login")).await;
+    }
+    assert_eq!(store.audit_length(), Ok(u64::from(LOGINS)));
+    let bob = AuditEntry { who: "bob".to_owned(), ..entry("login") };
+    audit.note_login(bob).await;
+    assert_eq!(store.audit_length(), Ok(u64::from(LOGINS) + 1), "it is each user's own");
+    let places = (0..CHANGES + 5).filter(|_| audit.has_place_for_change("ada")).count();
+    assert_eq!(places, CHANGES as usize);
+    assert!(audit.has_place_for_change("bob"));
+    hand.advance(std::time::Duration::from_secs(60));
+    assert!(audit.has_place_for_change("ada"));
+    audit.note_login(entry("login")).await;
+    let last = store.audit_after(u64::from(LOGINS) + 1, 1).unwrap().remove(0);
+    assert!(last.contains("5 more before"), "{last}");
+}

@@ -1,10 +1,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use watchfire_identity::token::TokenKey;
+use watchfire_store::Store;
+
 use super::files::{closed_folder, copy, is_empty, make_folder, remove, sync_folder};
 use super::manifest::Manifest;
 use super::{BackupError, CONFIG, IDENTITY};
-use crate::hub::{HubError, LOCK, lock};
+use crate::hub::{HubError, LOCK, TOKEN_KEY, lock};
 
 /// What was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +83,22 @@ fn put_back(
         // What the disk gives back is what counts.
         entry.check(data)?;
     }
+    told("tokens");
+    end_tokens(data)?;
     sync_folder(&data.join(IDENTITY))?;
     sync_folder(data)
+}
+
+/// What was ended since the backup must not come alive with it: no token opens any more, and
+/// what signs those of logins and of links in letters is made anew.
+fn end_tokens(data: &Path) -> Result<(), BackupError> {
+    let store = Store::open(data)?;
+    let key = TokenKey::generate();
+    store.write(|batch| {
+        batch.remove_api_tokens()?;
+        batch.put_secret(TOKEN_KEY, key.as_bytes())
+    })?;
+    Ok(())
 }
 
 fn clean(manifest: &Manifest, data: &Path) {

@@ -81,6 +81,40 @@ fn lock(data: &Path) -> crate::hub::FolderLock {
     crate::hub::lock(data).expect("nobody has it")
 }
 
+/// Abuse row A46.
+#[test]
+fn no_token_of_before_opens_after_a_restore() {
+    let lab = tempfile::tempdir().expect("a folder");
+    let (data, to, back) =
+        (lab.path().join("data"), lab.path().join("to"), lab.path().join("back"));
+    hub(&data);
+    let store = Store::open(&data).expect("opens");
+    let token = watchfire_store::StoredApiToken {
+        id: "1".to_owned(),
+        user: "ada".to_owned(),
+        name: "ci".to_owned(),
+        hash: "h".to_owned(),
+        epoch: "e".to_owned(),
+        scopes: "read".to_owned(),
+        servers: None,
+        made_unix_ms: 0,
+        ends_unix_ms: 9,
+        used_unix_ms: None,
+    };
+    let put = |batch: &watchfire_store::Batch<'_>| {
+        batch.add_api_token(&token)?;
+        batch.put_secret(crate::hub::TOKEN_KEY, &[7; 32])
+    };
+    store.write(put).expect("room");
+    back_up_to(&data, &to).expect("is made");
+    put_back(&to, &back).expect("is put back");
+    let restored = Store::open(&back).expect("opens");
+    assert_eq!(restored.api_tokens(), Ok(vec![]));
+    let key = restored.secret(crate::hub::TOKEN_KEY).expect("readable").expect("there is one");
+    assert!(key.len() == 32 && key != [7; 32]);
+    assert_eq!(store.api_tokens(), Ok(vec![token]), "the hub that was copied goes on");
+}
+
 #[test]
 fn nothing_is_overwritten() {
     let lab = tempfile::tempdir().expect("a folder");

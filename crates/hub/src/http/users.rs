@@ -55,8 +55,11 @@ pub(super) async fn add(
         servers: wish.servers,
     };
     to_the_end(async move {
-        let now = app.parts.clock.now();
-        app.people.add(user, entry, now).await
+        let (name, now) = (user.name.clone(), app.parts.clock.now());
+        app.people.add(user, entry, now).await?;
+        app.parts.factors.forget(&name);
+        app.tokens.end_of(&name);
+        Ok::<_, NoUser>(())
     })
     .await??;
     Ok((StatusCode::CREATED, Json(given)))

@@ -18,7 +18,7 @@ const HUB_ID: &str = "hub_id";
 /// Where the hub keeps how agents find it, for commands beside it.
 const JOIN_ADDRESS: &str = "join_address";
 /// The key that signs programs' tokens.
-const TOKEN_KEY: &str = "token_key";
+pub(crate) const TOKEN_KEY: &str = "token_key";
 
 /// What a start of the hub takes from its data folder.
 pub(super) struct Data {

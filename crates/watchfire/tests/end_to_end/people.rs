@@ -76,12 +76,17 @@ fn a_user_is_made_gets_a_second_factor_and_a_token_and_is_removed() {
 
     // The page turns the second factor on.
     let page = Page::log_in(address, "bob", "my own password");
+    let unsigned = json!({ "servers": ["web-1"], "work": { "open": { "argv": ["true"] } } });
+    let refused = page.post("/api/runs", &unsigned);
+    assert_eq!((refused.status, value(&refused, "needs")), (403, json!("second_factor")));
     let begun = page.post("/api/totp", &json!({ "password": "my own password" }));
     let secret = TotpSecret::from_base32(value(&begun, "secret").as_str().unwrap()).unwrap();
     let now = || Clock::system().now();
     let code = secret.code_at(now()).unwrap();
     let confirmed = page.post("/api/totp/confirm", &json!({ "code": code }));
     assert_eq!(confirmed.status, 200, "{}", confirmed.text());
+    let no_server = page.post("/api/runs", &unsigned);
+    assert_eq!(no_server.status, 422, "it is let in: {}", no_server.text());
     let codes = value(&confirmed, "recovery_codes");
     let alone = login(&["my own password"]);
     assert!(!alone.well && alone.words.contains("no code"), "{}", alone.words);

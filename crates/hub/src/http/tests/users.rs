@@ -73,6 +73,25 @@ async fn a_user_that_is_made_gets_in_and_a_change_holds_at_once() {
 }
 
 #[tokio::test]
+async fn who_had_the_name_in_the_file_leaves_nothing_to_the_next_one() {
+    let house = House::with(|parts| {
+        // A second factor of somebody whom hub.toml does not have any more.
+        let totp = watchfire_store::StoredTotp {
+            user: "bob".to_owned(),
+            secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+            since_unix_ms: 0,
+            last_step: 0,
+        };
+        parts.store.write(|batch| batch.put_totp(&totp, &[])).expect("room");
+        parts.factors = Factors::open(parts.store.clone()).expect("a store");
+    });
+    let root = house.log_in("root").await;
+    let password = add(&house, &root, "bob", "viewer", &["*"]).await;
+    seat_of(&house, "bob", &password).await;
+    assert_eq!(house.store.totps(), Ok(vec![]));
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_user() {
     let house = House::new();
     let root = house.log_in("root").await;
