@@ -1,4 +1,4 @@
-//! A hub, one real agent and a mail server, all on loopback.
+//! A hub, real agents and a mail server, all on loopback.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -17,61 +17,78 @@ use crate::page::Page;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(100);
 const PASSWORD: &str = "only-for-this-run";
-/// The server that the agent answers for.
+/// The server that the first agent answers for.
 pub(crate) const SERVER: &str = "real-1";
+
+/// What there is to be.
+pub(crate) struct Plan<'a> {
+    /// Who is told of all servers.
+    pub(crate) users: &'a [&'a str],
+    /// Where the hub keeps its own [default: in the field's folder].
+    pub(crate) data: Option<&'a Path>,
+    /// How many agents.
+    pub(crate) agents: usize,
+    /// The rules that are evaluated [default: the built-in ones].
+    pub(crate) rules: Option<&'a str>,
+}
 
 pub(crate) struct Field {
     pub(crate) sink: Sink,
     pub(crate) address: SocketAddr,
+    /// Where each agent listens.
+    pub(crate) agents: Vec<SocketAddr>,
     binary: PathBuf,
     folder: TempDir,
     hub: Option<Running>,
-    agent: Option<Running>,
+    running: Vec<Option<Running>>,
     page: Option<Page>,
 }
 
+/// The name of an agent, from 1 on.
+pub(crate) fn name(number: usize) -> String {
+    format!("real-{number}")
+}
+
 impl Field {
-    /// Starts all, with these users who are told of all servers. `data` is where the hub keeps its
-    /// own.
+    /// A hub and one agent, with these users who are told of all servers.
     pub(crate) fn start(
         binary: &Path,
         users: &[&str],
         data: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        Self::with(binary, &Plan { users, data, agents: 1, rules: None })
+    }
+
+    pub(crate) fn with(binary: &Path, plan: &Plan<'_>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let sink = Sink::start();
-        let (address, agent) = (free(), free());
+        let address = free();
+        let agents: Vec<SocketAddr> = (0..plan.agents).map(|_| free()).collect();
         let program = Program::new(binary).arg("passwd").input(format!("{PASSWORD}\n"));
         let (ended, hash, words) = program.run(PATIENCE);
         ensure!(ended.success(), "`watchfire passwd` failed: {words}");
         let hash = hash.trim();
-        let data = data.map_or_else(|| folder.path().join("hub"), Path::to_owned);
-        let mut config = format!(
-            "listen = \"{address}\"\ndata = \"{}\"\n\n\
-             [mail]\nfrom = \"hub@example.org\"\nsmtp = \"{}\"\n\n\
-             [[server]]\nname = \"{SERVER}\"\naddress = \"{agent}\"\n\
-             login = {{ user = \"hub\", password = \"{PASSWORD}\" }}\n",
-            data.display(),
-            sink.url()
-        );
-        for user in users {
-            let _ = write!(
-                config,
-                "\n[[user]]\nname = \"{user}\"\nservers = [\"*\"]\n\
-                 channels = [\"mailto:{user}@example.org\"]\npassword_hash = \"{hash}\"\n"
-            );
+        let hub = hub_config(plan, address, &agents, folder.path(), &sink, hash);
+        std::fs::write(folder.path().join("hub.toml"), hub)?;
+        if let Some(rules) = plan.rules {
+            std::fs::write(folder.path().join("rules.yml"), rules)?;
         }
-        std::fs::write(folder.path().join("hub.toml"), config)?;
-        let own = format!(
-            "name = \"{SERVER}\"\nlisten = \"{agent}\"\ndata = \"agent\"\n\n\
-             [[user]]\nname = \"hub\"\npassword_hash = \"{hash}\"\n"
-        );
-        std::fs::write(folder.path().join("agent.toml"), own)?;
+        for (listen, number) in agents.iter().zip(1..) {
+            let own = format!(
+                "name = \"{}\"\nlisten = \"{listen}\"\ndata = \"agent-{number}\"\n\n\
+                 [metrics]\nopen_on_loopback = true\n\n\
+                 [[user]]\nname = \"hub\"\npassword_hash = \"{hash}\"\n",
+                name(number)
+            );
+            std::fs::write(folder.path().join(format!("agent-{number}.toml")), own)?;
+        }
         let binary = binary.to_owned();
-        let mut field = Self { sink, address, binary, folder, hub: None, agent: None, page: None };
-        field.start_agent();
-        field.start_hub(users.first().context("nobody is told")?)?;
-        field.wait_until_up(1)?;
+        let running = agents.iter().map(|_| None).collect();
+        let mut field =
+            Self { sink, address, agents, binary, folder, hub: None, running, page: None };
+        (1..=plan.agents).for_each(|number| field.start_agent_number(number));
+        field.start_hub(plan.users.first().context("nobody is told")?)?;
+        field.wait_until_up(plan.agents)?;
         Ok(field)
     }
 
@@ -80,16 +97,28 @@ impl Field {
     }
 
     pub(crate) fn start_agent(&mut self) {
-        self.agent = Some(self.run("agent"));
+        self.start_agent_number(1);
+    }
+
+    pub(crate) fn start_agent_number(&mut self, number: usize) {
+        let agent = self.run("agent", &format!("agent-{number}"));
+        if let Some(place) = self.running.get_mut(number - 1) {
+            *place = Some(agent);
+        }
     }
 
     /// Kills the agent; the moment at which it was.
     pub(crate) fn kill_agent(&mut self) -> Duration {
-        self.agent.take().map(|agent| agent.kill()).unwrap_or_default()
+        self.kill_agent_number(1)
+    }
+
+    pub(crate) fn kill_agent_number(&mut self, number: usize) -> Duration {
+        let agent = self.running.get_mut(number - 1).and_then(Option::take);
+        agent.map(|agent| agent.kill()).unwrap_or_default()
     }
 
     pub(crate) fn start_hub(&mut self, user: &str) -> anyhow::Result<()> {
-        self.hub = Some(self.run("hub"));
+        self.hub = Some(self.run("hub", "hub"));
         self.page = Some(Page::log_in(self.address, user, PASSWORD)?);
         Ok(())
     }
@@ -118,13 +147,45 @@ impl Field {
         until(what, || Ok(fit(&self.page()?.incidents()?)))
     }
 
-    fn run(&self, role: &str) -> Running {
-        let config = self.folder.path().join(format!("{role}.toml"));
-        let program = Program::new(&self.binary).args([role, "--config"]).arg(config).called(role);
+    fn run(&self, role: &str, file: &str) -> Running {
+        let config = self.folder.path().join(format!("{file}.toml"));
+        let program = Program::new(&self.binary).args([role, "--config"]).arg(config).called(file);
         let running = program.env("WATCHFIRE_LOG", "error").start();
         running.wait_for_line("http://", PATIENCE);
         running
     }
+}
+
+fn hub_config(
+    plan: &Plan<'_>,
+    address: SocketAddr,
+    agents: &[SocketAddr],
+    folder: &Path,
+    sink: &Sink,
+    hash: &str,
+) -> String {
+    let data = plan.data.map_or_else(|| folder.join("hub"), Path::to_owned);
+    let mut config = format!("listen = \"{address}\"\ndata = \"{}\"\n", data.display());
+    if plan.rules.is_some() {
+        config.push_str("rules = [\"rules.yml\"]\nbuiltin_rules = false\n");
+    }
+    let _ = write!(config, "\n[mail]\nfrom = \"hub@example.org\"\nsmtp = \"{}\"\n", sink.url());
+    for (agent, number) in agents.iter().zip(1..) {
+        let _ = write!(
+            config,
+            "\n[[server]]\nname = \"{}\"\naddress = \"{agent}\"\n\
+             login = {{ user = \"hub\", password = \"{PASSWORD}\" }}\n",
+            name(number)
+        );
+    }
+    for user in plan.users {
+        let _ = write!(
+            config,
+            "\n[[user]]\nname = \"{user}\"\nservers = [\"*\"]\n\
+             channels = [\"mailto:{user}@example.org\"]\npassword_hash = \"{hash}\"\n"
+        );
+    }
+    config
 }
 
 pub(crate) fn until(what: &str, holds: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
@@ -136,6 +197,6 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> anyhow::Result<bool>) -> any
     Ok(())
 }
 
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], ports::free()))
 }

@@ -2,11 +2,15 @@
 //! a mail server, a kill of the hub or a full disk does to a delivery. The real binary, real
 //! processes and real SMTP. See `bench/README.md`.
 
+mod again;
 mod faults;
 mod field;
 mod page;
+mod peers;
 mod room;
+mod rule;
 mod storm;
+mod times;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +31,13 @@ struct Arguments {
     /// How often the hub is killed, in all
     #[arg(long, default_value_t = 60, value_name = "N")]
     kills: usize,
-    /// Only this part: storm or faults
+    /// How many servers fail twice, beside Alertmanager
+    #[arg(long, default_value_t = 12, value_name = "N")]
+    twice: usize,
+    /// How many rules begin to fire, one after the other, beside Prometheus and Alertmanager
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    rules: usize,
+    /// Only this part: storm, again, rule or faults
     #[arg(long, value_name = "PART")]
     only: Option<String>,
     /// The watchfire binary [default: the one beside this program]
@@ -46,12 +56,26 @@ fn main() -> anyhow::Result<ExitCode> {
         "there is no {}; build it: cargo build --release --package watchfire",
         binary.display()
     );
+    let parts = ["storm", "again", "rule", "faults"];
+    if let Some(only) = &arguments.only {
+        ensure!(parts.contains(&only.as_str()), "there is no part {only}: {}", parts.join(", "));
+    }
     let is_wanted = |part: &str| arguments.only.as_deref().is_none_or(|only| only == part);
     let mut is_exact = true;
     if is_wanted("storm") {
         let storm = storm::measure(&binary, arguments.servers)?;
         is_exact &= storm.is_exact();
         println!("{}\n\n{}", figures::machine(), storm.markdown());
+    }
+    if is_wanted("again") {
+        let again = again::measure(&binary, arguments.twice)?;
+        is_exact &= again.is_exact();
+        println!("{}\n\n{}", figures::machine(), again.markdown());
+    }
+    if is_wanted("rule") {
+        let rule = rule::measure(&binary, arguments.rules)?;
+        is_exact &= rule.is_exact();
+        println!("{}\n\n{}", figures::machine(), rule.markdown());
     }
     if is_wanted("faults") {
         let rows = faults::measure(&binary, arguments.trials, arguments.kills)?;

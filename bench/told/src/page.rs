@@ -44,6 +44,11 @@ impl Page {
         rows.iter().rev().map(|row| self.read(&format!("/api/incidents/{}", row.id))).collect()
     }
 
+    /// What fires, as Prometheus' API tells it.
+    pub(crate) fn alerts(&self) -> anyhow::Result<serde_json::Value> {
+        self.read("/api/v1/alerts")
+    }
+
     fn read<T: for<'a> serde::Deserialize<'a>>(&self, path: &str) -> anyhow::Result<T> {
         let answer = Ask::get(path).header("Cookie", &self.cookie).send(self.hub, PATIENCE)?;
         ensure!(answer.status == 200, "{path} was answered {}", answer.status);

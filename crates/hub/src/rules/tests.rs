@@ -222,14 +222,12 @@ impl Rig {
         self.source.lock().expect("nobody panicked").push(sample);
     }
 
-    /// The group of that name in `rules.yml`.
+    /// The group of that name, of `rules.yml` before those of other files.
     fn group(&self, name: &str) -> Arc<Watched> {
-        let groups = self.board.groups();
-        let found = groups.into_iter().find(|watched| {
-            let group = watched.group();
-            group.name == name && *group.file == *"rules.yml"
-        });
-        found.expect("there is such a group")
+        let mut groups = self.board.groups();
+        groups.retain(|watched| watched.group().name == name);
+        groups.sort_by_key(|watched| *watched.group().file != *"rules.yml");
+        groups.into_iter().next().expect("there is such a group")
     }
 
     /// Goes to the next turn of a group of `rules.yml`, and waits until it is over.
