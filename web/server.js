@@ -68,7 +68,9 @@ function overQuota(server) {
 
 function kernel(events = []) {
   if (events.length === 0) return null;
-  return card('The kernel told', true, grid('What the kernel told, newest first', ['When', 'What', 'Its words'], [...events].reverse().map((event) => [
+  const isUnit = (event) => event.kind === 'unit_failed';
+  const who = events.every(isUnit) ? 'Units that failed' : events.some(isUnit) ? 'The kernel told, and units that failed' : 'The kernel told';
+  return card(who, true, grid(`${who}, newest first`, ['When', 'What', 'Its words'], [...events].reverse().map((event) => [
     moment(event.at_unix_ms), data(event.kind), data(event.text),
   ])));
 }

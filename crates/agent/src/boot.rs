@@ -1,6 +1,6 @@
 //! What the agent remembers from one start to the next: which boot it saw last
 //! and when, so that it can say why the machine was started anew, and how far
-//! it read the kernel's log, so that nothing is told twice.
+//! it read the kernel's log and which failed units it told of, so that nothing is told twice.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -8,11 +8,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use watchfire_collect::{LastBoot, RebootReason, Root, ThisBoot, reboot_reason};
+use watchfire_collect::{FailedUnit, LastBoot, RebootReason, Root, ThisBoot, reboot_reason};
 
 const FILE: &str = "last-boot.json";
 /// A file that is larger is not ours.
-const MAX_FILE_BYTES: u64 = 4096;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+/// Of so many failed units it is remembered that they were told.
+const MAX_FAILED_UNITS: usize = 128;
 /// An agent that ended in good order longer than this before the next boot did
 /// not end because the machine did, in milliseconds.
 const SHUTDOWN_TIME_MS: i64 = 10 * 60 * 1000;
@@ -27,6 +29,8 @@ pub(crate) struct Boot {
     pub(crate) panic: Option<String>,
     /// Where to go on in the kernel's log, when this boot was seen before.
     pub(crate) log_position: Option<u64>,
+    /// The failures of units that were told in this boot and went on.
+    pub(crate) failed_units: Vec<FailedUnit>,
     id: String,
 }
 
@@ -38,6 +42,9 @@ pub(crate) struct Memory {
     /// The agent ended in good order.
     goodbye: bool,
     log_position: Option<u64>,
+    /// The failures of units that were told and go on: the unit, and since when.
+    #[serde(default)]
+    failed_units: Vec<(String, Option<u64>)>,
     /// Why that boot began, by its name.
     reason: String,
 }
@@ -58,6 +65,9 @@ impl Boot {
         if boot.reason == RebootReason::SameBoot {
             boot.reason = reason_of(&memory.reason);
             boot.log_position = memory.log_position;
+            let told = memory.failed_units.into_iter();
+            boot.failed_units =
+                told.map(|(name, since_us)| FailedUnit { name, since_us }).collect();
         }
         if boot.reason == RebootReason::KernelPanic {
             boot.panic = this.panic.map(|panic| panic.line);
@@ -66,7 +76,13 @@ impl Boot {
     }
 
     fn unknown(id: String) -> Self {
-        Self { reason: RebootReason::Unknown, panic: None, log_position: None, id }
+        Self {
+            reason: RebootReason::Unknown,
+            panic: None,
+            log_position: None,
+            failed_units: Vec::new(),
+            id,
+        }
     }
 
     /// Why the machine was started anew, with the kernel's last words where it
@@ -79,13 +95,20 @@ impl Boot {
         }
     }
 
-    /// What to remember at `unix_ms`.
-    pub(crate) fn memory(&self, unix_ms: i64, log_position: Option<u64>) -> Memory {
+    /// What to remember at `unix_ms`, with the failures of units that were told and go on.
+    pub(crate) fn memory(
+        &self,
+        unix_ms: i64,
+        log_position: Option<u64>,
+        failed_units: &[FailedUnit],
+    ) -> Memory {
+        let failed_units = failed_units.iter().take(MAX_FAILED_UNITS);
         Memory {
             boot_id: self.id.clone(),
             last_seen_ms: unix_ms,
             goodbye: false,
             log_position: log_position.or(self.log_position),
+            failed_units: failed_units.map(|unit| (unit.name.clone(), unit.since_us)).collect(),
             reason: self.reason.name().to_owned(),
         }
     }
@@ -154,6 +177,7 @@ mod tests {
             last_seen_ms: HOUR_MS,
             goodbye,
             log_position: Some(7),
+            failed_units: vec![("a.service".to_owned(), Some(5)), ("b.mount".to_owned(), None)],
             reason: "watchdog".to_owned(),
         }
     }
@@ -174,9 +198,11 @@ mod tests {
     fn within_a_boot_its_reason_and_the_place_in_the_log_are_kept() {
         let boot = Boot::new(this("one", 0), Some(memory(true)));
         assert_eq!((boot.reason, boot.log_position), (RebootReason::Watchdog, Some(7)));
-        assert_eq!(boot.memory(5, None).log_position, Some(7));
+        let kept = boot.memory(5, None, &boot.failed_units);
+        assert_eq!((kept.log_position, &kept.failed_units), (Some(7), &memory(true).failed_units));
         let next = Boot::new(this("two", HOUR_MS), Some(memory(false)));
         assert_eq!(next.log_position, None, "another boot has another log");
+        assert_eq!(next.failed_units, [], "and what fails in it is told");
     }
 
     #[test]

@@ -52,7 +52,7 @@ mod source;
 mod text;
 mod users;
 
-pub use collectors::{CONTAINERS_PATH, SYSTEMD_PATH, container_table, systemd_table};
+pub use collectors::{CONTAINERS_PATH, FailedUnit, SYSTEMD_PATH, container_table, systemd_table};
 pub use collectors::{MAX_DEVICES, TIMEX_PATH};
 pub use container::{ContainerRef, identify as identify_container};
 pub use ending::machine_is_ending;

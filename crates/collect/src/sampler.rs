@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use watchfire_model::{Metric, Moment, Schema, Tick};
 
-use crate::collectors::{self, Collector, Outcome, Pace, Reading};
+use crate::collectors::{self, Collector, FailedUnit, Outcome, Pace, Reading};
 use crate::series::{Family, Ledger};
 use crate::{Fault, Root};
 
@@ -131,6 +131,18 @@ impl TickSampler {
     /// A unit that was seen to have failed and was not given by an earlier call.
     pub fn failed_unit(&mut self) -> Option<String> {
         self.runs.iter_mut().find_map(|run| run.collector.failed_unit())
+    }
+
+    /// The failures of units that were given and go on, by name: what to
+    /// [resume](TickSampler::resume_failures) with after a start of the agent.
+    #[must_use]
+    pub fn told_failures(&self) -> Vec<FailedUnit> {
+        self.runs.iter().flat_map(|run| run.collector.told_failures()).collect()
+    }
+
+    /// Takes these failures as given: an earlier run of the agent did.
+    pub fn resume_failures(&mut self, told: &[FailedUnit]) {
+        self.runs.iter_mut().for_each(|run| run.collector.resume_failures(told));
     }
 
     /// The tick of the last call of [`TickSampler::sample`].

@@ -39,11 +39,13 @@ pub enum NotificationKind {
     ChannelDead,
     /// The hub tries a channel of its own accord.
     SelfTest,
+    /// Somebody else made a silence that mutes much, or for long.
+    Silenced,
 }
 
 impl NotificationKind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [NotificationKind; 15] = [
+    pub const ALL: [NotificationKind; 16] = [
         Self::Down,
         Self::Changed,
         Self::Recovered,
@@ -59,6 +61,7 @@ impl NotificationKind {
         Self::Escalated,
         Self::ChannelDead,
         Self::SelfTest,
+        Self::Silenced,
     ];
 
     /// The word used in JSON and in the database.
@@ -80,6 +83,7 @@ impl NotificationKind {
             Self::Escalated => "escalated",
             Self::ChannelDead => "channel_dead",
             Self::SelfTest => "self_test",
+            Self::Silenced => "silenced",
         }
     }
 }

@@ -46,6 +46,7 @@ mod history;
 mod incidents;
 mod lanes;
 mod leaving;
+mod members;
 mod migrations;
 mod outbox;
 mod prune;

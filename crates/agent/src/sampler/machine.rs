@@ -102,11 +102,13 @@ impl Machine {
         let generation = u64::try_from(clock.now().unix_ms).unwrap_or(1).max(1);
         let stopwatch = clock.clone();
         let stopwatch = Box::new(move || stopwatch.now().monotonic);
+        let mut sampler =
+            TickSampler::new(root.clone(), &config.without, stopwatch).with_generation(generation);
+        sampler.resume_failures(&boot.failed_units);
         Self {
             clock: clock.clone(),
             root: root.clone(),
-            sampler: TickSampler::new(root.clone(), &config.without, stopwatch)
-                .with_generation(generation),
+            sampler,
             view: StatusView::new(),
             events,
             boot: boot.clone(),
@@ -130,10 +132,11 @@ impl Machine {
         shared.measure(&clock, || {
             let now = clock.now();
             self.ease(late, now.monotonic);
-            let (mut events, memory) = self.hear(now);
+            let mut events = self.hear(now);
             self.tell_own();
             self.sampler.sample(now);
             events.extend(self.failed_unit(now));
+            let memory = self.memory(now, !events.is_empty());
             let (schema, tick) = (self.sampler.schema(), self.sampler.tick());
             let status = self.view.read(schema, tick);
             let snapshot = self.snapshot();
@@ -164,21 +167,28 @@ impl Machine {
         self.put_back = events;
     }
 
-    /// What the kernel told since the last reading, and what to remember.
-    fn hear(&mut self, now: Moment) -> (Vec<Event>, Option<Memory>) {
+    /// What the kernel told since the last reading.
+    fn hear(&mut self, now: Moment) -> Vec<Event> {
         let mut events = std::mem::take(&mut self.put_back);
         let heard = self.events.drain(now);
         events.extend_from_slice(heard);
         for event in heard {
             tracing::info!(kind = event.kind.name(), text = ?event.text, "the kernel says");
         }
+        events
+    }
+
+    /// What to remember: with everything that is told, and now and then.
+    fn memory(&mut self, now: Moment, is_told: bool) -> Option<Memory> {
         let rested = |last: Moment| now.since(last) >= REMEMBER_EVERY;
-        let due = !events.is_empty() || self.remembered.is_none_or(rested);
-        if due {
-            self.remembered = Some(now);
+        if !is_told && !self.remembered.is_none_or(rested) {
+            return None;
         }
+        self.remembered = Some(now);
         let position = self.events.position();
-        (events, due.then(|| self.boot.memory(now.unix_ms, position)))
+        // Until the first reading what an earlier run told is what is known.
+        let told = self.sampler.told_failures();
+        Some(self.boot.memory(now.unix_ms, position, &told))
     }
 
     /// A unit that failed, one a second: its last lines are read from the journal's files.

@@ -66,7 +66,7 @@ pub use containers::{CONTAINERS_PATH, container_table};
 pub(crate) use filesystems::asked_mount_points;
 pub(crate) use mounts::without_secrets as mounts_without_secrets;
 pub(crate) use systemd::is_stopping as systemd_is_stopping;
-pub use systemd::{SYSTEMD_PATH, systemd_table};
+pub use systemd::{FailedUnit, SYSTEMD_PATH, systemd_table};
 pub use timex::TIMEX_PATH;
 pub(crate) use timex::live_text as timex_text;
 
@@ -147,6 +147,14 @@ pub(crate) trait Collector: std::fmt::Debug + Send {
     fn failed_unit(&mut self) -> Option<String> {
         None
     }
+
+    /// The failures that it gave and that go on.
+    fn told_failures(&self) -> Vec<FailedUnit> {
+        Vec::new()
+    }
+
+    /// Takes these failures as given.
+    fn resume_failures(&mut self, _told: &[FailedUnit]) {}
 
     /// Gives its series to `reading`, in the same order each time as far as
     /// that is possible. An error ends its work; what it gave before stays, and

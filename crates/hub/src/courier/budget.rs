@@ -144,7 +144,8 @@ impl Spent {
     }
 }
 
-/// True for the first word about a trouble, which may use what is kept back.
+/// True for the first word about a trouble, which may use what is kept back. That others made a
+/// silence may not: whoever makes many must not eat up what is left for troubles.
 fn begins(kind: NotificationKind) -> bool {
     matches!(
         kind,
@@ -191,7 +192,8 @@ mod tests {
     fn a_flood_is_held_and_a_new_trouble_comes_through() {
         let spent = Spent::new(Budget { texts: 30, others: 600 });
         assert_eq!(count(&spent, NotificationKind::Flapping, 0..600), 24);
-        assert_eq!(count(&spent, NotificationKind::Down, 600..700), 6);
+        assert_eq!(count(&spent, NotificationKind::Silenced, 600..610), 0);
+        assert_eq!(count(&spent, NotificationKind::Down, 610..700), 6);
         // A mailbox has a budget of its own, and the terminal none.
         let mail = Channel::new("mailto:ada@example.org");
         assert!(spent.take(&mail, NotificationKind::Flapping, at(700)).is_ok());

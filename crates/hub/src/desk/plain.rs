@@ -33,9 +33,13 @@ pub(super) fn group<'a>(
         NotificationKind::CutOff => "HUB CUT OFF",
         NotificationKind::HubBack => "HUB BACK",
         NotificationKind::Corrected => "CORRECTED",
+        NotificationKind::Firing => "FIRING",
+        NotificationKind::Resolved => "RESOLVED",
+        NotificationKind::Escalated => "STILL OPEN",
         _ => "DOWN",
     };
-    lines(&format!("[{what}] {} servers", names.len()), &names, link)
+    let servers = if names.len() == 1 { "server" } else { "servers" };
+    lines(&format!("[{what}] {} {servers}", names.len()), &names, link)
 }
 
 /// A subject, with more lines and a link.

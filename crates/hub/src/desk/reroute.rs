@@ -1,19 +1,30 @@
 //! Letters that wait in the outbox since the last run of the hub, looked at anew: meanwhile a user
 //! may have gone, lost a server, mended an address or slept in.
+//!
+//! A letter about several servers of which its user may know some still is told, in plain words
+//! that name those alone.
 
+use watchfire_alert::Recipient;
 use watchfire_model::{
-    IncidentKind, Labels, Notification, NotificationId, NotificationState, Severity,
+    Content, Incident, IncidentKind, Labels, Moment, Notification, NotificationId,
+    NotificationState, Severity,
 };
 use watchfire_store::{Batch, StoreError};
 
 use super::book::Route;
 use super::letters::Letters;
 use super::routes::{again, of_hub, severity};
-use super::{Desk, without};
+use super::{Desk, plain, without};
 use crate::courier::owed::is_copy;
 
 /// Letters that are looked at in one transaction.
 const PAGE: usize = 500;
+
+/// Where a letter goes now, and its words where it must not have those that it had.
+struct Anew {
+    route: Route,
+    words: Option<Content>,
+}
 
 impl Desk {
     /// Takes back what its user may not know any more, and sends the rest where its user is
@@ -38,13 +49,21 @@ impl Desk {
                 tracing::info!(letter = letter.id.0, "a letter is taken back: not its user's now");
                 batch.set_state(letter.id, NotificationState::Merged)
             }
-            Some(now)
-                if (&now.channels, now.not_before_ms)
-                    == (&letter.channels, letter.not_before_ms) =>
-            {
-                Ok(())
+            Some(Anew { route, words }) => {
+                if let Some(words) = words {
+                    tracing::info!(
+                        letter = letter.id.0,
+                        "a letter names those servers alone \
+                        that are its user's now"
+                    );
+                    batch.reword(letter.id, &words)?;
+                }
+                let was = (&letter.channels, letter.not_before_ms);
+                if (&route.channels, route.not_before_ms) == was {
+                    return Ok(());
+                }
+                batch.reroute(letter.id, &route.channels, route.not_before_ms)
             }
-            Some(now) => batch.reroute(letter.id, &now.channels, now.not_before_ms),
         }
     }
 }
@@ -55,7 +74,7 @@ impl Letters {
         &self,
         batch: &Batch<'_>,
         letter: &Notification,
-    ) -> Result<Option<Route>, StoreError> {
+    ) -> Result<Option<Anew>, StoreError> {
         let Some(user) = self.recipient(&letter.user) else { return Ok(None) };
         if is_copy(letter) && !letter.channels.iter().any(|channel| user.uses(channel)) {
             // Whoever else there is has it already.
@@ -63,23 +82,14 @@ impl Letters {
         }
         let now = self.fleet.now();
         let Some(id) = letter.incident else {
-            // Of several servers, or of the hub: only what could wait was ever put off.
-            let severity = letter.not_before_ms.map_or(Severity::Critical, |_| Severity::Warning);
-            let found = || of_hub(user, now);
-            return Ok(again(user, &Labels::new(), severity, letter, now).or_else(found));
+            return self.of_several(batch, letter, user, now);
         };
+        let as_it_is = |route| Anew { route, words: None };
         let incident = match without(batch.incident(id), "an incident is unreadable")?.flatten() {
             Some(incident) => incident,
-            None => return Ok(Some(Route::of(letter, Severity::Critical))),
+            None => return Ok(Some(as_it_is(Route::of(letter, Severity::Critical)))),
         };
-        let labels = match incident.labels {
-            // Of alerts that are about no server.
-            Some(labels) => labels,
-            None => match self.fleet.index(&incident.server) {
-                Some(index) => self.fleet.config(index).server.labels.clone(),
-                None => return Ok(None),
-            },
-        };
+        let Some(labels) = self.labels_of(&incident) else { return Ok(None) };
         if !user.scope.holds(&labels) {
             return Ok(None);
         }
@@ -90,6 +100,48 @@ impl Letters {
             IncidentKind::Alerts => incident.severity,
         };
         let found = || of_hub(user, now);
-        Ok(again(user, &labels, severity, letter, now).or_else(found))
+        Ok(again(user, &labels, severity, letter, now).or_else(found).map(as_it_is))
+    }
+
+    /// The same of a letter about several servers, or about the hub.
+    fn of_several(
+        &self,
+        batch: &Batch<'_>,
+        letter: &Notification,
+        user: &Recipient,
+        now: Moment,
+    ) -> Result<Option<Anew>, StoreError> {
+        let told = batch.told_in(letter.id)?;
+        let mut theirs = Vec::new();
+        for id in &told {
+            // Of one that cannot be read nobody knows whose it is.
+            let incident = without(batch.incident(*id), "an incident is unreadable")?.flatten();
+            theirs.extend(
+                incident.filter(|one| {
+                    self.labels_of(one).is_some_and(|labels| user.scope.holds(&labels))
+                }),
+            );
+        }
+        if theirs.is_empty() && !told.is_empty() {
+            return Ok(None);
+        }
+        let words = (theirs.len() < told.len()).then(|| {
+            let names = theirs.iter().map(|incident| incident.server.as_str());
+            plain::group(letter.kind, names, &format!("{}/#/incidents", self.public_url))
+        });
+        // Only what could wait was ever put off.
+        let severity = letter.not_before_ms.map_or(Severity::Critical, |_| Severity::Warning);
+        let route = again(user, &Labels::new(), severity, letter, now);
+        let route = route.or_else(|| of_hub(user, now));
+        Ok(route.map(|route| Anew { route, words }))
+    }
+
+    /// The labels by which an incident is somebody's; `None` when its server is watched no more.
+    fn labels_of(&self, incident: &Incident) -> Option<Labels> {
+        // Of alerts that are about no server.
+        incident.labels.clone().or_else(|| {
+            let index = self.fleet.index(&incident.server)?;
+            Some(self.fleet.config(index).server.labels.clone())
+        })
     }
 }

@@ -241,6 +241,8 @@ async fn the_other_administrators_hear_of_a_silence_that_mutes_much() {
     let letters = told();
     let users: Vec<&str> = letters.iter().map(|one| one.user.as_str()).collect();
     assert_eq!(users, ["ada", "ann"], "not its author");
+    let kind = watchfire_model::NotificationKind::Silenced;
+    assert!(letters.iter().all(|one| one.kind == kind), "no report, and nothing that wakes");
     let until = "[SILENCE] root mutes half of the fleet or more until 2023-11-15 00:13:20 UTC";
     assert_eq!(letters[0].content.subject, until);
     assert!(letters[0].content.text.contains("team=\"b\""), "{}", letters[0].content.text);

@@ -144,7 +144,7 @@ impl Watchers {
         lines.push("What it mutes is told to nobody while it lasts.".to_owned());
         let subject = format!("[SILENCE] {} mutes {much} until {until}", made.author);
         let link = format!("{}/#/silences", self.public_url);
-        let kind = NotificationKind::Report;
+        let kind = NotificationKind::Silenced;
         let place = format!("silence-{}-{}", made.id, made.updated_unix_ms);
         Some(NewNotification {
             incident: None,

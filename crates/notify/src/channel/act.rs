@@ -18,7 +18,9 @@ pub(crate) enum Act {
 impl Act {
     pub(crate) fn of(message: &Outgoing<'_>) -> Self {
         match message.kind {
-            NotificationKind::Report | NotificationKind::SelfTest => Self::Tell,
+            NotificationKind::Report | NotificationKind::SelfTest | NotificationKind::Silenced => {
+                Self::Tell
+            }
             // One of many servers came back, or one of many alerts is over: the others may go on.
             NotificationKind::Recovered | NotificationKind::Resolved if !message.is_over => {
                 Self::Tell
@@ -93,6 +95,7 @@ mod tests {
             (NotificationKind::Changed, Act::Open),
             (NotificationKind::Recovered, Act::Close),
             (NotificationKind::Report, Act::Tell),
+            (NotificationKind::Silenced, Act::Tell),
         ] {
             assert_eq!(act(kind, &[down, "changed.8.ada@hub"], true), (what, down.to_owned()));
         }

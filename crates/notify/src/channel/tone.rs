@@ -21,7 +21,7 @@ impl Tone {
             | Kind::Firing
             | Kind::Escalated
             | Kind::ChannelDead => Self::Failure,
-            Kind::Changed | Kind::Flapping | Kind::Corrected => Self::Warning,
+            Kind::Changed | Kind::Flapping | Kind::Corrected | Kind::Silenced => Self::Warning,
             Kind::Recovered | Kind::HubBack | Kind::DiskRoom | Kind::Resolved => Self::Success,
             Kind::Report | Kind::SelfTest => Self::Info,
         }

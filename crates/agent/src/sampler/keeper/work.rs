@@ -84,7 +84,10 @@ impl Inner {
     }
 
     pub(super) fn close(&mut self, boot: &Boot, now: Moment) {
-        let last = self.memory.take().unwrap_or_else(|| boot.memory(now.unix_ms, None));
+        let last = self
+            .memory
+            .take()
+            .unwrap_or_else(|| boot.memory(now.unix_ms, None, &boot.failed_units));
         self.remember(&last.with_goodbye(now.unix_ms));
         if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.close(now)) {
             tracing::warn!(%error, "the recorder could not end well; it mends itself at the next start");

@@ -12,6 +12,7 @@ const MAX_CALLS: usize = 64;
 
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
@@ -117,6 +118,24 @@ pub(super) fn read_details(bus: &mut Bus<'_>, units: &mut [(&str, &mut Unit)]) -
     bus.ask(&questions, |number, answer| {
         let (name, unit) = &mut units[of[number]];
         take_detail(name, unit, answer)
+    })
+}
+
+/// Asks since when `failed` units are as they are, those first of which it is not known, and at
+/// most [`MAX_CALLS`] of them: a unit may have failed again since the last reading.
+pub(super) fn read_failures(bus: &mut Bus<'_>, failed: &mut [(&str, &mut Unit)]) -> io::Result<()> {
+    let mut of: Vec<usize> =
+        (0..failed.len()).filter(|&at| is_object_path(&failed[at].1.path)).collect();
+    of.sort_by_key(|&at| failed[at].1.details.failed_at.is_some());
+    of.truncate(MAX_CALLS);
+    let paths: Vec<String> = of.iter().map(|&at| failed[at].1.path.clone()).collect();
+    let questions: Vec<Call<'_>> =
+        paths.iter().map(|path| property(path, &[UNIT, "StateChangeTimestamp"])).collect();
+    bus.ask(&questions, |number, answer| {
+        let Ok((signature, mut body)) = answer else { return Ok(()) };
+        variant(signature, &mut body, "t")?;
+        failed[of[number]].1.details.failed_at = Some(body.u64()?).filter(|&at| at > 0);
+        Ok(())
     })
 }
 

@@ -1,6 +1,7 @@
 //! Units of systemd, asked over D-Bus.
 
 mod bus;
+mod failures;
 mod manager;
 mod message;
 mod recorded;
@@ -8,12 +9,12 @@ mod recorded;
 mod tests;
 mod units;
 
-use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
 use self::bus::Bus;
-use self::manager::{Manager, read_details, read_state, read_types, read_units};
+use self::failures::Failures;
+use self::manager::{Manager, read_details, read_failures, read_state, read_types, read_units};
 use self::units::{STATES, Units};
 use super::local_socket::{Deadline, WITHIN};
 use super::{Collector, Outcome, Pace, Reading};
@@ -23,6 +24,7 @@ use crate::source::Source;
 use crate::text::fraction;
 use crate::{CollectError, Root};
 
+pub use self::failures::FailedUnit;
 pub use self::recorded::SYSTEMD_PATH;
 pub use self::recorded::systemd_table;
 
@@ -80,10 +82,7 @@ pub(super) struct SystemdCollector {
     recorded: Source,
     manager: Manager,
     units: Units,
-    /// The units that were seen to have failed at the last reading.
-    failed: BTreeSet<String>,
-    /// Those among them that nobody has asked for yet.
-    newly_failed: VecDeque<String>,
+    failures: Failures,
 }
 
 impl SystemdCollector {
@@ -92,8 +91,7 @@ impl SystemdCollector {
             recorded: Source::new(SYSTEMD_PATH),
             manager: Manager::default(),
             units: Units::default(),
-            failed: BTreeSet::new(),
-            newly_failed: VecDeque::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -114,22 +112,15 @@ impl SystemdCollector {
     ) -> Result<(), CollectError> {
         let unreadable = |error| CollectError::unreadable(path, error);
         read_units(bus, &mut self.manager, &mut self.units).map_err(unreadable)?;
-        if let Err(error) = read_types(bus, &mut self.units.untyped()) {
+        if let Err(error) = read_types(bus, &mut self.units.untyped())
+            .and_then(|()| read_failures(bus, &mut self.units.failed()))
+        {
             reading.note(&unreadable(error));
         } else if let Err(error) = read_details(bus, &mut self.units.due()) {
             self.units.ask_again();
             reading.note(&unreadable(error));
         }
         Ok(())
-    }
-
-    /// At the first reading all are new: what fails while the machine starts is often seen then.
-    fn note_failed(&mut self) {
-        let failed = self.units.told().filter(|(_, unit)| unit.active == "failed");
-        let failed: BTreeSet<String> = failed.map(|(name, _)| name.to_owned()).collect();
-        self.newly_failed.retain(|name| failed.contains(name));
-        self.newly_failed.extend(failed.difference(&self.failed).cloned());
-        self.failed = failed;
     }
 
     fn put(&self, reading: &mut Reading<'_>) {
@@ -181,7 +172,15 @@ impl Collector for SystemdCollector {
     }
 
     fn failed_unit(&mut self) -> Option<String> {
-        self.newly_failed.pop_front()
+        self.failures.next()
+    }
+
+    fn told_failures(&self) -> Vec<FailedUnit> {
+        self.failures.told()
+    }
+
+    fn resume_failures(&mut self, told: &[FailedUnit]) {
+        self.failures.resume(told);
     }
 
     fn collect(&mut self, reading: &mut Reading<'_>) -> Result<Outcome, CollectError> {
@@ -196,7 +195,9 @@ impl Collector for SystemdCollector {
             };
             recorded::read(table, &mut self.manager, &mut self.units);
         }
-        self.note_failed();
+        let failed = self.units.failed().into_iter();
+        self.failures
+            .note(failed.map(|(name, unit)| (name.to_owned(), unit.details.failed_at)).collect());
         self.put(reading);
         Ok(Outcome::Read)
     }

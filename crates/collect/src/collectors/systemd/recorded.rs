@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::bus::Bus;
-use super::manager::{Manager, read_details, read_types, read_units};
+use super::manager::{Manager, read_details, read_failures, read_types, read_units};
 use super::units::{Details, Listed, STATES, Units};
 use super::{BOOTED, Deadline, WITHIN};
 use crate::text::{escape, lines, number, printable, unescape};
@@ -14,8 +14,8 @@ use crate::{CollectError, Root};
 /// Lines of fields between tabs, white space and backslashes in them as octal
 /// escapes as in `mountinfo`: `version` and the version; `state` and the state
 /// of the system; for each unit `unit`, its name, load, active and sub state,
-/// the type and the restarts of a service, and when a timer went off last, in
-/// microseconds since 1970; `count`, a state and how many units of all kinds are
+/// the type and the restarts of a service, when a timer went off last, and when a
+/// unit failed, both in microseconds since 1970; `count`, a state and how many units of all kinds are
 /// in it, which stands for counting the lines. What does not exist is empty.
 pub const SYSTEMD_PATH: &str = "recorded/systemd";
 
@@ -42,6 +42,7 @@ pub fn systemd_table() -> Result<Option<String>, CollectError> {
         let unreadable = |error| CollectError::unreadable(&path, error);
         read_units(&mut bus, &mut manager, &mut units).map_err(unreadable)?;
         read_types(&mut bus, &mut units.untyped()).map_err(unreadable)?;
+        read_failures(&mut bus, &mut units.failed()).map_err(unreadable)?;
         read_details(&mut bus, &mut units.due()).map_err(unreadable)?;
         if units.all_were_asked() {
             break;
@@ -59,15 +60,16 @@ pub(super) fn write(manager: &Manager, units: &Units) -> String {
         let _ = writeln!(table, "count\t{}\t{count}", escape(state.as_bytes()));
     }
     for (name, unit) in &units.by_name {
-        let Details { service_type, restarts, last_trigger } = &unit.details;
+        let Details { service_type, restarts, last_trigger, failed_at } = &unit.details;
         let restarts = restarts.map(|count| count.to_string()).unwrap_or_default();
-        let last_trigger = last_trigger.map(|micros| micros.to_string()).unwrap_or_default();
+        let micros = |at: &Option<u64>| at.map(|micros| micros.to_string()).unwrap_or_default();
+        let (last_trigger, failed_at) = (micros(last_trigger), micros(failed_at));
         let [name, active, sub, kind] =
             [name, &unit.active, &unit.sub, service_type.as_deref().unwrap_or_default()]
                 .map(|text| escape(text.as_bytes()));
         let _ = writeln!(
             table,
-            "unit\t{name}\tloaded\t{active}\t{sub}\t{kind}\t{restarts}\t{last_trigger}"
+            "unit\t{name}\tloaded\t{active}\t{sub}\t{kind}\t{restarts}\t{last_trigger}\t{failed_at}"
         );
     }
     table
@@ -108,5 +110,6 @@ fn read_unit(mut next: impl FnMut() -> Option<String>, units: &mut Units) -> Opt
     let mut count = || next().and_then(|text| number(text.as_bytes()));
     details.restarts = count().and_then(|count| u32::try_from(count).ok());
     details.last_trigger = count();
+    details.failed_at = count();
     Some(())
 }

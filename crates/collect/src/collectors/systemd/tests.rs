@@ -35,6 +35,9 @@ enum Mood {
 /// More than are asked for their restarts at once.
 const CROWD: usize = 300;
 
+/// When the unit failed that did.
+const FAILED_AT: u64 = 1_700_000_000_250_000;
+
 const UNITS_OF_BUS: [[&str; 4]; 5] = [
     ["ssh.service", "loaded", "active", "running"],
     ["web.service", "loaded", "failed", "failed"],
@@ -93,6 +96,7 @@ fn answer(call: &[u8]) -> (&'static str, Vec<u8>) {
         () if asks("ListUnits") => ("a(ssssssouso)", list_body(UNITS_OF_BUS)),
         () if asks("SystemState") => ("v", text_variant("degraded")),
         () if asks("Version") => ("v", text_variant("252.22-1~deb12u1")),
+        () if asks("StateChangeTimestamp") => ("v", variant(b't', &FAILED_AT.to_le_bytes())),
         () if asks("NRestarts") => ("v", variant(b'u', &7_u32.to_le_bytes())),
         () if asks("LastTriggerUSec") => {
             ("v", variant(b't', &1_700_000_000_500_000_u64.to_le_bytes()))
@@ -354,8 +358,16 @@ fn a_recorded_root_gives_the_same_answer() {
     converse(&mut collector, Mood::Well, LONG);
     let table = recorded::write(&collector.manager, &collector.units);
     let mut bench = Bench::new(&[(SYSTEMD_PATH, &table)]);
-    assert_eq!(bench.read(&mut SystemdCollector::new(), 0), expected());
+    let mut again = SystemdCollector::new();
+    assert_eq!(bench.read(&mut again, 0), expected());
     assert_eq!(bench.faults, []);
+    assert_eq!(again.failed_unit().as_deref(), Some("web.service"));
+    let failed = FailedUnit { name: "web.service".to_owned(), since_us: Some(FAILED_AT) };
+    assert_eq!(again.told_failures(), std::slice::from_ref(&failed));
+    let mut next = SystemdCollector::new();
+    next.resume_failures(&[failed]);
+    bench.read(&mut next, 0);
+    assert_eq!(next.failed_unit(), None, "an earlier run told it");
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(super) struct Details {
     pub(super) restarts: Option<u32>,
     /// When a timer went off, in microseconds since 1970; zero for never.
     pub(super) last_trigger: Option<u64>,
+    /// When a unit that failed did so, in microseconds since 1970.
+    pub(super) failed_at: Option<u64>,
 }
 
 /// A unit whose state is told.
@@ -154,6 +156,12 @@ impl Units {
             .collect();
         all.sort_by_key(|(_, unit)| unit.rank());
         all
+    }
+
+    /// The units that have failed, by name.
+    pub(super) fn failed(&mut self) -> Vec<(&str, &mut Unit)> {
+        let all = self.by_name.iter_mut().map(|(name, unit)| (name.as_str(), unit));
+        all.filter(|(_, unit)| unit.chosen && unit.active == "failed").collect()
     }
 
     /// The units to ask for details now: those that are new or changed, failed

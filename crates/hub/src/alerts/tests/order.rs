@@ -78,6 +78,23 @@ fn letters_of_alerts_keep_their_order_about_one_server() {
     assert_eq!(sendable(&room), [FIRING], "that it is over comes after it");
 }
 
+/// What fires on servers of two teams is one letter, and its user may know of one by then.
+#[test]
+fn a_letter_about_several_names_those_alone_that_its_user_may_still_know_of() {
+    let mut room = Room::new(&["a-1", "b-1"], &[("ann", Scope::everything())]);
+    room.rules(&[about("DiskFull", "a-1"), about("DiskFull", "b-1")]);
+    room.advance(MINUTE);
+    room.users[0].scope = team("a");
+    let room = room.restart(MINUTE);
+    room.presence.reroute().expect("the store works");
+    let letters = room.store.pending_after(watchfire_model::NotificationId(0), 10);
+    let [letter] = letters.expect("readable").try_into().expect("one letter");
+    assert_eq!((letter.kind, &*letter.content.subject), (FIRING, "[FIRING] 1 server"));
+    for part in [&letter.content.text, &letter.content.html] {
+        assert!(part.contains("a-1") && !part.contains("b-1"), "{part}");
+    }
+}
+
 #[test]
 fn what_waits_goes_where_its_user_is_reached_after_a_restart() {
     let of = Scope::new(vec![Selector::parse(r#"service="shop""#).expect("a matcher")]);

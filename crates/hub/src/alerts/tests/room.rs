@@ -20,7 +20,7 @@ pub(super) struct Room {
     pub(super) hand: ManualClock,
     folder: tempfile::TempDir,
     servers: Vec<String>,
-    users: Vec<Recipient>,
+    pub(super) users: Vec<Recipient>,
     muting: Arc<Muting>,
 }
 

@@ -239,6 +239,30 @@ fn what_waits_is_taken_back_from_who_may_not_know_it_any_more() {
     assert_eq!(after_a_start_with(&[("ann", team("b"))], |_| {}), []);
 }
 
+/// A letter about servers of two teams waits while the hub is started anew, and its user is
+/// somebody else by then.
+#[test]
+fn a_letter_about_several_names_those_alone_that_its_user_may_still_know_of() {
+    let servers = ["a-1", "a-2", "b-1"];
+    let left = |scope: Scope| {
+        let room = Room::new(&servers, &everything());
+        room.record(&[down("a-1", 3000), down("a-2", 3000), down("b-1", 3000)]);
+        let [letter] = pending(&room).try_into().expect("one letter tells of all");
+        let room = room.restart(&servers, &[("ann", scope)]);
+        room.desk.reroute().expect("the store works");
+        (letter, pending(&room))
+    };
+    let (letter, all) = left(Scope::everything());
+    assert_eq!(all, [letter]);
+    let (_, some) = left(team("a"));
+    let [some] = some.try_into().expect("one letter");
+    assert_eq!(some.content.subject, "[DOWN] 2 servers");
+    for part in [&some.content.text, &some.content.html] {
+        assert!(part.contains("a-1") && part.contains("a-2") && !part.contains("b-1"), "{part}");
+    }
+    assert_eq!(left(team("c")).1, []);
+}
+
 #[test]
 fn what_waits_goes_where_its_user_is_reached_by_then() {
     let left = after_a_start_with(&everything(), |ann| ann.channels = channels(&["mailto:a@b.c"]));

@@ -161,6 +161,11 @@ impl Machine {
         self.folder.join("data")
     }
 
+    /// The folder that stands for the machine.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
     fn clock(&self) -> Clock {
         let now = self.at_boot.after(self.booted.elapsed());
         Clock::simulated(Moment { unix_ms: now.unix_ms + self.skew_ms, ..now })

@@ -18,4 +18,5 @@ mod script;
 mod seeds;
 mod template;
 mod truth;
+mod units;
 mod world;
