@@ -284,7 +284,9 @@ impl<'a> Supervisor<'a> {
 
     fn take_output(&mut self) {
         for (place, stream) in STREAMS.into_iter().enumerate() {
-            let Some(pipe) = &mut self.pipes[place] else { continue };
+            let Some(pipe) = self.pipes[place].as_mut().filter(|_| !self.exit.truncated) else {
+                continue;
+            };
             let mut bytes = vec![0; MAX_OUTPUT_CHUNK];
             match pipe.read(&mut bytes) {
                 Ok(0) => self.pipes[place] = None,
@@ -304,8 +306,8 @@ impl<'a> Supervisor<'a> {
         if bytes.len() as u64 > room {
             bytes.truncate(usize::try_from(room).unwrap_or(usize::MAX));
             self.exit.truncated = true;
-            // Whoever says too much is not asked nicely.
-            self.pipes = [None, None];
+            // Whoever says too much is not asked nicely. Its pipes stay until it is killed: a
+            // closed one could end it first, in a way that says something else.
             self.killing = Some(self.clock.now());
         }
         let offset = self.exit.output_bytes;
@@ -333,6 +335,9 @@ impl<'a> Supervisor<'a> {
         self.note_usage();
         self.socket.set_nonblocking(false)?;
         let until = self.clock.now().after(DRAIN);
+        if self.exit.truncated {
+            self.pipes = [None, None];
+        }
         loop {
             self.socket.write_all(&self.outgoing)?;
             self.outgoing.clear();
@@ -357,7 +362,9 @@ impl<'a> Supervisor<'a> {
     /// Nobody is left who could write: what is in the pipes is all, and then they end.
     fn take_output_at_end(&mut self) {
         for (place, stream) in STREAMS.into_iter().enumerate() {
-            let Some(pipe) = &mut self.pipes[place] else { continue };
+            let Some(pipe) = self.pipes[place].as_mut().filter(|_| !self.exit.truncated) else {
+                continue;
+            };
             let mut bytes = vec![0; MAX_OUTPUT_CHUNK];
             match pipe.read(&mut bytes) {
                 Ok(count) if count > 0 => {
