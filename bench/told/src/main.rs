@@ -37,6 +37,9 @@ struct Arguments {
     /// How many rules begin to fire, one after the other, beside Prometheus and Alertmanager
     #[arg(long, default_value_t = 10, value_name = "N")]
     rules: usize,
+    /// Only faults whose name has these words
+    #[arg(long, default_value = "", value_name = "WORDS")]
+    fault: String,
     /// Only this part: storm, again, rule or faults
     #[arg(long, value_name = "PART")]
     only: Option<String>,
@@ -78,7 +81,7 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("{}\n\n{}", figures::machine(), rule.markdown());
     }
     if is_wanted("faults") {
-        let rows = faults::measure(&binary, arguments.trials, arguments.kills)?;
+        let rows = faults::measure(&binary, arguments.trials, arguments.kills, &arguments.fault)?;
         is_exact &= rows.iter().all(faults::Row::is_exact);
         println!("{}\n\n{}", figures::machine(), faults::markdown(&rows));
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use watchfire_api::hub::{IncidentDetail, NotificationRow};
 use watchfire_testkit::clock::monotonic;
 use watchfire_testkit::process::{Program, Signal};
 use watchfire_testkit::smtp::Mail;
@@ -22,6 +23,8 @@ pub(crate) struct Storm {
     /// was accepted, from the freezing on.
     told: Vec<(usize, Option<Duration>)>,
     names_all: bool,
+    /// Incidents, and those of them on which a user finds the channel's result.
+    incidents: (usize, usize),
     /// For each user: from the kill of the next server to its message.
     next: Vec<Option<Duration>>,
 }
@@ -57,6 +60,8 @@ pub(crate) fn measure(binary: &Path, servers: usize) -> anyhow::Result<Storm> {
         let subject = format!("{servers} servers");
         to(&mails, user).any(|mail| mail.subject().contains(&subject))
     });
+    let all = field.page()?.incidents()?;
+    let incidents = (all.len(), all.iter().filter(|one| has_result(one)).count());
     let killed = field.kill_agent();
     let until = monotonic() + PATIENCE;
     let next = loop {
@@ -75,7 +80,16 @@ pub(crate) fn measure(binary: &Path, servers: usize) -> anyhow::Result<Storm> {
         std::thread::sleep(Duration::from_millis(100));
     };
     fleet.kill();
-    Ok(Storm { servers, told, names_all, next })
+    Ok(Storm { servers, told, names_all, incidents, next })
+}
+
+/// The incident shows the channel's own answer to the user who looks, and when it came.
+fn has_result(incident: &IncidentDetail) -> bool {
+    let told = |one: &NotificationRow| {
+        let mut all = one.deliveries.iter();
+        all.any(|delivery| delivery.outcome == "accepted" && delivery.ended_unix_ms.is_some())
+    };
+    incident.notifications.iter().any(|one| one.user == USERS[0] && told(one))
 }
 
 fn to<'a>(mails: &'a [Mail], user: &str) -> impl Iterator<Item = &'a Mail> {
@@ -89,7 +103,11 @@ impl Storm {
         let once = |(count, last): &(usize, Option<Duration>)| {
             *count == 1 && last.is_some_and(|last| last <= WITHIN)
         };
-        self.names_all && self.told.iter().all(once) && self.next.iter().all(Option::is_some)
+        let (incidents, with_results) = self.incidents;
+        self.names_all
+            && (incidents, with_results) == (self.servers, self.servers)
+            && self.told.iter().all(once)
+            && self.next.iter().all(Option::is_some)
     }
 
     pub(crate) fn markdown(&self) -> String {
@@ -109,11 +127,16 @@ impl Storm {
             "| figure | measured | to hold |\n|---|--:|--:|\n\
              | messages to each of {} users about {} servers that froze at once | {counts:?} | 1 |\n\
              | their subject counts all of them | {} | yes |\n\
+             | incidents, and those on which a user finds the channel's answer with its time | {}, {} | {}, {} |\n\
              | frozen → the last of them accepted | {} | 8 s |\n\
              | the next server killed → its message accepted | {} | told to all |\n",
             USERS.len(),
             self.servers,
             if self.names_all { "yes" } else { "**no**" },
+            self.incidents.0,
+            self.incidents.1,
+            self.servers,
+            self.servers,
             seconds(self.told.iter().map(|(_, last)| *last).collect()),
             seconds(self.next.clone()),
         )
