@@ -5,9 +5,10 @@ const TIMEOUT_MS = 5_000;
 
 // What went wrong: `status` is 0 when the hub could not be reached at all.
 export class Failure extends Error {
-  constructor(status, message, faults = []) {
+  constructor(status, message, faults = [], needs = null) {
     super(message);
     this.status = status;
+    this.needs = needs; // what would make it a yes: a code, the password
     this.faults = faults; // what is wrong with a file of rules, by line
   }
 }
@@ -27,7 +28,7 @@ async function call(path, { patience = TIMEOUT_MS, ...options } = {}) {
   }
   const body = await response.json().catch(() => null);
   if (!response.ok) {
-    throw new Failure(response.status, words(body) ?? `The hub answered ${response.status}.`, body?.faults);
+    throw new Failure(response.status, words(body) ?? `The hub answered ${response.status}.`, body?.faults, body?.needs);
   }
   return body ?? {};
 }
@@ -42,11 +43,12 @@ export function me() {
   return call('api/me');
 }
 
-export function login(username, password) {
+// A code only of who has a second factor: the hub says so after the right password.
+export function login(username, password, code) {
   return call('api/login', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ username, password }),
+    body: JSON.stringify({ username, password, ...(code ? { code } : {}) }),
   });
 }
 

@@ -29,6 +29,7 @@ const state = {
   asked: false, // whether the hub has said who we are
   loginError: '',
   loginBusy: false,
+  loginCode: false, // whether a code is asked for beside the password
   route: { tab: 'fleet', view: 'fleet' },
   servers: null, // Map by name
   incidents: null, // Map by id
@@ -326,11 +327,13 @@ async function signIn(form) {
   if (state.loginBusy) return;
   Object.assign(state, { loginBusy: true, loginError: '' });
   draw();
-  const { username, password } = Object.fromEntries(new FormData(form));
+  const { username, password, code } = Object.fromEntries(new FormData(form));
   try {
-    await api.login(username, password);
+    await api.login(username, password, code);
+    state.loginCode = false;
     await start();
   } catch (error) {
+    if (error.needs === 'code') state.loginCode = true;
     state.loginError = error.message;
   }
   state.loginBusy = false;
@@ -352,7 +355,7 @@ function signedOut(why) {
   editing.forget();
   stopListening?.();
   stopListening = null;
-  Object.assign(state, { me: null, asked: true, servers: null, incidents: null, server: null, processes: null, incident: null, groups: null, ruleFiles: null, editor: null, channels: null, tests: {}, heard: null, lostSince: null, failure: '', notice: '', loginError: why });
+  Object.assign(state, { me: null, asked: true, servers: null, incidents: null, server: null, processes: null, incident: null, groups: null, ruleFiles: null, editor: null, channels: null, tests: {}, heard: null, lostSince: null, failure: '', notice: '', loginError: why, loginCode: false });
 }
 
 // Who are we? Then the view that the address names, and the news.

@@ -1,5 +1,4 @@
-//! The hub's own interface, `/api/…`. The body of `POST /api/login` is
-//! [`crate::agent::LoginRequest`].
+//! The hub's own interface, `/api/…`.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +8,28 @@ use watchfire_model::{
 };
 
 use crate::agent::{ProcessRow, StatsReply};
+
+/// The body of `POST /api/login`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LogIn {
+    /// The user's name.
+    pub username: String,
+    /// The user's password.
+    pub password: String,
+    /// A code of the user's authenticator app, or a recovery code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// A no that says what would make it a yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The words.
+    pub message: String,
+    /// `code` (of an authenticator app), `password`, or `second_factor` where the user has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
+}
 
 /// The answer to a login, and of `GET /api/me` beside [`HubInfo`].
 #[derive(Debug, Clone, Serialize, Deserialize)]

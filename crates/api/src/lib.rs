@@ -19,4 +19,7 @@ pub mod rule_files;
 pub mod runs;
 pub mod sessions;
 pub mod silences;
+pub mod tokens;
+pub mod totp;
+pub mod users;
 pub mod when;

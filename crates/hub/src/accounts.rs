@@ -2,7 +2,7 @@
 
 use watchfire_identity::password::{self, PasswordHash};
 use watchfire_identity::{Action, Object, Role, Subject, Verdict, authorize};
-use watchfire_model::{Labels, Scope};
+use watchfire_model::{Labels, Scope, Selector};
 use watchfire_store::{Store, StoredUser};
 
 use crate::config::User;
@@ -75,6 +75,7 @@ fn make_first() -> Result<(StoredUser, String), HubError> {
         name: FIRST_USER.to_owned(),
         role: Role::Admin.as_str().to_owned(),
         password_hash: hash.as_str().to_owned(),
+        servers: vec!["*".to_owned()],
     };
     Ok((stored, password))
 }
@@ -84,8 +85,16 @@ fn account(stored: &StoredUser) -> Result<Account, HubError> {
     Ok(Account {
         name: stored.name.clone(),
         role: stored.role.parse().map_err(|error| broken(format!("{error}")))?,
-        scope: Scope::everything(),
+        scope: scope(&stored.servers).map_err(broken)?,
         password: PasswordHash::parse(&stored.password_hash)
             .map_err(|error| broken(error.to_string()))?,
     })
+}
+
+/// The servers that matchers select, or which of them is none.
+pub(crate) fn scope(servers: &[String]) -> Result<Scope, String> {
+    let read = |text: &String| {
+        Selector::parse(text).map_err(|error| format!("{text:?} is no matcher: {error}"))
+    };
+    servers.iter().map(read).collect::<Result<_, _>>().map(Scope::new)
 }

@@ -6,6 +6,7 @@
 
 mod pace;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use watchfire_identity::audit::AuditEntry;
@@ -16,17 +17,24 @@ use watchfire_store::{Batch, MAX_AUDIT_ROWS, Store, StoreError};
 
 use pace::Pace;
 
+/// Logins of one user that have a line of their own, in a minute.
+const LOGINS: u32 = 20;
+/// Changes of one user in a minute.
+const CHANGES: u32 = 300;
+
 /// The audit of a hub. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Audit {
     store: Store,
     clock: Clock,
     refused: Arc<Mutex<Pace>>,
+    /// Logins and changes of each user: as many as there are users.
+    of_users: Arc<Mutex<HashMap<String, [Pace; 2]>>>,
 }
 
 impl Audit {
     pub(crate) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, refused: Arc::default() }
+        Self { store, clock, refused: Arc::default(), of_users: Arc::default() }
     }
 
     /// Records what happened, or says why that cannot be: who is about to do something then
@@ -57,6 +65,31 @@ impl Audit {
             }
             self.note(entry).await;
         }
+    }
+
+    /// The same for logins: of more than a few a minute of one user only the number is told, so
+    /// that nobody who may log in can drive older lines out by it.
+    pub(crate) async fn note_login(&self, mut entry: AuditEntry) {
+        let now = self.clock.now();
+        let taken = self.paces(&entry.who, |[logins, _]| logins.take_of(LOGINS, now));
+        if let Some(left_out) = taken {
+            if left_out > 0 {
+                entry.detail = format!("{left_out} more before; {}", entry.detail);
+            }
+            self.note(entry).await;
+        }
+    }
+
+    /// False when a user changes more in a minute than has lines in here: what has no line is not
+    /// to be done.
+    pub(crate) fn has_place_for_change(&self, who: &str) -> bool {
+        let now = self.clock.now();
+        self.paces(who, |[_, changes]| changes.take_of(CHANGES, now)).is_some()
+    }
+
+    fn paces<T>(&self, who: &str, take: impl FnOnce(&mut [Pace; 2]) -> T) -> T {
+        let mut of_users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
+        take(of_users.entry(who.to_owned()).or_default())
     }
 
     /// Records as part of a transaction.

@@ -31,6 +31,7 @@ use crate::courier::END_PATIENCE;
 use crate::dial::{Dialer, page_limits};
 use crate::disk::Disk;
 use crate::events::Events;
+use crate::factors::Factors;
 use crate::fleet::Fleet;
 use crate::identity::{HubIdentity, HubTls};
 use crate::shown::Shown;
@@ -75,6 +76,7 @@ pub struct Hub {
     join_address: String,
     open: Vec<Incident>,
     accounts: Vec<Account>,
+    factors: Factors,
     first: Option<FirstPassword>,
     hub_id: String,
     notifier: Notifier,
@@ -119,7 +121,7 @@ impl Hub {
             .map_err(|source| HubError::Listen { address: listen, source })?;
         let address =
             listener.local_addr().map_err(|source| HubError::Listen { address: listen, source })?;
-        let Data { store, lock, stored, leaving, open, accounts, hub_id } =
+        let Data { store, lock, stored, leaving, open, accounts, factors, hub_id } =
             Data::open(&config, &clock)?;
         let enrolled = stored.iter().filter(|agent| agent.removed_unix_ms.is_none()).count();
         let identity = Arc::new(HubIdentity::open(&config.data, enrolled, clock.now())?);
@@ -150,6 +152,7 @@ impl Hub {
             join_address,
             open,
             accounts,
+            factors,
             first,
             hub_id,
             notifier,
@@ -296,6 +299,8 @@ impl Hub {
             rules: asking.board,
             made,
             public_url: config.public_url,
+            unsigned_runs_need_proof: config.unsigned_runs_need_proof,
+            factors: self.factors,
         });
         let answer = http::answer(app);
         let (counters, clock) = (Arc::default(), ground.clock.clone());

@@ -15,9 +15,11 @@
 //! stream or a new start of the hub. A hub that was started anew begins nothing, for it keeps
 //! nothing that could be run.
 
+mod heard;
 mod job;
 mod keep;
 mod live;
+mod recorded;
 mod target;
 mod view;
 
@@ -27,14 +29,15 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 use watchfire_identity::{Randomness, SystemRandomness, random_hex};
-use watchfire_model::{Scope, Selector, ServerName};
+use watchfire_model::{Moment, Scope, Selector, ServerName};
 use watchfire_runtime::{Clock, task};
 use watchfire_store::{Batch, Store, StoreError, StoredRun};
-use watchfire_wire::{Message, OutputAck, Runbooks};
+use watchfire_wire::{Message, Runbooks};
 
 use crate::accounts::Account;
+use crate::audit::{Audit, AuditEntry};
 use crate::fleet::Fleet;
-use crate::session::{CommandDesk, Sessions};
+use crate::session::Sessions;
 pub(crate) use job::Job;
 use live::Run;
 pub(crate) use live::{Pace, Spoken};
@@ -169,7 +172,7 @@ impl Runs {
         let wait = wish.when_up.map(|wait| wait.min(LONGEST_WAIT).min(life.unwrap_or(wait)));
         run.when_up = wait.map(|wait| now.after(wait));
         run.job = Some((wish.job, tree, wish.stdin));
-        self.put(&mut run, now.unix_ms).await?;
+        self.put(&mut run, now).await?;
         let (id, count) = (run.row.id.clone(), run.targets.len());
         tracing::info!(run = id, user = account.name, count, "a command is relayed");
         self.state().enter(run);
@@ -182,12 +185,13 @@ impl Runs {
         let sees = |server: &ServerName| self.sees(&account.scope, server);
         let count = self.state().live.get_mut(id).map(|run| {
             let known = run.targets.iter().any(|target| sees(&target.server));
-            known.then(|| run.cancel(sees))
+            known.then(|| (run.row.clone(), run.cancel(sees)))
         });
         match count {
-            Some(Some(count)) => {
+            Some(Some((row, count))) => {
                 tracing::info!(run = id, user = account.name, count, "a command is cancelled");
                 self.stir.notify_one();
+                self.record(recorded::cancelled(&row, &account.name, count)).await?;
                 Ok(count)
             }
             Some(None) => Err(NoRun::Unknown),
@@ -244,14 +248,22 @@ impl Runs {
         }
     }
 
-    async fn put(&self, run: &mut Run, now_unix_ms: i64) -> Result<(), StoreError> {
-        let Some(all) = run.take_unstored(now_unix_ms) else { return Ok(()) };
+    /// Stores a new run and that somebody began it, or neither.
+    async fn put(&self, run: &mut Run, now: Moment) -> Result<(), StoreError> {
+        let Some(all) = run.take_unstored(now.unix_ms) else { return Ok(()) };
+        let begun = recorded::begun(&run.row, &run.targets);
         let write = move |batch: &Batch<'_>| {
+            Audit::add(batch, &begun, now)?;
             batch.put_run(&all.run)?;
             let mut targets = all.places.iter();
             targets.try_for_each(|(target, ..)| batch.put_run_target(&all.run.id, target))
         };
         self.blocking(move |store| store.write(write)).await
+    }
+
+    async fn record(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.blocking(move |store| store.write(|batch| Audit::add(batch, &entry, now))).await
     }
 
     fn say(&self, index: usize, message: Message) -> bool {
@@ -295,68 +307,6 @@ impl State {
                 self.known.remove(&oldest);
             }
         }
-    }
-}
-
-impl CommandDesk for Arc<Runs> {
-    fn offered(&self, (index, session): (usize, u64), runbooks: Runbooks) {
-        self.state().offers.insert(index, (session, Arc::new(runbooks)));
-        self.stir.notify_one();
-    }
-
-    fn left(&self, (index, session): (usize, u64)) {
-        let mut state = self.state();
-        if state.offers.get(&index).is_some_and(|(of, _)| *of == session) {
-            state.offers.remove(&index);
-        }
-    }
-
-    fn said(&self, index: usize, news: Message) -> bool {
-        let number = match &news {
-            Message::CommandStarted(started) => started.run,
-            Message::CommandRefused(refused) => refused.run,
-            Message::Output(output) => output.run,
-            Message::Exit(exit) => exit.run,
-            _ => return false,
-        };
-        let mut state = self.state();
-        let state = &mut *state;
-        let Some((id, place)) = state.numbers.get(&number).cloned() else {
-            let known = state.known.contains(&(number, index));
-            if known {
-                let ack = OutputAck { run: number, offset: u64::MAX, done: true };
-                self.say(index, Message::OutputAck(ack));
-            }
-            return known;
-        };
-        let Some(run) = state.live.get_mut(&id) else { return false };
-        if self.fleet.index(&run.targets[place].server) != Some(index) {
-            return false;
-        }
-        let (now, target) = (self.clock.now(), &mut run.targets[place]);
-        // What was not sent cannot be answered; what was given up may come late.
-        let takes = target.state.is_under_way() || target.state == At::Lost;
-        match news {
-            _ if target.state == At::Waiting => return false,
-            Message::CommandStarted(_) => run.started(place, now),
-            Message::CommandRefused(refused) if takes => {
-                target.becomes(At::Refused, refused.why);
-                target.wants_ack = true;
-            }
-            Message::Exit(exit) if takes => target.ended(&exit),
-            Message::Output(output) if takes => {
-                if let Some(piece) = target.said(&output, &mut run.room) {
-                    let server = target.server.clone();
-                    // Nobody may be watching.
-                    let _ = run.spoken.send(Spoken { server, piece });
-                }
-            }
-            // It comes again, for its acknowledgement was lost.
-            _ => (target.wants_ack, target.is_dirty) = (true, true),
-        }
-        run.changed(place);
-        self.stir.notify_one();
-        true
     }
 }
 

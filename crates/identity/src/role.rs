@@ -36,13 +36,15 @@ pub enum Action {
     EditRules,
     /// Read who did what on the hub.
     ReadAudit,
-    /// List and end the sessions of other users.
+    /// List and end the sessions and tokens of other users.
     EndSessions,
+    /// Make, change and end users.
+    ManageUsers,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ViewFleet,
         Self::ViewIncidents,
         Self::ViewDeliveries,
@@ -53,6 +55,7 @@ impl Action {
         Self::EditRules,
         Self::ReadAudit,
         Self::EndSessions,
+        Self::ManageUsers,
     ];
 }
 
@@ -123,7 +126,9 @@ pub fn role_allows(role: Role, action: Action) -> bool {
         | Action::Silence
         | Action::PostAlerts
         | Action::Run => Role::Operator,
-        Action::EditRules | Action::ReadAudit | Action::EndSessions => Role::Admin,
+        Action::EditRules | Action::ReadAudit | Action::EndSessions | Action::ManageUsers => {
+            Role::Admin
+        }
     };
     role >= needed
 }
@@ -194,6 +199,7 @@ mod tests {
             (Action::EditRules, [false, false, true]),
             (Action::ReadAudit, [false, false, true]),
             (Action::EndSessions, [false, false, true]),
+            (Action::ManageUsers, [false, false, true]),
         ];
         for (action, expected) in table {
             assert_eq!(Role::ALL.map(|role| role_allows(role, action)), expected, "{action:?}");

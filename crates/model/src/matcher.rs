@@ -177,6 +177,16 @@ impl Selector {
         &self.matchers
     }
 
+    /// What both select.
+    fn and(&self, other: &Self) -> Self {
+        if self.matchers.is_empty() || other.matchers.is_empty() {
+            return if self.matchers.is_empty() { other.clone() } else { self.clone() };
+        }
+        // One may end with a comma.
+        let text = format!("{},{}", self.text.trim_end_matches([',', ' ']), other.text);
+        Self { text, matchers: [&self.matchers[..], &other.matchers].concat() }
+    }
+
     /// The text the selector was read from.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -207,6 +217,13 @@ impl Scope {
     #[must_use]
     pub fn holds(&self, labels: &Labels) -> bool {
         self.0.iter().any(|selector| selector.selects(labels))
+    }
+
+    /// The servers that are in both scopes.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |two| (one, two)));
+        Self(pairs.map(|(one, two)| one.and(two)).collect())
     }
 
     /// The selectors, in the order in which they were given.
@@ -368,6 +385,34 @@ mod tests {
             let selector = Selector::parse(text).expect(text);
             assert_eq!(selector.selects(&web), selected, "{text}");
         }
+    }
+
+    #[test]
+    fn two_scopes_hold_together_what_each_holds() {
+        let scope = |texts: &[&str]| {
+            Scope::new(texts.iter().map(|text| Selector::parse(text).expect("good")).collect())
+        };
+        let user = scope(&[r#"role="web","#, r#"role="db""#]);
+        let token = scope(&[r#"site="fra""#, r#"role="mail""#]);
+        for (pairs, held) in [
+            ([("role", "web"), ("site", "fra")], true),
+            ([("role", "db"), ("site", "fra")], true),
+            ([("role", "web"), ("site", "ams")], false),
+            ([("role", "mail"), ("site", "fra")], false),
+        ] {
+            let of = labels(&pairs);
+            assert_eq!(user.and(&token).holds(&of), held, "{pairs:?}");
+            assert_eq!(user.holds(&of) && token.holds(&of), held, "{pairs:?}");
+        }
+        let all = Scope::everything();
+        assert!(all.and(&all).is_everything());
+        assert!(!all.and(&token).is_everything() && !token.and(&all).is_everything());
+        assert!(user.and(&Scope::default()).selectors().is_empty());
+        // What is written can be read, and means the same.
+        let both = user.and(&token);
+        let again: Vec<_> = both.selectors().iter().map(Selector::as_str).collect();
+        assert!(scope(&again).holds(&labels(&[("role", "db"), ("site", "fra")])));
+        assert_eq!(again[0], r#"role="web",site="fra""#);
     }
 
     #[test]

@@ -26,6 +26,7 @@
 
 mod agents;
 mod alerts;
+mod api_tokens;
 mod audit;
 mod backup;
 mod batch;
@@ -56,12 +57,14 @@ mod secrets;
 mod silences;
 mod store;
 mod timeline;
+mod totp;
 mod tries;
 mod turn;
 mod users;
 
 pub use agents::{MAX_AGENTS, MAX_REMOVED_AGENTS, StoredAgent};
 pub use alerts::{AlertNews, AlertRow, AlertTold, MAX_ALERTS_SHOWN, StoredAlert};
+pub use api_tokens::{MAX_API_TOKENS, MAX_API_TOKENS_OF_USER, StoredApiToken};
 pub use audit::{MAX_AUDIT_PAGE, MAX_AUDIT_ROWS, audit_in};
 pub use backup::{backup_history, backup_store};
 pub use batch::Batch;
@@ -94,5 +97,6 @@ pub use runs::{MAX_RUN_OUTPUT, MAX_RUNS, StoredPiece, StoredRun, StoredTarget};
 pub use silences::{MAX_SILENCES, SILENCE_KEPT_MS, StoredSilence};
 pub use store::Store;
 pub use timeline::MAX_TIMELINE;
+pub use totp::StoredTotp;
 pub use tries::{DeliveryId, LastTry, MAX_TRIES_KEPT, Sent};
-pub use users::StoredUser;
+pub use users::{MAX_USERS, StoredUser};

@@ -28,6 +28,7 @@ pub(crate) const WATCHFIRE: Format = Format {
         include_str!("migrations/0011.sql"),
         include_str!("migrations/0012.sql"),
         include_str!("migrations/0013.sql"),
+        include_str!("migrations/0014.sql"),
     ],
     application_id: 0x5746_6972,
 };

@@ -33,6 +33,12 @@ pub(crate) fn moment_if_any(row: &Row<'_>, at: usize) -> Result<Option<Moment>, 
     }
 }
 
+/// The number of things in column `at`.
+pub(crate) fn count(row: &Row<'_>, at: usize) -> rusqlite::Result<usize> {
+    let count: i64 = row.get(at)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// The server in column `at`.
 pub(crate) fn server(row: &Row<'_>, at: usize) -> Result<ServerName, StoreError> {
     let name: String = row.get(at)?;
@@ -73,4 +79,15 @@ pub(crate) fn readable<T>(
 /// Turns "no row was changed" into an error.
 pub(crate) fn found(changed: usize, what: &'static str, id: i64) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::NotFound { what, id }) } else { Ok(()) }
+}
+
+/// A list of texts as a column keeps it.
+pub(crate) fn list_to_text(list: &[String]) -> String {
+    serde_json::Value::from(list).to_string()
+}
+
+/// The list that a column keeps.
+pub(crate) fn list_of_text(what: &'static str, text: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Unreadable { what, why: error.to_string() })
 }

@@ -96,6 +96,7 @@ fn users_secrets_and_reports_come_back() {
         name: "ada".to_owned(),
         role: role.to_owned(),
         password_hash: "$argon2id$secret".to_owned(),
+        servers: vec!["*".to_owned()],
     };
     let write = store.write(|batch| {
         batch.put_user(&user("viewer"))?;

@@ -33,6 +33,7 @@ fn what_version_1_held_is_there_and_what_is_new_works() {
         name: "ada".to_owned(),
         role: "admin".to_owned(),
         password_hash: "$argon2id$".to_owned(),
+        servers: vec!["*".to_owned()],
     };
     assert_eq!(store.users(), Ok(vec![ada]));
     assert_eq!(store.secret("token"), Ok(Some(vec![1, 2])));

@@ -4,6 +4,7 @@
 mod command;
 mod exit;
 mod hub_client;
+mod prompt;
 mod screen;
 mod service;
 mod settings;

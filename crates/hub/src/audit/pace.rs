@@ -17,11 +17,16 @@ pub(super) struct Pace {
 impl Pace {
     /// How many were left out before this one; `None` when this one is left out as well.
     pub(super) fn take(&mut self, now: Moment) -> Option<u64> {
+        self.take_of(MOST, now)
+    }
+
+    /// The same where there are `most` in a minute.
+    pub(super) fn take_of(&mut self, most: u32, now: Moment) -> Option<u64> {
         if self.began.is_none_or(|began| now.since(began) >= MINUTE) {
             self.began = Some(now);
             self.told = 0;
         }
-        if self.told >= MOST {
+        if self.told >= most {
             self.left_out += 1;
             return None;
         }

@@ -16,6 +16,7 @@ mod sender;
 mod server;
 mod service;
 mod told;
+mod unsigned_runs;
 mod user;
 
 use std::collections::{HashMap, HashSet};
@@ -95,6 +96,7 @@ impl<'a> Checker<'a> {
         let public_url = self.overrides.pick("public_url", public_url);
         let public_url = self.public_url(public_url, listen);
         let plain = self.plain(file.plain);
+        let unsigned_runs = self.unsigned_runs(file.unsigned_runs);
         let time_zone = self.time_zone(file.time_zone).unwrap_or(TimeZone::system());
         let rules = self.rules(file.rules, file.builtin_rules);
         let trusted_proxies = self.trusted_proxies(file.trusted_proxies);
@@ -139,6 +141,7 @@ impl<'a> Checker<'a> {
                 down_after: down_after?,
                 public_url: public_url?,
                 plain: plain?,
+                unsigned_runs_need_proof: unsigned_runs?,
                 trusted_proxies,
                 servers: servers.into_iter().map(|(server, _)| server).collect(),
                 senders: senders.into_iter().map(|(sender, _)| sender).collect(),

@@ -15,6 +15,7 @@ pub(super) struct HubFile {
     pub(super) down_after: Option<Spanned<String>>,
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) plain: Option<Spanned<String>>,
+    pub(super) unsigned_runs: Option<Spanned<String>>,
     pub(super) time_zone: Option<Spanned<String>>,
     pub(super) rules: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) builtin_rules: Option<bool>,

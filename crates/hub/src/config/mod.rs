@@ -56,6 +56,9 @@ pub struct HubConfig {
     pub public_url: String,
     /// From where page and API answer without TLS; over TLS they always do.
     pub plain: Plain,
+    /// Whether commands that nobody signed are run only for who showed a second factor a short
+    /// while ago.
+    pub unsigned_runs_need_proof: bool,
     /// The proxies before the page: what they say of whom they speak for is
     /// believed.
     pub trusted_proxies: Vec<Network>,

@@ -25,6 +25,9 @@ pub fn show(config: &HubConfig) -> String {
     let plain =
         WORDS.iter().find(|(_, plain)| *plain == config.plain).map_or("", |(word, _)| *word);
     let _ = writeln!(text, "plain = {plain:?}");
+    if !config.unsigned_runs_need_proof {
+        let _ = writeln!(text, "unsigned_runs = \"login\"");
+    }
     if !config.trusted_proxies.is_empty() {
         let proxies: Vec<String> = config.trusted_proxies.iter().map(Network::to_string).collect();
         let _ = writeln!(text, "trusted_proxies = {proxies:?}");

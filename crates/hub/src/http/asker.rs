@@ -14,19 +14,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use watchfire_api::agent::LoginRequest;
 use watchfire_identity::token::Audience;
-use watchfire_identity::{Action, Object, Scope as TokenScope, Verdict};
+use watchfire_identity::{Action, Object, Scope as TokenScope, Verdict, constant_time_eq};
 use watchfire_model::Labels;
 use watchfire_runtime::http::Peer;
 
 use super::guard::same_origin;
 use super::reply::Refusal;
-use super::{App, AppState, client};
+use super::second::Way;
+use super::{App, AppState, client, tokens};
 use crate::accounts::Account;
+use crate::api_tokens::ApiTokens;
 pub(super) use recall::Recall;
 
 /// The words for every token that is not ours, whatever is wrong with it.
 const NOT_VALID: &str = "the token is not valid: get a new one at /login";
 const READS_ONLY: &str = "this token only reads: get one that changes at /login?scope=change";
+const API_TOKEN_NOT_VALID: &str = "the token is not valid: it may be ended; make a new one at the page or by `watchfire token make`";
 const ONE_KIND: &str =
     "send one `Authorization: Basic …` with name and password, or `Authorization: Bearer TOKEN`";
 
@@ -53,7 +56,7 @@ impl FromRequestParts<AppState> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
         let account = match app.shown(parts, TokenScope::Read).await {
-            Ok(Some(account)) => Ok(account),
+            Ok(Some(shown)) => Ok(shown.account),
             Ok(None) => app.seated(parts),
             Err(refusal) => Err(refusal),
         };
@@ -88,6 +91,13 @@ pub(super) fn address(app: &App, parts: &Parts) -> Result<IpAddr, Refusal> {
     Ok(client::address(peer.remote.ip(), &parts.headers, &app.parts.trusted_proxies))
 }
 
+/// What the header `Authorization` proves.
+pub(super) struct Shown {
+    pub(super) account: Arc<Account>,
+    /// The token of a program, by name.
+    pub(super) token: Option<String>,
+}
+
 impl App {
     /// The account that the header `Authorization` proves, with a token that opens `scope`;
     /// `None` without that header.
@@ -95,7 +105,7 @@ impl App {
         &self,
         parts: &Parts,
         scope: TokenScope,
-    ) -> Result<Option<Arc<Account>>, Refusal> {
+    ) -> Result<Option<Shown>, Refusal> {
         let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
         let unclear = || Refusal::new(StatusCode::UNAUTHORIZED, ONE_KIND);
         let value = match (headers.next(), headers.next()) {
@@ -105,12 +115,18 @@ impl App {
         };
         let (kind, shown) = value.split_once(' ').ok_or_else(unclear)?;
         if kind.eq_ignore_ascii_case("bearer") {
-            return self.by_token(shown.trim(), scope).map(Some);
+            let shown = shown.trim();
+            if ApiTokens::is_one(shown) {
+                return self.by_api_token(shown, scope).map(Some);
+            }
+            let account = self.by_token(shown, scope)?;
+            return Ok(Some(Shown { account, token: None }));
         }
         let basic = basic(kind, shown).ok_or_else(unclear)?;
         // A browser sends a password that it knows with any page's request.
         same_origin(&parts.headers)?;
-        self.by_password(address(self, parts)?, basic).await.map(Some)
+        let account = self.by_password(address(self, parts)?, basic).await?;
+        Ok(Some(Shown { account, token: None }))
     }
 
     /// The account of a session. A question changes nothing and its answer is for its asker
@@ -129,13 +145,41 @@ impl App {
             tracing::debug!(%error, "a token is refused");
             refused()
         })?;
-        let account = self.parts.accounts.iter().find(|account| account.name == claims.user);
+        let account = self.people.find(&claims.user);
         let account = account.filter(|account| claims.is_of(&key.epoch(&account.password)));
+        // A password alone got it, and that is not enough any more.
+        let account = account.filter(|account| !self.parts.factors.has(&account.name));
         let account = account.filter(|_| claims.allows(TokenScope::Read)).ok_or_else(refused)?;
+        // These were there before commands were: one that changes runs what somebody signed.
+        let scope = if scope == TokenScope::Run { TokenScope::Change } else { scope };
         if !claims.allows(scope) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, READS_ONLY));
         }
-        Ok(Arc::new(account.clone()))
+        Ok(account)
+    }
+
+    /// The user as they are now, with no more than the token has.
+    fn by_api_token(&self, token: &str, scope: TokenScope) -> Result<Shown, Refusal> {
+        let refused = || Refusal::new(StatusCode::UNAUTHORIZED, API_TOKEN_NOT_VALID);
+        let now = self.parts.clock.now();
+        let shown = self.tokens.find(token, now).ok_or_else(refused)?;
+        let epoch = |account: &Account| tokens::epoch(&self.parts.token_key, account);
+        let account = self.people.find(&shown.user);
+        let account = account
+            .filter(|account| constant_time_eq(epoch(account).as_bytes(), shown.epoch.as_bytes()));
+        let account = account.ok_or_else(refused)?;
+        if !shown.scopes.contains(&scope) {
+            let what = format!("this token has not the scope {scope}: make one that has");
+            return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+        }
+        self.tokens.note_use(&shown, now);
+        let account = match &shown.servers {
+            None => account,
+            Some(servers) => {
+                Arc::new(Account { scope: account.scope.and(servers), ..Account::clone(&account) })
+            }
+        };
+        Ok(Shown { account, token: Some(shown.name) })
     }
 
     /// Programs send their password with each question. The same one from the same address is
@@ -146,7 +190,8 @@ impl App {
         address: IpAddr,
         asked: LoginRequest,
     ) -> Result<Arc<Account>, Refusal> {
-        self.check(address, asked, Some(&self.recall)).await.map(|(account, _)| Arc::new(account))
+        let login = self.check(address, asked, &Way::Program, Some(&self.recall)).await?;
+        Ok(login.account)
     }
 }
 

@@ -79,10 +79,15 @@ impl App {
         &self,
         parts: &Parts,
         account: &Account,
+        token: Option<&str>,
     ) -> Result<(), Refusal> {
         let path = parts.uri.path();
         if matches!(parts.method, Method::GET | Method::HEAD) || FACTS.contains(&path) {
             return Ok(());
+        }
+        if !self.audit.has_place_for_change(&account.name) {
+            let what = "you change too much at a time: wait a minute";
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, what).retry_after(60));
         }
         let entry = AuditEntry {
             who: account.name.clone(),
@@ -90,7 +95,7 @@ impl App {
             object: format!("{} {path}", parts.method),
             from: address(self, parts)?.to_string(),
             outcome: "begun".to_owned(),
-            detail: String::new(),
+            detail: token.map_or_else(String::new, |token| format!("by the token {token}")),
         };
         if let Some(doer) = parts.extensions.get::<Doer>() {
             // One request is of one user, so there is nothing in it yet.

@@ -46,7 +46,7 @@ impl FromRequestParts<AppState> for Caller {
         let (session_id, session) = app.session_of(parts).ok_or_else(Refusal::log_in_first)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             of_our_page(&parts.headers, &session)?;
-            app.record_change(parts, &session.account).await?;
+            app.record_change(parts, &session.account, None).await?;
         }
         Ok(Self { session, session_id })
     }

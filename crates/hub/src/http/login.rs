@@ -1,5 +1,5 @@
 use std::net::IpAddr;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use watchfire_api::agent::{LoginRequest, Message};
-use watchfire_api::hub::{HubInfo, LoginReply, Me};
+use watchfire_api::hub::{HubInfo, LogIn, LoginReply, Me};
 use watchfire_identity::limit::{Admission, HOLD, LoginLimiter};
 use watchfire_identity::password;
 use watchfire_model::Moment;
@@ -18,29 +18,27 @@ use watchfire_runtime::{Secret, task};
 use super::asker::Recall;
 use super::guard::{COOKIE, Caller, same_origin};
 use super::reply::Refusal;
+use super::second::Way;
 use super::session::{LIFE, Session};
 use super::{App, AppState, client};
 use crate::accounts::Account;
 use crate::audit::AuditEntry;
 
-/// `POST /api/login`: takes a password, gives a session in a cookie.
+/// `POST /api/login`: takes a password, and a code of who has a second factor, and gives a session
+/// in a cookie.
 pub(super) async fn log_in(
     State(app): State<AppState>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Result<Json<LoginRequest>, JsonRejection>,
+    body: Result<Json<LogIn>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     same_origin(&headers)?;
     let Json(asked) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let address = client::address(peer.remote.ip(), &headers, &app.parts.trusted_proxies);
-    let (account, now) = app.check(address, asked, None).await?;
-    let (id, session) = app.sessions.begin(account, address.to_string(), now);
-    let secure = headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
-    let secure = if secure { "; Secure" } else { "" };
-    let life = LIFE.as_secs();
-    let cookie =
-        format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}");
-    Ok(([(header::SET_COOKIE, cookie)], Json(reply(&session))).into_response())
+    let LogIn { username, password, code } = asked;
+    let asked = LoginRequest { username, password };
+    let login = app.check(address, asked, &Way::Person(code), None).await?;
+    app.seat(login.account, address, login.is_proven, &headers)
 }
 
 /// `POST /api/logout`
@@ -63,21 +61,59 @@ pub(super) async fn me(State(app): State<AppState>, caller: Caller) -> Json<Me> 
     })
 }
 
+/// Somebody who has shown who they are.
+pub(super) struct Login {
+    pub(super) account: Arc<Account>,
+    pub(super) at: Moment,
+    /// Whether a second factor was shown.
+    pub(super) is_proven: bool,
+}
+
 impl App {
-    /// The account, when name and password are right, and when that was known.
-    /// Known and unknown names take the same way and the same time. With `recall`, a
+    /// Opens a session for somebody who has shown who they are, by whatever way; `is_proven` says
+    /// that a second factor was among it.
+    pub(super) fn seat(
+        &self,
+        account: Arc<Account>,
+        address: IpAddr,
+        is_proven: bool,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refusal> {
+        let now = self.parts.clock.now();
+        let (id, session) = self.sessions.open(account, address.to_string(), is_proven, now);
+        // Whoever changes or removes an account ends its sessions after that. So one of the two
+        // sees the other, and no session stands for an account that is no more.
+        if !self.people.is(&session.account) {
+            self.sessions.end(&id);
+            return Err(Refusal::log_in_first());
+        }
+        let secure =
+            headers.get(header::ORIGIN).is_some_and(|o| o.as_bytes().starts_with(b"https:"));
+        let secure = if secure { "; Secure" } else { "" };
+        let life = LIFE.as_secs();
+        let cookie =
+            format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}");
+        Ok(([(header::SET_COOKIE, cookie)], Json(reply(&session))).into_response())
+    }
+
+    /// The account, when name and password are right, and the second factor where `way` wants
+    /// one. Known and unknown names take the same way and the same time. With `recall`, a
     /// password that was right a moment ago is not worked through again.
     pub(super) async fn check(
         &self,
         address: IpAddr,
         asked: LoginRequest,
+        way: &Way,
         recall: Option<&Recall>,
-    ) -> Result<(Account, Moment), Refusal> {
+    ) -> Result<Login, Refusal> {
         let place = self.waiting.clone().try_acquire_owned().map_err(|_| {
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many are logging in; try again")
                 .retry_after(1)
         })?;
-        let recalled = recall.map(|recall| (recall, recall.known(address, &asked)));
+        let known = self.people.find(&asked.username);
+        // A password that is no more is no equal login.
+        let hash = known.as_ref().map_or(password::decoy(), |account| &account.password);
+        let recalled = recall.map(|recall| (recall, recall.known(address, &asked, hash)));
         // Equal logins wait for the first of them, or all would count as wrong until it is right.
         let turn = match recalled {
             Some((recall, known)) => Some(recall.place(known).await),
@@ -86,12 +122,11 @@ impl App {
         let LoginRequest { username: user, password } = asked;
         let came = self.parts.clock.now();
         let remembered = recalled.is_some_and(|(recall, known)| recall.holds(known, came));
-        let known = self.parts.accounts.iter().find(|one| one.name == user);
         let admission = self.limiter().admit(came, address, &user, known.is_some());
         let right = match admission {
             Admission::Open | Admission::Quiet(_) if remembered => true,
             Admission::Open | Admission::Quiet(_) => {
-                self.verify(place, known.cloned(), Secret::new(password)).await?
+                self.verify(place, known.clone(), Secret::new(password)).await?
             }
             Admission::Refused(_) => {
                 // Whoever is only held up takes no place.
@@ -99,26 +134,37 @@ impl App {
                 false
             }
         };
+        let known = match known {
+            Some(known) if right => known,
+            known => {
+                let now = self.parts.clock.now();
+                self.limiter().settle(now, address, &user, admission, false);
+                return Err(self.refuse(address, known.as_deref(), came, admission, way).await);
+            }
+        };
         let now = self.parts.clock.now();
-        self.limiter().settle(now, address, &user, admission, known.is_some() && right);
+        // Half of what is needed is no right login: it must not make room for more tries.
+        let second = self.second(&known, way, now).await;
+        self.limiter().settle(now, address, &user, admission, second.is_ok());
+        let is_proven = match second {
+            Ok(is_proven) => is_proven,
+            Err(refusal) => {
+                let outcome = "refused: no second factor";
+                self.audit.note_refused(of_login(&known.name, way, address, outcome)).await;
+                return Err(refusal);
+            }
+        };
         if let Some((recall, login)) = recalled
-            && known.is_some()
-            && right
             && !remembered
         {
             recall.keep(login, now);
         }
         drop(turn);
-        match known {
-            Some(known) if right => {
-                if !remembered {
-                    tracing::info!(user = ?known.name, %address, "logged in");
-                    self.audit.note(of_login(&known.name, address, "ok")).await;
-                }
-                Ok((known.clone(), now))
-            }
-            _ => Err(self.refuse(address, known, came, admission).await),
+        if !remembered {
+            tracing::info!(user = ?known.name, %address, "logged in");
+            self.audit.note_login(of_login(&known.name, way, address, "ok")).await;
         }
+        Ok(Login { account: known, at: now, is_proven })
     }
 
     /// The no to a try that came at `came`.
@@ -128,6 +174,7 @@ impl App {
         known: Option<&Account>,
         came: Moment,
         admission: Admission,
+        way: &Way,
     ) -> Refusal {
         // A name that nobody has may be a password typed into the wrong field.
         let user = known.map_or("(unknown)", |known| known.name.as_str());
@@ -135,7 +182,7 @@ impl App {
             Admission::Open => "refused",
             Admission::Quiet(_) | Admission::Refused(_) => "refused: too many tries",
         };
-        self.audit.note_refused(of_login(user, address, outcome)).await;
+        self.audit.note_refused(of_login(user, way, address, outcome)).await;
         match admission {
             Admission::Open => {
                 tracing::warn!(?user, %address, "a login was refused");
@@ -156,7 +203,7 @@ impl App {
     async fn verify(
         &self,
         place: OwnedSemaphorePermit,
-        account: Option<Account>,
+        account: Option<Arc<Account>>,
         password: Secret,
     ) -> Result<bool, Refusal> {
         let turn = self.hashing.clone().acquire_owned().await.map_err(Refusal::fault)?;
@@ -175,10 +222,11 @@ impl App {
     }
 }
 
-fn of_login(user: &str, address: IpAddr, outcome: &str) -> AuditEntry {
+fn of_login(user: &str, way: &Way, address: IpAddr, outcome: &str) -> AuditEntry {
+    let action = if matches!(way, Way::Again) { "step-up" } else { "login" };
     AuditEntry {
         who: user.to_owned(),
-        action: "login".to_owned(),
+        action: action.to_owned(),
         from: address.to_string(),
         outcome: outcome.to_owned(),
         ..AuditEntry::default()

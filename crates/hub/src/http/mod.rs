@@ -27,12 +27,16 @@ mod route;
 mod rows;
 mod rule_files;
 mod runs;
+mod second;
 mod servers;
 mod session;
 mod sessions;
 mod silences;
 mod stream;
 mod token;
+mod tokens;
+mod totp;
+mod users;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,10 +44,10 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 use watchfire_alert::Recipient;
 use watchfire_api::enrol::{ENROL_PATH, MAX_BODY_BYTES};
@@ -53,7 +57,7 @@ use watchfire_identity::token::TokenKey;
 use watchfire_model::Moment;
 use watchfire_runtime::http::{HostNames, Peer};
 use watchfire_runtime::net::Network;
-use watchfire_runtime::{Clock, Shutdown};
+use watchfire_runtime::{Clock, Shutdown, task};
 use watchfire_store::Store;
 
 use crate::accounts::Account;
@@ -62,14 +66,17 @@ use crate::acks::Acks;
 use crate::address::host_and_port;
 use crate::agents::Agents;
 use crate::alerts::AlertDesk;
+use crate::api_tokens::ApiTokens;
 use crate::audit::Audit;
 use crate::dial::Rarely;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::Events;
+use crate::factors::Factors;
 use crate::fleet::Fleet;
 use crate::muting::Muting;
 use crate::outgoing::HandOvers;
+use crate::people::People;
 use crate::pushed::{Pushes, Senders};
 use crate::rules::{Board, Made};
 use crate::runs::Runs;
@@ -82,6 +89,7 @@ use open::OpenDoor;
 pub(crate) use past::{EventsAsked, Heard, HeardEvents, Past, Ran, Recorded, RunsAsked};
 pub(crate) use prometheus::{Elsewhere, QuestionLimits, Sources};
 use prometheus::{Questions, Writing};
+use reply::Refusal;
 use session::Sessions;
 pub(crate) use stream::{Accepted, OnStream};
 
@@ -100,7 +108,7 @@ type Route = (&'static str, fn() -> MethodRouter<AppState>);
 
 /// Every path but those of the page's files, which are in [`page`]. The tests
 /// walk this table, and want to be told of each path who gets which answer.
-const ROUTES: [Route; 40] = [
+const ROUTES: [Route; 51] = [
     ("/healthz", || get(healthz)),
     ("/login", || get(token::log_in).post(token::log_in)),
     ("/api/login", || post(login::log_in)),
@@ -149,6 +157,17 @@ const ROUTES: [Route; 40] = [
     }),
     ("/api/sessions", || get(sessions::list)),
     ("/api/sessions/{id}", || delete(sessions::end)),
+    ("/api/totp", || get(totp::standing).post(totp::begin)),
+    ("/api/totp/confirm", || post(totp::confirm)),
+    ("/api/totp/off", || post(totp::turn_off)),
+    ("/api/step-up", || post(totp::step_up)),
+    ("/api/tokens", || get(tokens::list).post(tokens::make)),
+    ("/api/tokens/{id}", || delete(tokens::end)),
+    ("/api/users", || get(users::list).post(users::add)),
+    ("/api/users/{name}", || patch(users::change).delete(users::remove)),
+    ("/api/users/{name}/password", || post(users::new_password)),
+    ("/api/users/{name}/totp", || delete(users::reset_totp)),
+    ("/api/password", || post(users::own_password)),
     ("/api/audit", || get(audit::list)),
     ("/api/events", || get(events::stream)),
     (ENROL_PATH, || post(enrol::enrol).layer(DefaultBodyLimit::max(MAX_BODY_BYTES))),
@@ -213,11 +232,18 @@ pub(crate) struct Parts {
     pub(crate) made: Made,
     /// What links begin with.
     pub(crate) public_url: String,
+    /// Whether what nobody signed is run only for who showed a second factor a short while ago.
+    pub(crate) unsigned_runs_need_proof: bool,
+    /// What users show besides their passwords.
+    pub(crate) factors: Factors,
 }
 
 struct App {
     parts: Parts,
     started: Moment,
+    /// Those who may log in.
+    people: People,
+    tokens: ApiTokens,
     sessions: Sessions,
     limiter: Mutex<LoginLimiter>,
     hashing: Arc<Semaphore>,
@@ -269,13 +295,24 @@ pub(crate) fn router(parts: Parts) -> Router {
     routes(state(parts))
 }
 
-fn state(parts: Parts) -> AppState {
+fn state(mut parts: Parts) -> AppState {
+    // From here on they change, and `people` alone knows them.
+    let accounts = std::mem::take(&mut parts.accounts);
+    let mut named: Vec<_> = parts.recipients.iter().map(|user| user.name.clone()).collect();
+    named.sort();
+    let people = People::open(parts.store.clone(), accounts, named);
+    let tokens = ApiTokens::open(parts.store.clone(), |user, epoch| {
+        let account = people.find(user);
+        account.is_some_and(|account| tokens::epoch(&parts.token_key, &account) == epoch)
+    });
     let started = parts.clock.now();
     let audit = Audit::new(parts.store.clone(), parts.clock.clone());
     let questions = Questions::new(parts.sources.clone(), parts.question_limits.clone());
     Arc::new(App {
         parts,
         started,
+        people,
+        tokens,
         sessions: Sessions::default(),
         limiter: Mutex::new(LoginLimiter::new()),
         hashing: Arc::new(Semaphore::new(MAX_HASHING)),
@@ -291,6 +328,15 @@ fn state(parts: Parts) -> AppState {
         ack_pace: ack::Pace::default(),
         audit,
     })
+}
+
+/// Does what must not be left half-way when whoever asked goes away.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Refusal> {
+    let (tell, told) = oneshot::channel();
+    task::spawn("change", async move { drop(tell.send(work.await)) }).detach();
+    told.await.map_err(Refusal::fault)
 }
 
 fn routes(app: AppState) -> Router {

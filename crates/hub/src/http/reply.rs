@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use watchfire_api::agent::Message;
+use watchfire_api::hub::Needs;
 use watchfire_identity::Verdict;
 use watchfire_runtime::http::HostError;
 
@@ -11,11 +11,13 @@ pub(super) struct Refusal {
     status: StatusCode,
     message: String,
     retry_after_s: Option<u64>,
+    /// What would make it a yes.
+    needs: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), retry_after_s: None }
+        Self { status, message: message.into(), retry_after_s: None, needs: None }
     }
 
     /// For what does not exist and for what the user may not know of alike.
@@ -43,6 +45,20 @@ impl Refusal {
         self
     }
 
+    /// The same with another status where it says that nobody is logged in.
+    pub(super) fn instead_of_401(mut self, status: StatusCode) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED {
+            self.status = status;
+        }
+        self
+    }
+
+    /// Says what would make it a yes.
+    pub(super) fn needs(mut self, what: &'static str) -> Self {
+        self.needs = Some(what);
+        self
+    }
+
     /// For what is only said over TLS (RFC 9110 section 15.5.22).
     pub(super) fn tls_only() -> Self {
         let message = "this is answered over TLS only: use https:// with the same host and port";
@@ -58,7 +74,8 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Message::new(self.message))).into_response();
+        let body = Needs { message: self.message, needs: self.needs.map(str::to_owned) };
+        let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
         }

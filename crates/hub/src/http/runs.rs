@@ -18,7 +18,7 @@ use super::AppState;
 use super::asker::Asker;
 use super::changer::Changer;
 use super::reply::Refusal;
-use crate::runs::NoRun;
+use crate::runs::{Job, NoRun};
 pub(super) use stream::stream;
 
 /// The largest wish, in bytes: ten thousand names, an envelope and what the command reads.
@@ -78,6 +78,9 @@ pub(super) async fn start(
     let Json(wish) = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let account = &changer.account;
     let wish = wish::wanted(wish, &account.name)?;
+    if !matches!(wish.job, Job::Signed { .. }) {
+        changer.may_run_unsigned(&app)?;
+    }
     let id = app.parts.runs.start(account, wish).await?;
     let row = app.parts.runs.one(&account.scope, &id).await?;
     Ok((StatusCode::CREATED, Json(row)))

@@ -12,6 +12,10 @@ use crate::accounts::Account;
 pub(super) const LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Sessions at a time; the oldest one makes room for the next.
 const MAX_SESSIONS: usize = 1000;
+/// Those of one user; the oldest one makes room, so that no user can end the others' by logging in.
+const MAX_SESSIONS_OF_USER: usize = 50;
+/// How long a proof of who asks counts for what is more than usual.
+pub(super) const FRESH: Duration = Duration::from_secs(300);
 /// Live streams that one session may hold open.
 const MAX_STREAMS: usize = 10;
 /// Random bytes of a session's id.
@@ -29,6 +33,10 @@ pub(super) struct Session {
     /// Where it was begun from.
     pub(super) from: String,
     pub(super) began: Moment,
+    /// When its user showed a second factor last.
+    pub(super) proven: Option<Moment>,
+    /// When its user showed a second factor or the password last.
+    pub(super) confirmed: Moment,
     streams: Arc<AtomicUsize>,
 }
 
@@ -50,22 +58,36 @@ impl Drop for StreamPlace {
 impl Sessions {
     /// Begins a session and gives its id, which only the cookie holds.
     pub(super) fn begin(&self, account: Account, from: String, now: Moment) -> (String, Session) {
+        self.open(Arc::new(account), from, false, now)
+    }
+
+    /// The same; `is_proven` says that a second factor was shown.
+    pub(super) fn open(
+        &self,
+        account: Arc<Account>,
+        from: String,
+        is_proven: bool,
+        now: Moment,
+    ) -> (String, Session) {
         let id = random_hex(ID_BYTES);
         let session = Session {
-            account: Arc::new(account),
+            account,
             csrf: random_hex(16),
             mark: random_hex(MARK_BYTES),
             from,
             began: now,
+            proven: is_proven.then_some(now),
+            confirmed: now,
             streams: Arc::default(),
         };
         let mut sessions = self.lock();
         sessions.retain(|_, session| session.is_alive(now));
+        let of_user = |other: &Session| other.account.name == session.account.name;
+        if sessions.values().filter(|other| of_user(other)).count() >= MAX_SESSIONS_OF_USER {
+            end_oldest(&mut sessions, of_user);
+        }
         if sessions.len() >= MAX_SESSIONS {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.began.monotonic);
-            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
-                sessions.remove(&oldest);
-            }
+            end_oldest(&mut sessions, |_| true);
         }
         sessions.insert(id.clone(), session.clone());
         (id, session)
@@ -89,6 +111,30 @@ impl Sessions {
         self.lock().retain(|_, session| session.mark != mark);
     }
 
+    /// Notes that the user of a session has just shown a second factor, or the password alone.
+    pub(super) fn confirm(&self, id: &str, is_proven: bool, now: Moment) {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.confirmed = now;
+            if is_proven {
+                session.proven = Some(now);
+            }
+        }
+    }
+
+    /// Puts the account as it is now in place of the one that a session was begun with.
+    pub(super) fn renew(&self, id: &str, account: Arc<Account>) {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.account = account;
+        }
+    }
+
+    /// Ends the sessions of a user, but for the one that is called `but` in lists.
+    pub(super) fn end_of(&self, user: &str, but: Option<&str>) {
+        let stays =
+            |session: &Session| session.account.name != user || but == Some(session.mark.as_str());
+        self.lock().retain(|_, session| stays(session));
+    }
+
     /// Ends a session; its live streams end with it.
     pub(super) fn end(&self, id: &str) {
         self.lock().remove(id);
@@ -99,7 +145,23 @@ impl Sessions {
     }
 }
 
+fn end_oldest(sessions: &mut HashMap<String, Session>, of: impl Fn(&Session) -> bool) {
+    let those = sessions.iter().filter(|(_, session)| of(session));
+    let oldest = those.min_by_key(|(_, session)| session.began.monotonic).map(|(id, _)| id.clone());
+    oldest.and_then(|oldest| sessions.remove(&oldest));
+}
+
 impl Session {
+    /// True when its user showed a second factor a short while ago.
+    pub(super) fn is_proven(&self, now: Moment) -> bool {
+        self.proven.is_some_and(|at| now.since(at) < FRESH)
+    }
+
+    /// True when its user showed a second factor or the password a short while ago.
+    pub(super) fn is_confirmed(&self, now: Moment) -> bool {
+        now.since(self.confirmed) < FRESH
+    }
+
     /// Takes a place for a live stream, if the session has one left.
     pub(super) fn stream_place(&self) -> Option<StreamPlace> {
         let one_more = |open: usize| (open < MAX_STREAMS).then_some(open + 1);
@@ -156,9 +218,45 @@ mod tests {
         drop(places);
         assert!(session.stream_place().is_some(), "a closed stream makes room");
         let later = Moment::default().after(Duration::from_secs(1));
+        let of = |number: usize| Account { name: format!("{number}"), ..account() };
+        for number in 0..MAX_SESSIONS {
+            sessions.begin(of(number), String::new(), later);
+        }
+        assert!(sessions.find(&first, later).is_none(), "the oldest makes room");
+    }
+
+    #[test]
+    fn nobody_ends_the_sessions_of_others_by_logging_in() {
+        let sessions = Sessions::default();
+        let (at, later) = (Moment::default(), Moment::default().after(Duration::from_secs(1)));
+        let bob = Account { name: "bob".to_owned(), ..account() };
+        let (bob, _) = sessions.begin(bob, String::new(), at);
+        let (first, _) = sessions.begin(account(), String::new(), at);
         for _ in 0..MAX_SESSIONS {
             sessions.begin(account(), String::new(), later);
         }
-        assert!(sessions.find(&first, later).is_none(), "the oldest makes room");
+        assert!(sessions.find(&bob, later).is_some());
+        assert!(sessions.find(&first, later).is_none(), "one's own oldest makes room");
+        assert_eq!(sessions.all(later).len(), MAX_SESSIONS_OF_USER + 1);
+    }
+
+    #[test]
+    fn a_proof_is_fresh_for_a_while_and_only_of_its_session() {
+        let sessions = Sessions::default();
+        let start = Moment::default();
+        let (first, session) = sessions.begin(account(), String::new(), start);
+        let (second, _) = sessions.begin(account(), String::new(), start);
+        assert!(session.is_confirmed(start) && !session.is_proven(start));
+        let later = start.after(FRESH);
+        let of = |id: &str| sessions.find(id, later).expect("it is alive");
+        assert!(!of(&first).is_confirmed(later));
+        sessions.confirm(&first, false, later);
+        assert!(of(&first).is_confirmed(later) && !of(&first).is_proven(later));
+        sessions.confirm(&first, true, later);
+        assert!(of(&first).is_proven(later) && !of(&second).is_proven(later));
+        assert!(!of(&first).is_proven(later.after(FRESH)));
+        let mark = of(&first).mark;
+        sessions.end_of("ada", Some(&mark));
+        assert!(sessions.find(&first, later).is_some() && sessions.find(&second, later).is_none());
     }
 }

@@ -20,7 +20,11 @@ mod rule_files;
 mod runs;
 mod sessions;
 mod silences;
+mod step_up;
 mod stream;
+mod tokens;
+mod totp;
+mod users;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -51,6 +55,7 @@ use crate::config::Locked;
 use crate::disk::Disk;
 use crate::enrolment::Enrolment;
 use crate::events::{Event, Events};
+use crate::factors::Factors;
 use crate::fleet::Fleet;
 use crate::historian::Historian;
 use crate::identity::HubIdentity;
@@ -199,6 +204,9 @@ impl House {
             rules: Board::default(),
             made: Made::open(store.clone(), Board::default(), clock.clone()).0,
             public_url: "https://hub.test".to_owned(),
+            // See the tests of step-up.
+            unsigned_runs_need_proof: false,
+            factors: Factors::open(store.clone()).expect("a store"),
         };
         let built_in = Locked {
             file: watchfire_alert::rules::built_in(),
@@ -318,6 +326,24 @@ fn asking(method: Method, path: &str, seat: Option<&Seat>) -> Request<Body> {
         request = request.header(header::COOKIE, &seat.cookie);
     }
     request.body(Body::empty()).expect("a good request")
+}
+
+/// A change that the page of `seat` makes.
+fn changing(method: Method, path: &str, seat: &Seat, body: &serde_json::Value) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    request
+        .header(header::HOST, "localhost:5100")
+        .header(header::COOKIE, &seat.cookie)
+        .header("x-watchfire-csrf", &seat.csrf)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .expect("a good request")
+}
+
+/// The value of a key of an answer.
+fn told(answer: &Answer, key: &str) -> serde_json::Value {
+    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    body[key].clone()
 }
 
 fn login(user: &str, password: &str) -> Request<Body> {

@@ -16,7 +16,9 @@ use watchfire_runtime::config::{Located, duration};
 use super::AppState;
 use super::asker::{address, basic, challenged};
 use super::guard::same_origin;
+use super::login::Login;
 use super::reply::Refusal;
+use super::second::Way;
 
 /// How long a token lives when nothing is said.
 const USUAL: Duration = Duration::from_secs(30 * 60);
@@ -68,7 +70,7 @@ async fn given(app: &AppState, wish: Wish, request: Request) -> Result<Response,
         None => None,
     };
     let asked = shown.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, WHO_ARE_YOU))?;
-    let (account, now) = app.check(address, asked, None).await?;
+    let Login { account, at: now, .. } = app.check(address, asked, &Way::Program, None).await?;
     if scopes.contains(&TokenScope::Change) && !may_change(account.role) {
         let what = "your role may change nothing: ask for a token without scope=change";
         return Err(Refusal::new(StatusCode::FORBIDDEN, what));

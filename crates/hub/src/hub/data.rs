@@ -9,6 +9,7 @@ use super::error::HubError;
 use crate::accounts::{self, Accounts};
 use crate::agents;
 use crate::config::{HubConfig, WatchedServer};
+use crate::factors::Factors;
 use crate::folder_lock::{FolderLock, lock};
 use crate::identity::close_data_folder;
 
@@ -27,6 +28,7 @@ pub(super) struct Data {
     pub(super) leaving: Vec<StoredLeaving>,
     pub(super) open: Vec<Incident>,
     pub(super) accounts: Accounts,
+    pub(super) factors: Factors,
     pub(super) hub_id: String,
 }
 
@@ -71,9 +73,11 @@ impl Data {
         let open = open_incidents(&store, &servers, clock)?;
         let leaving = leaving(&store, &servers)?;
         let accounts = accounts::load(&store, &config.users)?;
+        // Without knowing who has one nobody may log in, or they would without it.
+        let factors = Factors::open(store.clone())?;
         let hub_id = hub_id(&store)?;
         let lock = held.take().expect("it was locked just above");
-        Ok(Self { store, lock, stored, leaving, open, accounts, hub_id })
+        Ok(Self { store, lock, stored, leaving, open, accounts, factors, hub_id })
     }
 }
 

@@ -15,6 +15,7 @@ fn config(folder: &Path) -> HubConfig {
         down_after: Duration::from_secs(5),
         public_url: "http://hub.test".to_owned(),
         plain: watchfire_runtime::http::Plain::Anywhere,
+        unsigned_runs_need_proof: true,
         servers: Vec::new(),
         senders: Vec::new(),
         remote_writes: Vec::new(),

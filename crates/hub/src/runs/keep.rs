@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use watchfire_model::ServerName;
+use watchfire_model::{Moment, ServerName};
 use watchfire_runtime::Shutdown;
-use watchfire_store::Batch;
+use watchfire_store::{Batch, StoreError};
 use watchfire_wire::{Message, OutputAck};
 
 use super::Runs;
 use super::live::{Reach, Run, ToStore};
+use crate::audit::Audit;
 
 /// How often runs are looked at when nothing is heard.
 const LOOK: Duration = Duration::from_secs(1);
@@ -60,19 +61,19 @@ impl Runs {
 
     /// Stores what changed, and then says so to the agents.
     pub(crate) async fn store_all(&self) {
-        let now_ms = self.clock.now().unix_ms;
+        let now = self.clock.now();
         let all: Vec<Arc<ToStore>> = {
             let mut state = self.state();
             state
                 .live
                 .values_mut()
-                .filter_map(|run| run.take_unstored(now_ms))
+                .filter_map(|run| run.take_unstored(now.unix_ms))
                 .map(Arc::new)
                 .collect()
         };
         for one in all {
             let writing = one.clone();
-            let done = self.blocking(move |store| store.write(|batch| write(batch, &writing)));
+            let done = self.blocking(move |store| store.write(|batch| write(batch, &writing, now)));
             let done = done.await;
             if let Err(error) = &done {
                 tracing::error!(run = one.run.id, %error, "what servers said cannot be stored");
@@ -106,13 +107,14 @@ impl Runs {
     }
 }
 
-fn write(batch: &Batch<'_>, all: &ToStore) -> Result<(), watchfire_store::StoreError> {
+fn write(batch: &Batch<'_>, all: &ToStore, now: Moment) -> Result<(), StoreError> {
     batch.put_run(&all.run)?;
     for (target, pieces, _) in &all.places {
         batch.put_run_target(&all.run.id, target)?;
         pieces.iter().try_for_each(|piece| batch.put_run_output(target.number, piece))?;
     }
-    if all.run.ended_unix_ms.is_some() {
+    if let Some(ended) = &all.ended {
+        Audit::add(batch, ended, now)?;
         batch.prune_runs()?;
     }
     Ok(())

@@ -10,7 +10,9 @@ use watchfire_store::{StoredPiece, StoredRun, StoredTarget};
 use watchfire_wire::{CancelCommand, Command, Message};
 
 use super::job::Job;
+use super::recorded;
 use super::target::{State, Target};
+use crate::audit::AuditEntry;
 
 /// How much of what all servers of a run say is kept, in bytes.
 pub(super) const OUTPUT_OF_RUN: u64 = 64 << 20;
@@ -182,7 +184,8 @@ impl Run {
             }
         }
         let nothing = places.is_empty() && !is_over;
-        (!nothing).then(|| ToStore { run: self.row.clone(), places })
+        let ended = is_over.then(|| recorded::ended(&self.row, &self.targets));
+        (!nothing).then(|| ToStore { run: self.row.clone(), places, ended })
     }
 
     /// It is stored: `false` puts it back.
@@ -278,4 +281,6 @@ pub(super) struct ToStore {
     pub(super) run: StoredRun,
     /// Targets, what they said, and, where their agents are to be told, whether that is all.
     pub(super) places: Vec<(StoredTarget, Vec<Arc<StoredPiece>>, Option<bool>)>,
+    /// What the audit says when it is over.
+    pub(super) ended: Option<AuditEntry>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use watchfire_identity::audit::AuditLine;
 use watchfire_identity::command::{CommandId, Envelope, TargetProof, Targets, What};
 use watchfire_runtime::ManualClock;
 use watchfire_wire::{
@@ -11,6 +12,7 @@ use watchfire_wire::{
 
 use super::*;
 use crate::accounts::Account;
+use crate::session::CommandDesk;
 use crate::testing::{fleet_of, manual_clock, name, team};
 
 /// What was said to the agents, and which of them are too busy.
@@ -427,4 +429,31 @@ fn runbooks_are_told_once_with_the_servers_that_have_them() {
     assert_eq!(rows, [("clean", 1), ("restart", 2)]);
     assert_eq!(list.policies.len(), 2);
     let _ = RunbookWork::default();
+}
+
+#[tokio::test]
+async fn the_audit_holds_who_began_and_cancelled_it_and_what_came_of_it() {
+    let room = Room::full(&["a-1", "b-1"]);
+    let id = room.runs.start(&everybody(), wish(&["a-1", "b-1"])).await.expect("it begins");
+    room.look().await;
+    let given = room.given();
+    assert!(room.runs.said(0, exit(given[0].1.run, 0)));
+    room.runs.cancel(&everybody(), &id).await.expect("it is known");
+    let refused = CommandRefused { run: given[1].1.run, why: "its policy is off".to_owned() };
+    assert!(room.runs.said(1, Message::CommandRefused(refused)));
+    room.look().await;
+    let rows = room.store.audit_after(0, 10).expect("it is readable");
+    let rows: Vec<_> = rows.iter().map(|row| AuditLine::read(row).expect("a row")).collect();
+    let said: Vec<_> = rows.iter().map(|row| (&*row.who, &*row.action, &*row.outcome)).collect();
+    let expected =
+        [("olga", "run", "ok"), ("olga", "run.cancel", "ok"), ("olga", "run.end", "failed")];
+    assert_eq!(said, expected);
+    assert!(rows.iter().all(|row| row.object == format!("run {id}")), "{rows:?}");
+    let command = room.store.runs(10).expect("readable")[0].command_id.clone();
+    assert!(rows.iter().all(|row| row.detail.contains(&command)), "{rows:?}");
+    assert!(rows[0].detail.contains("(a-1, b-1)") && rows[0].detail.contains("\"true\""));
+    let end = "well: 1, not well: 1 (b-1: refused, its policy is off)";
+    assert!(rows[2].detail.ends_with(end), "{:?}", rows[2]);
+    room.look().await;
+    assert_eq!(room.store.audit_length().expect("readable"), 3, "each is told once");
 }

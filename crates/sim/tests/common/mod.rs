@@ -196,6 +196,8 @@ impl House {
                 Message::BackfillEnd(end) => Heard::BackfillEnd(end.missing),
                 // On a busy machine an echo may come late.
                 Message::Alive(_) => continue,
+                // This hub has nothing run.
+                Message::Runbooks(_) => continue,
                 Message::ProbeResult(_) => Heard::Declined(id.clone()),
                 Message::Goodbye(reason) => Heard::Goodbye(id.clone(), reason),
                 other => panic!("unexpected: {other:?}"),

@@ -13,7 +13,12 @@ fn opened() -> (tempfile::TempDir, Store) {
 }
 
 fn user(name: &str) -> StoredUser {
-    StoredUser { name: name.to_owned(), role: "admin".to_owned(), password_hash: "$".to_owned() }
+    StoredUser {
+        name: name.to_owned(),
+        role: "admin".to_owned(),
+        password_hash: "$".to_owned(),
+        servers: vec!["*".to_owned()],
+    }
 }
 
 fn names(store: &Store) -> Vec<String> {

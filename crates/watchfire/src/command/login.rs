@@ -1,21 +1,18 @@
-use std::io::{BufRead, IsTerminal, Read, Write};
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::json;
 use watchfire_api::hub::LoginReply;
 use watchfire_identity::certificate::Fingerprint;
-use watchfire_identity::password::MAX_PASSWORD_BYTES;
 use watchfire_runtime::{Clock, Secret};
 
-use super::block_on;
 use super::past::local;
+use super::{block_on, prompt};
 use crate::hub_client::{Address, Login as Known, Logins, Question, ask, shown_authority, words};
 use crate::screen;
 
 #[derive(clap::Args)]
 #[command(
     after_help = "On a terminal it asks for user and password. From a pipe it reads one line, the \
-    password:\n  watchfire login hub.example.org --user ada --ca FINGERPRINT < password-file\n\n\
+    password, and a second one, a code, of who has a second factor:\n  watchfire login hub.example.org --user ada --ca FINGERPRINT < password-file\n\n\
     The login is kept in the user's config folder until it ends, after twelve hours or when the \
     hub is started anew."
 )]
@@ -35,18 +32,14 @@ pub(super) struct Login {
 impl Login {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
-        let by_hand = std::io::stdin().is_terminal();
+        let by_hand = prompt::by_hand();
         let ca = self.authority(by_hand, &clock)?;
         let user = match self.user {
             Some(user) => user,
-            None if by_hand => line("User: ")?,
+            None if by_hand => prompt::line("User: ")?,
             None => bail!("nobody is named\n  hint: add --user NAME"),
         };
-        let password = Secret::new(if by_hand {
-            rpassword::prompt_password("Password: ").context("the terminal cannot be read")?
-        } else {
-            from_pipe()?
-        });
+        let password = prompt::secret("Password: ")?;
         let login = block_on(log_in(self.hub, ca, &user, &password, &clock))?;
         let (hub, ends) = (login.hub.clone(), local(login.ends_unix_ms));
         let role = screen::line(&login.role);
@@ -78,7 +71,7 @@ impl Login {
             "{hub} is not known here yet. It shows the authority\n  {shown}\nAt the hub, `watchfire \
              doctor` prints its own."
         );
-        if line("Are they the same? [yes/no] ")? != "yes" {
+        if prompt::line("Are they the same? [yes/no] ")? != "yes" {
             bail!("the password was not sent");
         }
         Ok(Some(shown))
@@ -92,8 +85,12 @@ async fn log_in(
     password: &Secret,
     clock: &Clock,
 ) -> anyhow::Result<Known> {
-    let body = json!({ "username": user, "password": password.expose() });
-    let answer = ask(&hub, ca, &Question::post("/api/login", &body), None, clock).await?;
+    let mut body = json!({ "username": user, "password": password.expose() });
+    let mut answer = ask(&hub, ca, &Question::post("/api/login", &body), None, clock).await?;
+    if answer.needs().as_deref() == Some("code") {
+        body["code"] = prompt::line("Code of your authenticator app: ")?.into();
+        answer = ask(&hub, ca, &Question::post("/api/login", &body), None, clock).await?;
+    }
     if answer.status != 200 {
         bail!("{}", words(&hub, &answer));
     }
@@ -105,26 +102,4 @@ async fn log_in(
     let ends_unix_ms = clock.now().unix_ms.saturating_add(life_s.saturating_mul(1000));
     let LoginReply { user, role, csrf } = reply;
     Ok(Known { hub, user, role, ca, session, csrf, ends_unix_ms })
-}
-
-fn line(question: &str) -> anyhow::Result<String> {
-    let mut words = std::io::stderr();
-    write!(words, "{question}").and_then(|()| words.flush())?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("the terminal cannot be read")?;
-    Ok(line.trim().to_owned())
-}
-
-fn from_pipe() -> anyhow::Result<String> {
-    let limit = u64::try_from(MAX_PASSWORD_BYTES)? + 2;
-    let mut line = String::new();
-    let mut input = std::io::stdin().lock().take(limit);
-    input.read_line(&mut line).context("the password cannot be read from the pipe")?;
-    let password = line.trim_end_matches(['\n', '\r']);
-    if password.is_empty() {
-        bail!(
-            "no password came from the pipe\n  hint: run it on a terminal, or pipe one line to it"
-        );
-    }
-    Ok(password.to_owned())
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod agent;
+mod at_hub;
 mod audit;
 mod backup;
 mod beside;
@@ -32,10 +33,14 @@ mod run;
 mod runner;
 mod runs;
 mod server;
+mod sessions;
 mod silence;
 mod sim;
 mod stats;
+mod token;
+mod totp;
 mod up;
+mod user;
 
 pub(crate) use notify::Untold;
 pub(crate) use rule::BadFiles;
@@ -46,6 +51,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use watchfire_runtime::log;
+
+use crate::prompt;
 
 /// Watches servers and tells the right person when one does not answer.
 #[derive(Parser)]
@@ -117,6 +124,14 @@ enum Command {
     Login(login::Login),
     /// End the login at a hub
     Logout(logout::Logout),
+    /// List where you are logged in at a hub, and end it there
+    Sessions(sessions::Sessions),
+    /// Turn your second factor at a hub on and off
+    Totp(totp::Totp),
+    /// Make, list and end tokens by which programs ask a hub
+    Token(token::Token),
+    /// Add, change and remove users of a hub, and change your password
+    User(user::User),
     /// Check channels' URLs, and send one message through one
     Notify(notify::Notify),
     /// Ask a hub's history in PromQL
@@ -182,6 +197,10 @@ impl Arguments {
             Command::Passwd(passwd) => passwd.run(),
             Command::Login(login) => login.run(),
             Command::Logout(logout) => logout.run(),
+            Command::Sessions(sessions) => sessions.run(),
+            Command::Totp(totp) => totp.run(),
+            Command::Token(token) => token.run(),
+            Command::User(user) => user.run(),
             Command::Notify(notify) => notify.run(),
             Command::Query(query) => query.run(),
             Command::Route(route) => route.run(),

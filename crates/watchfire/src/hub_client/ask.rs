@@ -8,6 +8,7 @@ use hyper::header::HeaderName;
 use hyper::rt::{Read, Write};
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
+use watchfire_api::hub::Needs;
 use watchfire_identity::certificate::{Fingerprint, HUB_NAME};
 use watchfire_runtime::net::{Lost, Net, Resolver, Stream, first_of};
 use watchfire_runtime::tls::{self, TlsClient, TlsError};
@@ -59,6 +60,11 @@ impl<'a> Question<'a> {
         Self { method: Method::POST, target, body, condition: None }
     }
 
+    /// `PATCH` of a path with JSON.
+    pub(crate) fn patch(target: &'a str, json: &serde_json::Value) -> Self {
+        Self { method: Method::PATCH, ..Self::post(target, json) }
+    }
+
     /// `PUT` of a text to a path.
     pub(crate) fn put(target: &'a str, kind: &'static str, text: String) -> Self {
         Self { method: Method::PUT, target, body: Some((kind, text)), condition: None }
@@ -73,6 +79,16 @@ impl<'a> Question<'a> {
     /// The same, where nothing stands there.
     pub(crate) fn if_there_is_none(self) -> Self {
         Self { condition: Some((header::IF_NONE_MATCH, "*".to_owned())), ..self }
+    }
+}
+
+impl Answer {
+    /// What a no says that would make it a yes.
+    pub(crate) fn needs(&self) -> Option<String> {
+        if !matches!(self.status, 401 | 403) {
+            return None;
+        }
+        serde_json::from_slice::<Needs>(&self.body).ok()?.needs
     }
 }
 

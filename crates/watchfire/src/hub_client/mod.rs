@@ -6,6 +6,7 @@ mod logins;
 
 use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use watchfire_api::agent::Message;
 use watchfire_runtime::Clock;
 
@@ -13,7 +14,7 @@ pub(crate) use address::Address;
 pub(crate) use ask::{Answer, Question, ask, shown_authority};
 pub(crate) use logins::{Login, Logins};
 
-use crate::screen;
+use crate::{prompt, screen};
 
 /// A hub at which somebody has logged in.
 pub(crate) struct Hub {
@@ -60,12 +61,41 @@ impl Hub {
         if self.login.has_ended(now) {
             return Err(self.log_in_again("has ended"));
         }
-        let answer = ask(&self.login.hub, self.login.ca, question, Some(&self.login), &self.clock);
-        let answer = answer.await?;
+        let mut answer = self.ask(question).await?;
+        if answer.status == 403 && self.step_up(&answer).await? {
+            answer = self.ask(question).await?;
+        }
         if answer.status == 401 {
             return Err(self.log_in_again("has ended, or the hub was started anew"));
         }
         Ok(answer)
+    }
+
+    async fn ask(&self, question: &Question<'_>) -> anyhow::Result<Answer> {
+        let Login { hub, ca, .. } = &self.login;
+        ask(hub, *ca, question, Some(&self.login), &self.clock).await
+    }
+
+    /// Proves anew who asks, where the hub wants that and somebody sits there to do it.
+    async fn step_up(&self, answer: &Answer) -> anyhow::Result<bool> {
+        if !prompt::by_hand() {
+            return Ok(false);
+        }
+        let body = match answer.needs().as_deref() {
+            Some("code") => {
+                json!({ "code": prompt::line("Code of your authenticator app: ")? })
+            }
+            Some("password") => {
+                let password = prompt::secret("Password once more: ")?;
+                json!({ "password": password.expose() })
+            }
+            _ => return Ok(false),
+        };
+        let answer = self.ask(&Question::post("/api/step-up", &body)).await?;
+        if answer.status != 200 {
+            bail!("{}", self.words(&answer));
+        }
+        Ok(true)
     }
 
     /// What a body holds.

@@ -8,10 +8,8 @@ use watchfire_runtime::config::{Located, Place, Problem, Spanned, closest, time_
 use super::super::User;
 use super::super::file::UserTable;
 use super::Checker;
+use crate::people::is_name;
 use crate::self_test::{DAYS, WeekTime};
-
-/// The longest user name, in characters.
-const MAX_NAME: usize = 64;
 
 impl Checker<'_> {
     pub(super) fn user(
@@ -80,9 +78,7 @@ impl Checker<'_> {
 
     fn user_name(&mut self, name: Spanned<String>) -> Option<String> {
         let name = self.source.locate(name);
-        let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+');
-        let length = name.value.chars().count();
-        if (1..=MAX_NAME).contains(&length) && name.value.chars().all(fits) {
+        if is_name(&name.value) {
             return Some(name.value);
         }
         let problem = name.problem(format!("{:?} is no user name", name.value));

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use watchfire_api::agent::LoginRequest;
+use watchfire_identity::password::PasswordHash;
 use watchfire_identity::token::TokenKey;
 use watchfire_model::Moment;
 
@@ -39,11 +40,16 @@ impl Default for Recall {
 }
 
 impl Recall {
-    /// What stands for a login from `address`.
-    pub(in crate::http) fn known(&self, address: IpAddr, asked: &LoginRequest) -> Known {
+    /// What stands for a login from `address` of a user whose password is `hash` now.
+    pub(in crate::http) fn known(
+        &self,
+        address: IpAddr,
+        asked: &LoginRequest,
+        hash: &PasswordHash,
+    ) -> Known {
         let LoginRequest { username, password } = asked;
         // The length tells where the name ends, whatever is in it.
-        let whole = format!("{address} {} {username}{password}", username.len());
+        let whole = format!("{address} {hash} {} {username}{password}", username.len());
         Known(self.key.fingerprint(&whole))
     }
 
@@ -76,6 +82,7 @@ impl Recall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use watchfire_identity::password;
 
     fn login(user: &str, password: &str) -> LoginRequest {
         LoginRequest { username: user.to_owned(), password: password.to_owned() }
@@ -87,7 +94,7 @@ mod tests {
         let here: IpAddr = "192.0.2.1".parse().expect("an address");
         let there: IpAddr = "192.0.2.2".parse().expect("an address");
         let now = Moment::default();
-        let ann = recall.known(here, &login("ann", "secret"));
+        let ann = recall.known(here, &login("ann", "secret"), password::decoy());
         assert!(!recall.holds(ann, now));
         recall.keep(ann, now);
         assert!(recall.holds(ann, now.after(KEPT - Duration::from_millis(1))));
@@ -98,16 +105,20 @@ mod tests {
             (here, login("anns", "ecret")),
             (here, login("an", "nsecret")),
         ] {
-            assert!(!recall.holds(recall.known(address, &other), now));
+            assert!(!recall.holds(recall.known(address, &other, password::decoy()), now));
         }
         assert!(!Recall::default().holds(ann, now));
+        let changed = password::hash("another").expect("hashes");
+        let known = recall.known(here, &login("ann", "secret"), &changed);
+        assert!(!recall.holds(known, now), "the password was changed");
     }
 
     #[test]
     fn the_oldest_makes_room() {
         let recall = Recall::default();
         let here: IpAddr = "192.0.2.1".parse().expect("an address");
-        let known = |number: usize| recall.known(here, &login(&number.to_string(), ""));
+        let known =
+            |number: usize| recall.known(here, &login(&number.to_string(), ""), password::decoy());
         let at = |number: usize| Moment::default().after(Duration::from_millis(number as u64));
         (0..=MAX_KEPT).for_each(|number| recall.keep(known(number), at(number)));
         let now = at(MAX_KEPT);

@@ -18,7 +18,7 @@ const OPEN: [&str; 9] = [
 ];
 
 /// What a viewer of team a gets for team a, and for team b, by GET.
-const VIEWER: [(&str, u16, u16); 40] = [
+const VIEWER: [(&str, u16, u16); 51] = [
     ("/healthz", 200, 200),
     // It takes a password and no session.
     ("/login", 401, 401),
@@ -59,6 +59,19 @@ const VIEWER: [(&str, u16, u16); 40] = [
     // One's own; see the tests of sessions.
     ("/api/sessions", 200, 200),
     ("/api/sessions/{id}", 405, 405),
+    // One's own; see the tests of second factors and of tokens.
+    ("/api/totp", 200, 200),
+    ("/api/totp/confirm", 405, 405),
+    ("/api/totp/off", 405, 405),
+    ("/api/step-up", 405, 405),
+    ("/api/tokens", 200, 200),
+    ("/api/tokens/{id}", 405, 405),
+    ("/api/password", 405, 405),
+    // For administrators of every server; see the tests of users.
+    ("/api/users", 403, 403),
+    ("/api/users/{name}", 405, 405),
+    ("/api/users/{name}/password", 405, 405),
+    ("/api/users/{name}/totp", 405, 405),
     // For administrators of every server; see the tests of the audit.
     ("/api/audit", 403, 403),
     ("/api/events", 200, 200),
@@ -72,7 +85,8 @@ const VIEWER: [(&str, u16, u16); 40] = [
 ];
 
 /// What root gets where a viewer is refused.
-const BEYOND_A_VIEWER: [(&str, u16); 6] = [
+const BEYOND_A_VIEWER: [(&str, u16); 7] = [
+    ("/api/users", 200),
     ("/api/audit", 200),
     ("/api/runs", 200),
     // Nobody has run anything.
@@ -123,6 +137,14 @@ async fn nothing_but_the_allow_list_answers_a_stranger() {
             | "/api/v1/write"
             | "/api/rules/check"
             | "/api/sessions/{id}"
+            | "/api/tokens/{id}"
+            | "/api/totp/confirm"
+            | "/api/totp/off"
+            | "/api/step-up"
+            | "/api/password"
+            | "/api/users/{name}"
+            | "/api/users/{name}/password"
+            | "/api/users/{name}/totp"
             | "/api/channels/{number}/test" => 405,
             "/api/incidents/{id}/acknowledge" | "/api/incidents/{id}/notes" => 405,
             "/install" | "/install/watchfire" => 426,
