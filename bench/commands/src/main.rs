@@ -28,9 +28,12 @@ struct Arguments {
     /// On how many real agents, and on how many addresses for the peers
     #[arg(long, value_delimiter = ',', default_values_t = [8, 20, 50], value_name = "N")]
     targets: Vec<usize>,
-    /// How often each is measured
+    /// How often the simulated fleet gets each command
     #[arg(long, default_value_t = 10, value_name = "N")]
     rounds: usize,
+    /// How often each program asks real servers, by turns
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    turns: usize,
     /// How many commands `POST /run` is asked for
     #[arg(long, default_value_t = 300, value_name = "N")]
     posts: usize,
@@ -54,7 +57,8 @@ fn main() -> anyhow::Result<ExitCode> {
         return confined::read(words.collect()).map(|()| ExitCode::SUCCESS);
     }
     let arguments = Arguments::parse();
-    ensure!(arguments.rounds > 0 && !arguments.targets.contains(&0), "there is nothing to measure");
+    ensure!(arguments.rounds > 0 && arguments.turns > 0, "there is nothing to measure");
+    ensure!(!arguments.targets.contains(&0), "there is nothing to measure");
     for part in &arguments.only {
         ensure!(PARTS.contains(&part.as_str()), "there is no part {part}: {}", PARTS.join(", "));
     }
@@ -74,7 +78,7 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("{}", fleet::measure(&binary, arguments.servers, arguments.rounds)?);
     }
     if is_wanted("peers") {
-        println!("{}", peers::measure(&binary, &arguments.targets, arguments.rounds)?);
+        println!("{}", peers::measure(&binary, &arguments.targets, arguments.turns)?);
     }
     if is_wanted("post") {
         println!("{}", posted::measure(&binary, arguments.posts)?);

@@ -17,7 +17,7 @@ const COMMAND: &str = "uptime";
 /// How long our rest is measured.
 const REST: Duration = Duration::from_secs(10);
 /// Slow ones are measured no oftener.
-const SLOW_ROUNDS: usize = 3;
+const SLOW_TURNS: usize = 2;
 /// The design's figure: at this many targets so many times less than `pssh`.
 const TARGETS_TO_HOLD: usize = 50;
 const TIMES_LESS: f64 = 10.0;
@@ -32,7 +32,7 @@ enum Peer {
 
 const PEERS: [Peer; 4] = [Peer::Pssh, Peer::PsshKept, Peer::Clush, Peer::Ansible];
 
-/// What one program took, round by round.
+/// What one program took, turn by turn.
 #[derive(Default)]
 struct Taken {
     time: Vec<f64>,
@@ -58,8 +58,8 @@ impl Peer {
         }
     }
 
-    fn rounds(self, rounds: usize) -> usize {
-        if self == Self::Ansible { rounds.min(SLOW_ROUNDS) } else { rounds }
+    fn turns(self, turns: usize) -> usize {
+        if self == Self::Ansible { turns.min(SLOW_TURNS) } else { turns }
     }
 
     fn command(self, cage: &Cage, program: &Path, sshds: &Sshds, targets: usize) -> Program {
@@ -92,7 +92,7 @@ impl Peer {
     }
 }
 
-pub(crate) fn measure(binary: &Path, targets: &[usize], rounds: usize) -> anyhow::Result<String> {
+pub(crate) fn measure(binary: &Path, targets: &[usize], turns: usize) -> anyhow::Result<String> {
     let most = targets.iter().copied().max().unwrap_or(1);
     eprintln!("peers: {most} agents enrol");
     let (ours, theirs) = (Cage::new("ours")?, Cage::new("theirs")?);
@@ -108,12 +108,9 @@ pub(crate) fn measure(binary: &Path, targets: &[usize], rounds: usize) -> anyhow
         let (began, before) = (Instant::now(), ours.cpu()?);
         std::thread::sleep(REST);
         let rest = (ours.cpu()? - before) / began.elapsed().as_secs_f64();
-        let own = own_rounds(&ours, &house, count, rounds, rest)?;
-        let mut rows = vec![("watchfire run", own)];
-        for (peer, program) in &found {
-            let Some(sshds) = &sshds else { continue };
-            rows.push((peer.name(), rounds_of(*peer, program, &theirs, sshds, count, rounds)?));
-        }
+        let field =
+            Field { ours: &ours, theirs: &theirs, house: &house, sshds: sshds.as_ref(), rest };
+        let rows = field.by_turns(&found, count, turns)?;
         write_table(&mut text, count, &rows);
         let _ = writeln!(
             text,
@@ -129,56 +126,75 @@ pub(crate) fn measure(binary: &Path, targets: &[usize], rounds: usize) -> anyhow
     Ok(text)
 }
 
-fn own_rounds(
-    cage: &Cage,
-    house: &House,
-    targets: usize,
-    rounds: usize,
+/// All that asks and is asked.
+struct Field<'a> {
+    ours: &'a Cage,
+    theirs: &'a Cage,
+    house: &'a House,
+    sshds: Option<&'a Sshds>,
+    /// The CPU that ours uses at rest, of a core.
     rest: f64,
-) -> anyhow::Result<Taken> {
-    let mut words: Vec<String> = (1..=targets).map(agents::name).collect();
-    words.extend(["--".to_owned(), COMMAND.to_owned()]);
-    let mut taken = Taken::default();
-    for round in 0..=rounds {
-        let before = cage.cpu()?;
-        let ran = house.run(cage, &words, true)?;
+}
+
+impl Field<'_> {
+    /// Ours and each peer in each turn; the first turn warms all up and does not count.
+    fn by_turns(
+        &self,
+        found: &[(Peer, PathBuf)],
+        targets: usize,
+        turns: usize,
+    ) -> anyhow::Result<Vec<(&'static str, Taken)>> {
+        let mut words: Vec<String> = (1..=targets).map(agents::name).collect();
+        words.extend(["--".to_owned(), COMMAND.to_owned()]);
+        let mut rows = vec![("watchfire run", Taken::default())];
+        rows.extend(found.iter().map(|(peer, _)| (peer.name(), Taken::default())));
+        for turn in 0..=turns {
+            let own = self.own(&words, targets)?;
+            let mut all = vec![Some(own)];
+            for (peer, program) in found {
+                let is_in = turn <= peer.turns(turns);
+                all.push(if is_in { self.peer(*peer, program, targets)? } else { None });
+            }
+            for ((_, taken), (time, cpu)) in
+                rows.iter_mut().zip(all).filter_map(|(row, one)| Some((row, one?)))
+            {
+                if turn > 0 {
+                    taken.time.push(time);
+                    taken.cpu.push(cpu);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn own(&self, words: &[String], targets: usize) -> anyhow::Result<(f64, f64)> {
+        let before = self.ours.cpu()?;
+        let ran = self.house.run(self.ours, words, true)?;
         let time = ran.took.as_secs_f64();
         ensure!(
             ran.run.counts.ok as usize == targets && ran.outputs.len() == targets,
             "not every server said its uptime: {:?}",
             ran.run.counts
         );
-        // The first one warms all up.
-        if round > 0 {
-            taken.time.push(time);
-            taken.cpu.push(cage.cpu()? - before - rest * time);
-        }
+        Ok((time, self.ours.cpu()? - before - self.rest * time))
     }
-    Ok(taken)
-}
 
-fn rounds_of(
-    peer: Peer,
-    program: &Path,
-    cage: &Cage,
-    sshds: &Sshds,
-    targets: usize,
-    rounds: usize,
-) -> anyhow::Result<Taken> {
-    let hosts: String = (1..=targets).map(|one| format!("{}\n", sshd::address(one))).collect();
-    std::fs::write(sshds.path(&format!("hosts-{targets}")), hosts)?;
-    let mut taken = Taken::default();
-    for round in 0..=peer.rounds(rounds) {
-        let (began, before) = (Instant::now(), cage.cpu()?);
-        let (ended, output, words) = peer.command(cage, program, sshds, targets).run(PATIENCE);
+    fn peer(
+        &self,
+        peer: Peer,
+        program: &Path,
+        targets: usize,
+    ) -> anyhow::Result<Option<(f64, f64)>> {
+        let Some(sshds) = self.sshds else { return Ok(None) };
+        let hosts: String = (1..=targets).map(|one| format!("{}\n", sshd::address(one))).collect();
+        std::fs::write(sshds.path(&format!("hosts-{targets}")), hosts)?;
+        let (began, before) = (Instant::now(), self.theirs.cpu()?);
+        let (ended, output, words) =
+            peer.command(self.theirs, program, sshds, targets).run(PATIENCE);
         let time = began.elapsed().as_secs_f64();
         ensure!(ended.success(), "{} ended with {ended}: {words}\n{output}", peer.name());
-        if round > 0 {
-            taken.time.push(time);
-            taken.cpu.push(cage.cpu()? - before);
-        }
+        Ok(Some((time, self.theirs.cpu()? - before)))
     }
-    Ok(taken)
 }
 
 /// The peers that are here, and a line for each that is not.
