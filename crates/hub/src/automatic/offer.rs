@@ -22,9 +22,9 @@ impl Offers {
         Self(remedies.into())
     }
 
-    /// What may be run against an alert, and what is run by itself.
+    /// What may be run against an alert of our own rules, and what is run by itself.
     pub(crate) fn of(&self, alert: &ActiveAlert, fleet: &Fleet) -> Option<String> {
-        let server = alert.server.as_ref()?;
+        let server = alert.server.as_ref().filter(|_| is_ours(alert))?;
         let labels = &fleet.config(fleet.index(server)?).server.labels;
         let remedy = self.0.iter().find(|remedy| {
             let task = &remedy.task;
@@ -37,6 +37,12 @@ impl Offers {
             false => format!("May help: {command}"),
         })
     }
+}
+
+/// What others posted has no remedy: whoever may say that an alert fires is not for that somebody
+/// who may have something run.
+pub(super) fn is_ours(alert: &ActiveAlert) -> bool {
+    alert.source.starts_with("rules/")
 }
 
 /// Parameters with the labels that stand in them, or the label that is missing.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchfire_model::{Moment, ServerName};
 use watchfire_store::{StoreError, StoredAutomatic};
 
-use super::offer::{command, filled};
+use super::offer::{command, filled, is_ours};
 use super::{Automatic, Occasion, REMEDY, only};
 use crate::alerts::ActiveAlert;
 use crate::config::Remedy;
@@ -30,17 +30,14 @@ impl Automatic {
         Ok(())
     }
 
-    /// The server to mend. What others posted counts for nothing here: whoever may say that an
-    /// alert fires is not for that somebody who may have something run. Of what is muted somebody
-    /// knows, and may be at work there.
+    /// The server to mend. Of what is muted somebody knows, and may be at work there.
     fn fits<'a>(
         &self,
         remedy: &Remedy,
         alert: &'a Arc<ActiveAlert>,
     ) -> Option<(&'a ActiveAlert, &'a ServerName)> {
         let server = alert.server.as_ref()?;
-        let is_ours = alert.source.starts_with("rules/") && alert.muted.is_none();
-        let is_it = is_ours && alert.name() == remedy.alert;
+        let is_it = is_ours(alert) && alert.muted.is_none() && alert.name() == remedy.alert;
         let sees = |scope| self.tools.runs.sees(scope, server);
         (is_it && sees(&remedy.task.servers) && sees(&remedy.task.scope)).then_some((alert, server))
     }

@@ -8,6 +8,7 @@ use watchfire_wire::{Command, Exit, Message, Runbooks, Work};
 use super::*;
 use crate::alerts::{Firing, Round};
 use crate::events::Events;
+use crate::fleet::Fleet;
 use crate::runs::Lines;
 use crate::session::CommandDesk;
 use crate::testing::{fleet_of, manual_clock, name, recipient};
@@ -27,6 +28,7 @@ impl Lines for Wire {
 struct Room {
     automatic: Automatic,
     wire: Wire,
+    fleet: Arc<Fleet>,
     hand: ManualClock,
     clock: Clock,
     _folder: tempfile::TempDir,
@@ -80,7 +82,7 @@ impl Room {
             hub_id: "h".to_owned(),
             wording: Default::default(),
         }));
-        let runs = Arc::new(Runs::open(store.clone(), fleet, clock.clone()));
+        let runs = Arc::new(Runs::open(store.clone(), fleet.clone(), clock.clone()));
         let wire = Wire::default();
         runs.set_lines(Box::new(wire.clone()));
         (0..2).for_each(|index| runs.offered((index, 1), Runbooks::default()));
@@ -94,7 +96,7 @@ impl Room {
             courier: Arc::default(),
         };
         let automatic = Automatic::new(tools, schedules, remedies);
-        Self { automatic, wire, hand, clock, _folder: folder }
+        Self { automatic, wire, fleet, hand, clock, _folder: folder }
     }
 
     /// Looks, has the runs go on, and gives what the servers were told.
@@ -141,6 +143,12 @@ impl Room {
         let lines =
             incidents.iter().flat_map(|one| store.timeline(one.incident).expect("readable"));
         lines.filter(|line| line.kind == TimelineKind::Note).map(|line| line.text).collect()
+    }
+
+    /// What a letter about the oldest alert offers.
+    fn offered(&self) -> Option<String> {
+        let alerts = self.automatic.tools.alerts.active().all();
+        Offers::new(&self.automatic.remedies).of(&alerts[0], &self.fleet)
     }
 
     fn letters(&self) -> usize {
@@ -192,9 +200,10 @@ async fn a_remedy_is_offered_and_what_others_post_runs_nothing() {
     let offered = "remedy \"it\": may help: watchfire run --unsigned --runbook restart \
          unit=web.service a-1";
     assert_eq!(room.notes(), [offered]);
+    assert!(room.offered().is_some_and(|said| said.starts_with("May help: watchfire run")));
     let room = Room::new(Vec::new(), vec![remedy(true)]);
     room.fires("api", "a-1", "web.service").await;
-    assert_eq!(room.look().await, []);
+    assert_eq!((room.look().await, room.offered()), (vec![], None));
     room.fires("rules/r/g", "z-9", "web.service").await;
     assert_eq!(room.look().await, [], "there is no such server");
     assert!(room.automatic.tools.runs.sees(&Scope::everything(), &name("z-9")));

@@ -70,6 +70,15 @@ impl Automatic {
         let user = schedule.map(|one| one.task.user.clone());
         let recipients = self.tools.recipients.iter();
         let told = recipients.filter(|one| user.as_ref() == Some(&one.name)).collect::<Vec<_>>();
+        if told.is_empty() {
+            let (name, run) = (&mark.name, &mark.run);
+            tracing::warn!(
+                name,
+                run,
+                words,
+                "a schedule did not end well, and its user has no channel"
+            );
+        }
         let letter = told.first().map(|recipient| {
             let kind = NotificationKind::Report;
             let lines =

@@ -36,7 +36,7 @@ use watchfire_runtime::config::{
 
 pub(super) use plain::WORDS;
 
-use super::file::HubFile;
+use super::file::{HubFile, RemedyTable, ScheduleTable};
 use super::{HubConfig, Sender, User, WatchedServer};
 use crate::terminal;
 
@@ -128,6 +128,10 @@ impl<'a> Checker<'a> {
             .filter_map(|table| self.maintenance(table, &time_zone))
             .collect();
         let known: Vec<&User> = users.iter().map(|(user, _)| user).collect();
+        let names = |table: &RemedyTable| table.name.clone();
+        self.check_names(&file.remedy.iter().map(names).collect::<Vec<_>>());
+        let names = |table: &ScheduleTable| table.name.clone();
+        self.check_names(&file.schedule.iter().map(names).collect::<Vec<_>>());
         let schedules = file.schedule.into_iter();
         let schedules: Vec<_> =
             schedules.filter_map(|table| self.schedule(table, &known, &time_zone)).collect();

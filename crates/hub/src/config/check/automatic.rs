@@ -1,6 +1,6 @@
 //! `[[schedule]]` and `[[remedy]]`: what the hub has run of its own accord.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -57,6 +57,18 @@ impl Checker<'_> {
             batch_percent,
             stop_after: stop_after.map(|most| most as usize),
         })
+    }
+
+    /// By its name it is known which of them began already.
+    pub(super) fn check_names(&mut self, names: &[Spanned<String>]) {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            let name = self.source.locate(name.clone());
+            if !seen.insert(name.value.clone()) {
+                let problem = name.problem(format!("{:?} is there twice", name.value));
+                self.problems.push(problem.hint("give each its own name"));
+            }
+        }
     }
 
     pub(super) fn remedy(&mut self, table: RemedyTable, users: &[&User]) -> Option<Remedy> {
