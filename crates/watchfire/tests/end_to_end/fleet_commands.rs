@@ -93,6 +93,9 @@ impl Field {
             let login = field.by(user, &["login", &at, "--user", user]);
             assert_eq!(login.code, Some(0), "{}", login.words);
         }
+        // Each has said by then that it takes commands.
+        let first = field.run(&["-l", "role=\"web\"", "--when-up", "1m", "--", "true"]);
+        assert!(matches!(first.code, Some(0 | 3)), "{}{}", first.words, first.output);
         field
     }
 
@@ -192,7 +195,8 @@ fn signature(field: &Field, whose: &str, bytes: &[u8]) -> String {
 
 fn body(servers: &[&str], bytes: &[u8], signature: &str) -> Value {
     let signed = json!({ "envelope": STANDARD.encode(bytes), "signatures": [signature] });
-    json!({ "servers": servers, "work": { "signed": signed } })
+    // An agent that was started just now says a little later that it takes commands.
+    json!({ "servers": servers, "work": { "signed": signed }, "when_up_s": 60 })
 }
 
 #[test]
