@@ -58,6 +58,8 @@ struct Occasion<'a> {
     incident: Option<IncidentId>,
     /// Why, in the run and in the audit.
     why: &'a str,
+    /// How long servers that are away are waited for.
+    wait: Duration,
 }
 
 impl Automatic {
@@ -104,7 +106,8 @@ impl Automatic {
             params,
             asker: format!("{} ({})", task.user, occasion.why),
         });
-        let wish = Wish { servers, job, stdin: Vec::new(), pace, when_up: None };
+        let when_up = Some(occasion.wait);
+        let wish = Wish { servers, job, stdin: Vec::new(), pace, when_up };
         let mark = StoredAutomatic {
             kind: occasion.kind.to_owned(),
             name: task.name.clone(),

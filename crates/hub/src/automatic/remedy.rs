@@ -15,6 +15,9 @@ use crate::runs::Pace;
 /// How long counts against the limit.
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// How long its server may be away: its agent may be on its way to a hub that was just started.
+const WAIT: Duration = Duration::from_secs(60);
+
 impl Automatic {
     /// Looks whether an alert fires for which there is a remedy.
     pub(super) async fn remedies(&self, now: Moment) -> Result<(), StoreError> {
@@ -82,7 +85,7 @@ impl Automatic {
         }
         let why = format!("remedy {:?} for {}", task.name, alert.name());
         let incident = Some(alert.incident);
-        let occasion = Occasion { kind: REMEDY, of: alert.id, incident, why: &why };
+        let occasion = Occasion { kind: REMEDY, of: alert.id, incident, why: &why, wait: WAIT };
         self.begin(task, only(server), params, Pace::default(), occasion, now).await
     }
 }

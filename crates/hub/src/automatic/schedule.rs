@@ -1,5 +1,7 @@
 //! Runbooks that are run again and again.
 
+use std::time::Duration;
+
 use watchfire_model::Moment;
 use watchfire_store::StoreError;
 
@@ -8,7 +10,8 @@ use crate::config::Schedule;
 use crate::runs::{Pace, Servers};
 
 impl Automatic {
-    /// Begins each schedule whose time it is and that did not begin in this time.
+    /// Begins each schedule whose time it is and that did not begin in this time. Servers that are
+    /// away are waited for until it is over.
     pub(super) async fn schedules(&self, now: Moment) -> Result<(), StoreError> {
         for schedule in &self.schedules {
             let Some(of) = window(schedule, now.unix_ms) else { continue };
@@ -22,7 +25,8 @@ impl Automatic {
                 stop_after: schedule.stop_after,
             };
             let why = format!("schedule {:?}", task.name);
-            let occasion = Occasion { kind: SCHEDULE, of, incident: None, why: &why };
+            let wait = Duration::from_millis((of - now.unix_ms).max(0).unsigned_abs());
+            let occasion = Occasion { kind: SCHEDULE, of, incident: None, why: &why, wait };
             let servers = Servers::Within(task.servers.clone());
             self.begin(task, servers, task.params.clone(), pace, occasion, now).await?;
         }

@@ -35,6 +35,7 @@ signed = false
 struct Field {
     lab: Lab,
     hub: Hub,
+    plan: Plan,
     agents: Vec<Enrolled>,
     _sink: Sink,
 }
@@ -87,7 +88,7 @@ impl Field {
             agents.push(agent);
         }
         hub.wait_until_all_are_up();
-        let field = Self { lab, hub, agents, _sink: sink };
+        let field = Self { lab, hub, plan, agents, _sink: sink };
         for user in ["olga", "vic"] {
             let at = format!("http://{}", field.hub.api.address());
             let login = field.by(user, &["login", &at, "--user", user]);
@@ -329,6 +330,29 @@ fn servers_are_waited_for_cancelled_and_left_out() {
     eventually("none is left", LONG, || (sleepers() == 0).then_some(()));
     eventually("the run is over", LONG, || {
         (field.shown(&id)["run"]["targets"][0]["exit"]["canceled"] == true).then_some(())
+    });
+}
+
+#[test]
+fn a_schedule_runs_what_servers_take_unsigned_and_says_what_came_of_it() {
+    // It is nearly always time.
+    let tables = "[[schedule]]\nname = \"greeting\"\nrunbook = \"greet\"\n\
+         params = { whom = \"all\" }\nservers = ['role=\"web\"']\nuser = \"olga\"\n\
+         each = \"mon-sat, sun 00:00-23:59\"\n";
+    let mut field = Field::new(&[SIGNED]);
+    let address = field.hub.api.address();
+    field.hub.process.kill();
+    field.hub = Hub::start_at(&field.lab, &field.plan.clone().with(tables), address);
+    let data = field.lab.path("hub-data").display().to_string();
+    let line = eventually("it ran", LONG, || {
+        let listed = field.by("root", &["audit", "ls", "--data", &data]).output;
+        let mut lines = listed.lines();
+        lines.find(|line| line.contains("  run  ") && line.contains("schedule")).map(str::to_owned)
+    });
+    assert!(line.contains("olga") && line.contains("greet"), "{line}");
+    eventually("the server's own audit has it", LONG, || {
+        let (_, text) = field.audit_of(0);
+        (text.contains("greet") && text.contains("olga (schedule")).then_some(())
     });
 }
 
